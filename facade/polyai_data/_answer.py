@@ -1,0 +1,238 @@
+"""What came back: success to model, status to error, failure to error."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+
+from . import errors
+from ._decode import IdentityMissing
+from ._request import CORRELATION_HEADER, Call
+
+_T = TypeVar("_T")
+
+
+def read_answer(call: Call[_T], status: int, headers: Mapping[str, str], content: bytes) -> _T:
+    """Return what the answer means.
+
+    Raises:
+        APIStatusError: if the status is not success.
+        ResponseDecodeError: if it is, but the body cannot be read.
+    """
+    if not 200 <= status < 300:
+        raise status_error(call, status, headers, content)
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        reason = _describe_body(headers, content)
+    else:
+        try:
+            return call.read(data)
+        except IdentityMissing as error:
+            reason = f"The answer is not what this operation returns: {error}"
+    # Outside of the except clauses: their exceptions hold the whole body.
+    raise decode_error(call, status, headers, content, reason)
+
+
+def _describe_body(headers: Mapping[str, str], content: bytes) -> str:
+    if not content.strip():
+        return "The body is empty"
+    kind = headers.get("Content-Type", "")
+    if "html" in kind or content.lstrip().startswith(b"<"):
+        return (
+            "The body is an HTML page, probably a gateway's or a proxy's, where JSON was expected"
+        )
+    kind = kind or "not given"
+    return f"The body is not readable as JSON ({len(content):,} bytes, Content-Type {kind})"
+
+
+def decode_error(
+    call: Call[Any], status: int, headers: Mapping[str, str], content: bytes, reason: str
+) -> errors.ResponseDecodeError:
+    """Return the error for a success that cannot be read."""
+    return errors.ResponseDecodeError(
+        reason,
+        method=call.method,
+        url=call.url,
+        status_code=status,
+        correlation_id=headers.get(CORRELATION_HEADER) or call.correlation_id,
+        body=_parse_body(content),
+    )
+
+
+_STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    403: errors.PermissionDeniedError,
+    404: errors.NotFoundError,
+    409: errors.ConflictError,
+    410: errors.GoneError,
+    422: errors.UnprocessableEntityError,
+    429: errors.RateLimitError,
+}
+
+_CODE_ERRORS: dict[tuple[int, str], type[errors.APIStatusError]] = {
+    (404, "CONVERSATIONS_NOT_FOUND"): errors.ConversationNotFoundError,
+    (404, "CONVERSATIONS_RECORDING_NOT_FOUND"): errors.RecordingNotFoundError,
+    (410, "ChatConversationEnded"): errors.ChatEndedError,
+}
+
+
+def status_error(
+    call: Call[Any], status: int, headers: Mapping[str, str], content: bytes
+) -> errors.APIStatusError:
+    """Return the error for a status that is not success, from whatever its body is."""
+    # Redacted, should a server echo the key in its complaint.
+    body = _parse_body(call.config.key.redact(content))
+    envelope = body if isinstance(body, dict) else {}
+    code = _text(envelope, "error_code")
+    if status >= 500:
+        kind: type[errors.APIStatusError] = errors.ServerError
+    else:
+        kind = _STATUS_ERRORS.get(status, errors.APIStatusError)
+    if code is not None:
+        kind = _CODE_ERRORS.get((status, code), kind)
+    elif status == 404 and envelope:  # the API's own answer, not some gateway's
+        kind = call.not_found
+    return kind(
+        _text(envelope, "error_message")
+        or _text(envelope, "error")
+        or _describe_status(status, headers, body),
+        method=call.method,
+        url=call.url,
+        status_code=status,
+        code=code,
+        correlation_id=_text(envelope, "error_id")
+        or headers.get(CORRELATION_HEADER)
+        or call.correlation_id,
+        body=body,
+        retry_after=_retry_after(headers.get("Retry-After")),
+        hint=_hint(status, call.config.destination),
+    )
+
+
+def _text(envelope: Mapping[str, Any], key: str) -> str | None:
+    value = envelope.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _describe_status(status: int, headers: Mapping[str, str], body: Any) -> str:
+    """Say what came, where the body has no message of the API."""
+    reason = httpx.codes.get_reason_phrase(status) or "an unusual status"
+    if 300 <= status < 400:
+        return (
+            f"{reason}; redirects are not followed (to {headers.get('Location', 'nowhere named')})"
+        )
+    if isinstance(body, str) and not body.lstrip().startswith("<"):
+        return body
+    if isinstance(body, str):
+        return f"{reason} (an HTML page, probably a gateway's or a proxy's)"
+    return reason
+
+
+def _hint(status: int, destination: str) -> str | None:
+    if status == 401:
+        return f"A key works only in the region that issued it; this request went to {destination}."
+    if status == 404:
+        return (
+            f"A key and its data live in one region only; this request went to {destination}. "
+            "If the ID is right, check the region."
+        )
+    return None
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Return the seconds that a Retry-After header asks for, given as seconds or as a date."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+    return max(0.0, seconds) if seconds < float("inf") else None
+
+
+def _parse_body(content: bytes) -> Any:
+    """Return the body as a JSON value, else as text, else as bytes; None if it is empty."""
+    if not content:
+        return None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content
+
+
+def unreadable_body(
+    call: Call[Any], status: int, headers: Mapping[str, str], failure: Exception
+) -> errors.PolyAIError:
+    """Return the error for an answer whose body broke off or could not be decompressed."""
+    if not 200 <= status < 300:
+        return status_error(call, status, headers, b"")
+    if isinstance(failure, httpx.DecodingError):
+        return decode_error(call, status, headers, b"", f"The body is damaged: {failure}")
+    return connection_error(call, failure)
+
+
+def connection_error(call: Call[Any], failure: BaseException) -> errors.APIConnectionError:
+    """Return the error for a request to which nothing usable came back.
+
+    The failure itself is not chained to it: its frames hold the request's headers, and the key.
+    """
+    timed_out = isinstance(failure, httpx.TimeoutException | TimeoutError)
+    kind = errors.APITimeoutError if timed_out else errors.APIConnectionError
+    return kind(
+        _describe_failure(call, failure),
+        method=call.method,
+        url=call.url,
+        correlation_id=call.correlation_id,
+    )
+
+
+def _describe_failure(call: Call[Any], failure: BaseException) -> str:
+    connect, read = call.timeout
+    host = urlsplit(call.url).netloc
+    if isinstance(failure, httpx.ConnectTimeout):
+        return f"no connection to {host} within {connect:g} s"
+    if isinstance(failure, httpx.TimeoutException | TimeoutError):
+        return f"nothing more came from {host} within {read:g} s"
+    detail = errors.shorten(str(failure)) or "no details"
+    if isinstance(failure, httpx.ProxyError):
+        return f"the proxy refused: {detail}"
+    for cause in _causes(failure):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"TLS: the certificate of {host} was not accepted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed with {host}: {cause.reason or cause}"
+        if isinstance(cause, socket.gaierror):
+            return f"the name of {host} could not be resolved (DNS): {cause.strerror}"
+        if isinstance(cause, ConnectionRefusedError):
+            return f"{host} refused the connection"
+    if isinstance(failure, httpx.RemoteProtocolError):
+        return f"{host} dropped the connection: {detail}"
+    return f"{type(failure).__name__}: {detail}"
+
+
+def _causes(failure: BaseException) -> Iterator[BaseException]:
+    """Yield the failure and what led to it, members of groups included."""
+    pending: list[BaseException | None] = [failure]
+    while pending:
+        cause = pending.pop()
+        if cause is not None:
+            yield cause
+            pending += [cause.__cause__ or cause.__context__]
+            pending += cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()

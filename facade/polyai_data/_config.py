@@ -1,0 +1,174 @@
+"""What a client was told, by arguments and by the environment, settled once."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+from urllib.parse import urlsplit
+
+import httpx
+from attrs import frozen
+
+from ._auth import ApiKey
+from ._regions import VALID_REGIONS, Region
+from .errors import ConfigurationError
+
+DEFAULT_CONNECT_TIMEOUT = 5.0
+DEFAULT_READ_TIMEOUT = 30.0
+
+Timeout = float | tuple[float, float]
+"""Seconds: one number for every wait, or a pair of them, to connect and to read."""
+
+
+@frozen
+class Config:
+    """The settled settings of a client.
+
+    Attributes:
+        key: The API key.
+        base_url: Where requests go, without a slash at the end.
+        region: The region, or None where only a base URL was given.
+        agent_id: The agent that calls are about unless they name another.
+        timeout: Seconds to connect and seconds to wait for each part of an answer.
+    """
+
+    key: ApiKey
+    base_url: str
+    region: Region | None
+    agent_id: str | None
+    timeout: tuple[float, float]
+
+    @property
+    def destination(self) -> str:
+        """The region and host that requests go to, for messages."""
+        host = urlsplit(self.base_url).netloc
+        if self.region is not None and self.region.base_url == self.base_url:
+            return f"region {self.region.value!r} ({host})"
+        return host
+
+
+def settle(
+    *,
+    api_key: ApiKey | None,
+    region: str | Region | None,
+    agent_id: str | None,
+    base_url: str | None,
+    timeout: Timeout | None,
+) -> Config:
+    """Return the settings: each argument where there is one, else its environment variable.
+
+    Raises:
+        ConfigurationError: naming what is missing or wrong, and what would be right.
+    """
+    region = region if region is not None else _env("POLYAI_REGION")
+    base_url = base_url if base_url is not None else _env("POLYAI_BASE_URL")
+    settled_region = Region(region) if region is not None else None
+    if base_url is not None:
+        settled_url = check_base_url(base_url)
+    elif settled_region is not None:
+        settled_url = settled_region.base_url
+    else:
+        raise ConfigurationError(
+            "No region: pass region=, or set POLYAI_REGION; none is assumed, since a key and its "
+            f"data live in one region only. {VALID_REGIONS}"
+        )
+    agent_id = agent_id if agent_id is not None else _env("POLYAI_AGENT_ID")
+    return Config(
+        key=(api_key or _key_from_environment(settled_region)).check(),
+        base_url=settled_url,
+        region=settled_region,
+        agent_id=agent_id,
+        timeout=check_timeout(timeout) or (DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT),
+    )
+
+
+def _env(name: str) -> str | None:
+    """Return the environment variable; None if it is empty or only white space."""
+    return os.environ.get(name, "").strip() or None
+
+
+def _key_from_environment(region: Region | None) -> ApiKey:
+    names = ["POLYAI_API_KEY"]
+    if region is not None:
+        names.insert(0, f"POLYAI_API_KEY_{region.name}")
+    for name in names:
+        if _env(name):
+            return ApiKey(os.environ[name])
+    raise ConfigurationError(
+        f"No API key: pass api_key=, or set {' or '.join(reversed(names))}. Keys are made in Agent "
+        "Studio, for one region each."
+    )
+
+
+def check_base_url(url: str) -> str:
+    """Return the URL without a slash at its end, if the API key may travel to it.
+
+    Raises:
+        ConfigurationError: unless it is https, or http on loopback, and names a host and nothing
+            beyond a path.
+    """
+    url = url.strip()
+    try:
+        parts = httpx.URL(url)  # the parser that requests go through, so that both see one host
+    except (httpx.InvalidURL, TypeError) as error:
+        raise ConfigurationError(f"The base URL cannot be read: {error}.") from None
+    if parts.userinfo:
+        # Not echoed: what stands there is a secret.
+        raise ConfigurationError("The base URL must not hold a user name or password.")
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise ConfigurationError(
+            f"{url!r} is no base URL; one reads https://api.us.poly.ai or http://127.0.0.1:8765."
+        )
+    if parts.query or parts.fragment:
+        raise ConfigurationError(f"The base URL must have no query and no fragment: {url!r}.")
+    if parts.scheme == "http" and not _is_loopback(parts.host):
+        raise ConfigurationError(
+            f"{url!r} would send the API key over plain http; use https (http: only loopback)."
+        )
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_timeout(timeout: Timeout | None) -> tuple[float, float] | None:
+    """Return the seconds to connect and to read, or None for None.
+
+    Raises:
+        ValueError: unless each is a positive, finite number.
+    """
+    if timeout is None:
+        return None
+    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    for seconds in pair:
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not is_number or not math.isfinite(seconds) or seconds <= 0 or len(pair) != 2:
+            raise ValueError(
+                f"timeout={timeout!r}: give seconds, positive and finite, as one number or as a "
+                "pair (connect, read)."
+            )
+    return pair[0], pair[1]
+
+
+def check_transport(transport: object, method: str) -> None:
+    """Raise TypeError if the transport lacks the method that this client calls."""
+    if transport is not None and not hasattr(transport, method):
+        raise TypeError(
+            f"transport={type(transport).__name__} has no {method}; DataClient takes an "
+            "httpx.BaseTransport, AsyncDataClient an httpx.AsyncBaseTransport."
+        )
+
+
+def setup_error(failure: Exception) -> ConfigurationError:
+    """Return the error for an environment that httpx cannot work with."""
+    return ConfigurationError(
+        f"The connection cannot be set up: {failure} Check the environment's proxy (HTTPS_PROXY, "
+        "ALL_PROXY) and certificate (SSL_CERT_FILE, SSL_CERT_DIR) variables."
+    )

@@ -1,0 +1,88 @@
+"""The regions of PolyAI, their other names, hosts and Agent Studio URLs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
+
+from polyai_data_generated.origin import SERVERS
+
+from .errors import ConfigurationError
+
+_OTHER_NAMES = {"us-1": "us", "euw-1": "eu", "uk-1": "uk"}
+
+
+class Region(StrEnum):
+    """A region of PolyAI: a workspace, its keys and its data live in exactly one.
+
+    `Region("US")`, `Region("us")` and `Region("us-1")` are the same.
+
+    Raises:
+        ConfigurationError: for a name that is none of them.
+    """
+
+    US = "us"
+    EU = "eu"
+    UK = "uk"
+    STUDIO = "studio"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Region:
+        name = str(value).strip().lower()
+        name = _OTHER_NAMES.get(name, name)
+        for region in cls:
+            if region.value == name:
+                return region
+        raise ConfigurationError(f"{value!r} is no region of PolyAI. {VALID_REGIONS}")
+
+    @property
+    def base_url(self) -> str:
+        """The URL of the region's API, from the servers of the document."""
+        for server in SERVERS:
+            if urlsplit(server).hostname == f"api.{self.value}.poly.ai":
+                return server
+        raise ConfigurationError(
+            f"The API's document names no server for the region {self.value!r}."
+        )
+
+    @property
+    def studio_url(self) -> str:
+        """The URL of the region's Agent Studio."""
+        return f"https://{_studio_host(self)}"
+
+
+VALID_REGIONS = (
+    f"The regions are {', '.join(Region)} (us, eu and uk are also known as "
+    f"{', '.join(_OTHER_NAMES)}); use the one in the address of your Agent Studio, "
+    "studio.<region>.poly.ai, and 'studio' if it is studio.poly.ai."
+)
+
+
+def _studio_host(region: Region) -> str:
+    return "studio.poly.ai" if region is Region.STUDIO else f"studio.{region.value}.poly.ai"
+
+
+def parse_studio_url(url: str) -> tuple[Region, str]:
+    """Return the region and the agent ID that an Agent Studio URL names.
+
+    Args:
+        url: Such as `https://studio.us.poly.ai/acme/PROJECT-1/conversations`; the scheme may
+            be absent.
+
+    Raises:
+        ConfigurationError: if it is not such a URL.
+    """
+    try:
+        parts = urlsplit(url.strip() if "://" in url else f"https://{url.strip()}")
+        host = (parts.hostname or "").removesuffix(".")
+    except ValueError:
+        host = ""
+    segments = [unquote(segment) for segment in parts.path.split("/") if segment] if host else []
+    for region in Region:
+        if host == _studio_host(region) and len(segments) >= 2:
+            return region, segments[1]
+    raise ConfigurationError(
+        f"{url!r} is no URL of an agent in Agent Studio. One reads "
+        f"https://studio.us.poly.ai/<account>/<project>/… (us, eu or uk), or "
+        f"https://studio.poly.ai/<account>/<project>/… for self-serve workspaces."
+    )

@@ -1,0 +1,129 @@
+"""What is sent: each request, settled and checked before anything leaves."""
+
+from __future__ import annotations
+
+import platform
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+import httpx
+from attrs import field, frozen
+
+from . import errors
+from ._config import Config, Timeout, check_timeout
+from ._version import __version__
+
+CORRELATION_HEADER = "X-PolyAI-Correlation-Id"
+USER_AGENT = (
+    f"polyai-data/{__version__} python/{platform.python_version()} httpx/{httpx.__version__}"
+)
+
+_T = TypeVar("_T")
+
+
+@frozen
+class Call(Generic[_T]):
+    """One request, ready to be sent, and how to read its answer.
+
+    Attributes:
+        config: The client's settings.
+        method: The HTTP method, in capitals.
+        url: The whole URL.
+        correlation_id: The ID that finds the request in PolyAI's logs.
+        timeout: Seconds to connect and to read.
+        not_found: What a 404 of this operation means where the API gives no code.
+        read: Turns the JSON of a success into what the method returns.
+    """
+
+    config: Config
+    method: str
+    url: str
+    correlation_id: str
+    timeout: tuple[float, float]
+    not_found: type[errors.NotFoundError]
+    read: Callable[[Any], _T] = field(repr=False)
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers to send, the key among them: not to be kept in a variable."""
+        return {
+            "Accept": "application/json",
+            "User-Agent": USER_AGENT,
+            CORRELATION_HEADER: self.correlation_id,
+            **self.config.key.headers(),
+        }
+
+    def httpx_timeout(self) -> httpx.Timeout:
+        """Return the time-outs as httpx takes them."""
+        connect, read = self.timeout
+        return httpx.Timeout(read, connect=connect)
+
+
+def prepare(
+    config: Config,
+    request: Mapping[str, Any],
+    read: Callable[[Any], _T],
+    *,
+    timeout: Timeout | None,
+    not_found: type[errors.NotFoundError] = errors.NotFoundError,
+) -> Call[_T]:
+    """Return the call for a request as the generated client describes it.
+
+    Raises:
+        ValueError: if the time-out is none, or the request is too long for a URL.
+    """
+    try:
+        url = str(httpx.URL(config.base_url + request["url"], params=request.get("params")))
+    except httpx.InvalidURL as error:
+        raise ValueError(f"The request does not fit into a URL: {error}.") from None
+    return Call(
+        config=config,
+        method=request["method"].upper(),
+        url=url,
+        correlation_id=f"polyai-data-{uuid.uuid4()}",
+        timeout=check_timeout(timeout) or config.timeout,
+        not_found=not_found,
+        read=read,
+    )
+
+
+def require_agent_id(config: Config, agent_id: str | None) -> str:
+    """Return the agent that a call is about: the call's own, else the client's.
+
+    Raises:
+        ConfigurationError: if there is neither.
+        ValueError: if it cannot be an ID.
+    """
+    agent_id = agent_id if agent_id is not None else config.agent_id
+    if agent_id is None:
+        raise errors.ConfigurationError(
+            "No agent: pass agent_id= to the client or to the call, or set POLYAI_AGENT_ID. It is "
+            "the project ID, such as PROJECT-58RP822I, or the project's name in a Studio URL."
+        )
+    return check_id("agent_id", agent_id)
+
+
+def check_id(name: str, value: str) -> str:
+    """Return the ID if it can be one segment of a path; the generated client quotes it.
+
+    Raises:
+        TypeError: if it is not text.
+        ValueError: if it is empty, `.` or `..`, or holds a control character or a lone surrogate.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be text (str), not {type(value).__name__}.")
+    if value in ("", ".", ".."):
+        raise ValueError(
+            f"{name} is {value!r}, which names nothing; give the ID as PolyAI shows it."
+        )
+    for position, character in enumerate(value):
+        if (
+            ord(character) < 0x20
+            or 0x7F <= ord(character) < 0xA0
+            or "\ud800" <= character <= "\udfff"
+        ):
+            raise ValueError(
+                f"{name} holds a character that no ID has, U+{ord(character):04X} at position "
+                f"{position}. If it was read from a file, strip the line end."
+            )
+    return value
