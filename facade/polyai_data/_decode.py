@@ -210,6 +210,8 @@ def _kind(value: object) -> str:
 
 def _read_datetime(value: str, problems: list[FieldProblem]) -> Any:
     """Read ISO 8601, or RFC 1123 as function events have it; without an offset it is UTC."""
+    if not value:
+        return None  # as the texts of turns, which are empty where there is nothing
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = parse(value)

@@ -1,0 +1,82 @@
+# `make help` lists the targets. Everything runs in .venv, which the targets set up as they need it.
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
+RUN := .venv/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check install --quiet
+COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock" --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check check-rest lint types check-generated check-wheel format generate record lock build clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- For everybody -----------------------------------------------------------------------------
+
+demo: .venv/demo-ready ## See it work: the sandbox, a conversation, an error
+	@$(RUN) scripts/demo.py
+
+test: .venv/ready ## Run every test
+	@$(RUN) -m pytest --quiet --cov
+
+# --- For whoever changes something -------------------------------------------------------------
+
+check: check-rest test ## All that must hold before a change lands: lint, types, tests, drift, wheel
+
+check-rest: lint types check-generated check-wheel
+
+lint: .venv/ready ## Lint, and check the format
+	@$(RUN) -m ruff check
+	@$(RUN) -m ruff format --check
+
+format: .venv/ready ## Format the code, and fix what lint can fix
+	@$(RUN) -m ruff check --fix
+	@$(RUN) -m ruff format
+
+types: .venv/ready ## Check the types
+	@$(RUN) -m mypy
+
+check-generated: .venv/ready ## Fail if generated/ is not what `make generate` writes
+	@$(RUN) scripts/generate.py --check
+
+check-wheel: build ## Install the wheel into an empty environment and use it there
+	@$(RUN) scripts/check_wheel.py dist/*.whl
+
+build: .venv/ready ## Build the wheel and the source distribution
+	@rm -rf dist
+	@$(RUN) -m hatchling build
+
+# --- For whoever takes in a new version of the document ----------------------------------------
+
+generate: .venv/ready ## Write generated/ from openapi.json, the overlay and the generator
+	@$(RUN) scripts/generate.py
+
+record: .venv/ready ## Record the cassettes: from the sandbox, or with POLYAI_API_KEY from the real API
+	@$(RUN) scripts/record.py
+
+lock: .venv/ready ## Compile the requirements files from pyproject.toml
+	@$(COMPILE) --upgrade --group dev --all-extras --output-file requirements-dev.txt
+	@$(COMPILE) --upgrade --group build --extra sandbox --constraints requirements-dev.txt --output-file requirements-demo.txt
+
+clean: ## Remove all that the targets made, .venv included
+	@rm -rf .venv build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# --- The environment ---------------------------------------------------------------------------
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and was not found; name it: make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu, install python3-venv"; exit 1; }
+
+# What the demo needs is a small part of it all, so that it starts soon.
+.venv/demo-ready: .venv/bin/python requirements-demo.txt pyproject.toml
+	@echo "Setting up .venv …"
+	@$(PIP) --require-hashes --requirement requirements-demo.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/ready: .venv/demo-ready requirements-dev.txt
+	@echo "Setting up .venv with the tools for tests and checks …"
+	@$(PIP) --require-hashes --requirement requirements-dev.txt
+	@touch $@

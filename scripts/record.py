@@ -1,0 +1,75 @@
+"""Records the cassettes: from the sandbox, or from the real API where POLYAI_API_KEY is set.
+
+The real API is asked for what it can be made to answer (POLYAI_AGENT_ID and POLYAI_CONVERSATION_ID
+say about what, POLYAI_REGION where); the rest comes from the sandbox as always. What the real API
+answers is scrubbed before it is written: look at it all the same before you commit it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+import httpx
+from cassettes import CONVERSATION_ID, DIRECTORY, SCENARIOS, ReadableYaml, Scenario, recorder
+from polyai_data import AsyncDataClient, PolyAIError
+from polyai_data.sandbox import create_app
+from scrub import AGENT_ID, Scrubber, with_fixed_ids, without_secrets
+
+
+async def record(scenario: Scenario, *, real: bool) -> None:
+    """Record one cassette."""
+    scrubber = Scrubber()
+    agent_id, arguments, api_key = scenario.agent_id, scenario.arguments, scenario.api_key
+    transport = None
+    if real:
+        agent_id = os.environ["POLYAI_AGENT_ID"]
+        conversation_id = os.environ["POLYAI_CONVERSATION_ID"]
+        arguments = tuple(conversation_id if a == CONVERSATION_ID else a for a in arguments)
+        api_key = os.environ["POLYAI_API_KEY"] if api_key == "sandbox" else api_key
+        scrubber = Scrubber({agent_id: AGENT_ID, conversation_id: CONVERSATION_ID})
+    else:
+        transport = httpx.ASGITransport(create_app(faults=scenario.faults))
+    ReadableYaml.source = "the real API, scrubbed" if real else "the sandbox (polyai_data.sandbox)"
+    machine = recorder(
+        "all",
+        before_record_request=scrubber.request if real else without_secrets,
+        before_record_response=scrubber.response if real else with_fixed_ids,
+    )
+    async with AsyncDataClient(
+        api_key=api_key, region=scenario.region, agent_id=agent_id, transport=transport
+    ) as client:
+        scenario.path.unlink(missing_ok=True)
+        with machine.use_cassette(scenario.path.name):
+            method: Any = getattr(client, scenario.method)
+            try:
+                await method(*arguments)
+            except PolyAIError as error:
+                print(f"{scenario.path.name}: {type(error).__name__}")
+            else:
+                print(f"{scenario.path.name}: success")
+
+
+def main() -> int:
+    """Record every cassette, and remove those that no scenario asks for."""
+    real = "POLYAI_API_KEY" in os.environ
+    missing = [n for n in ("POLYAI_AGENT_ID", "POLYAI_CONVERSATION_ID") if n not in os.environ]
+    if real and missing:
+        print(f"To record from the real API, set {' and '.join(missing)} as well.")
+        return 2
+    region = os.environ.get("POLYAI_REGION", "us")
+    DIRECTORY.mkdir(exist_ok=True)
+    for path in DIRECTORY.glob("*.yaml"):
+        if path not in {scenario.path for scenario in SCENARIOS}:
+            path.unlink()
+            print(f"{path.name}: removed")
+    for scenario in SCENARIOS:
+        ask_real_api = real and scenario.from_real_api and scenario.region == region
+        asyncio.run(record(scenario, real=ask_real_api))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""What may stand in a cassette: no key, no cookie, nobody's number, name or words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import Factory, frozen
+from polyai_data_generated.wire_names import WIRE_NAMES
+
+AGENT_ID = "PROJECT-DEMO"
+CORRELATION_ID = "550e8400-e29b-41d4-a716-446655440000"
+
+KEPT_REQUEST_HEADERS = {"accept", "content-type"}
+KEPT_RESPONSE_HEADERS = {"content-type", "retry-after", "x-polyai-correlation-id", "allow"}
+
+
+def compact_json(value: Any) -> str:
+    """Return JSON as the API writes it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def without_secrets(request: Any) -> Any:
+    """Drop every header of a request but a few, and so the key."""
+    request.headers = {
+        name: value
+        for name, value in request.headers.items()
+        if name.lower() in KEPT_REQUEST_HEADERS
+    }
+    return request
+
+
+def with_fixed_ids(response: dict[str, Any]) -> dict[str, Any]:
+    """Drop every header of a response but a few, and put one correlation ID in place of all."""
+    headers = {
+        name.lower(): values
+        for name, values in response["headers"].items()
+        if name.lower() in KEPT_RESPONSE_HEADERS
+    }
+    for old in headers.get("x-polyai-correlation-id", []):
+        body = response["body"]["string"]
+        response["body"]["string"] = body.replace(old.encode(), CORRELATION_ID.encode())
+    if "x-polyai-correlation-id" in headers:
+        headers["x-polyai-correlation-id"] = [CORRELATION_ID]
+    response["headers"] = headers
+    return response
+
+
+# What may be kept of a customer's data: shapes, times, and words that the API itself chose.
+_KEPT_TEXTS = {
+    *("createdAt", "startedAt", "finishedAt", "user_input_datetime", "agent_response_datetime"),
+    *("timestamp", "start_time", "language", "asr_lang_code", "tts_lang_code", "clientEnv"),
+    *("channel", "direction", "label", "error", "error_code", "error_message", "error_id"),
+}
+_KNOWN_KEYS = {key for names in WIRE_NAMES.values() for key in names.values()}
+_INVENTED = {
+    "accountId": "ACCOUNT-DEMO",
+    "projectId": AGENT_ID,
+    "fromNumber": "+14155550100",
+    "toNumber": "+14155550101",
+}
+
+
+def scrubbed(value: Any, key: str = "") -> Any:
+    """Return a JSON value of the same shape without anybody's texts, numbers, names or IDs.
+
+    Texts are kept only under keys whose texts the API chose; keys that the document does not name
+    are a customer's own, and are numbered.
+    """
+    if isinstance(value, dict):
+        names = {name: name if name in _KNOWN_KEYS else f"key_{n}" for n, name in enumerate(value)}
+        return {names[name]: scrubbed(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [scrubbed(item, key) for item in value]
+    if not isinstance(value, str) or not value or key in _KEPT_TEXTS:
+        return value
+    return _INVENTED.get(key, f"({key})" if key in _KNOWN_KEYS else "(text)")
+
+
+@frozen
+class Scrubber:
+    """Puts the demo's IDs in place of the real ones, and scrubs what the real API answered."""
+
+    replacements: dict[str, str] = Factory(dict)
+
+    def request(self, request: Any) -> Any:
+        """Scrub a request."""
+        for real, invented in self.replacements.items():
+            request.uri = request.uri.replace(real, invented)
+        return without_secrets(request)
+
+    def response(self, response: dict[str, Any]) -> dict[str, Any]:
+        """Scrub a response; what is not JSON is dropped."""
+        try:
+            data = scrubbed(json.loads(response["body"]["string"]))
+        except ValueError:
+            data = None
+        text = compact_json(data)
+        for real, invented in self.replacements.items():
+            text = text.replace(real, invented)
+        response["body"]["string"] = text.encode()
+        return with_fixed_ids(response)

@@ -1,0 +1,200 @@
+"""Each cassette, replayed by both clients, and what a cassette may hold."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import cassettes
+import polyai_data
+import pytest
+import record
+import scrub
+import vcr.request
+import yaml
+from cassettes import DIRECTORY, SCENARIOS, Scenario, recorder
+from polyai_data import AsyncDataClient, Conversation, DataClient, PolyAIError
+from scrub import AGENT_ID, Scrubber, scrubbed
+
+ERRORS: dict[str, type[PolyAIError]] = {
+    "401": polyai_data.AuthenticationError,
+    "403": polyai_data.PermissionDeniedError,
+    "404": polyai_data.ConversationNotFoundError,
+    "429": polyai_data.RateLimitError,
+    "500": polyai_data.ServerError,
+    "502-html": polyai_data.ServerError,
+    "200-broken": polyai_data.ResponseDecodeError,
+}
+
+
+def call(scenario: Scenario, *, asynchronous: bool) -> Any:
+    """Make the scenario's call; return its result, or the error that it raised."""
+    options: Any = {"api_key": "any", "region": scenario.region, "agent_id": scenario.agent_id}
+
+    async def call_asynchronously() -> Any:
+        async with AsyncDataClient(**options) as client:
+            return await getattr(client, scenario.method)(*scenario.arguments)
+
+    try:
+        if asynchronous:
+            return asyncio.run(call_asynchronously())
+        with DataClient(**options) as client:
+            return getattr(client, scenario.method)(*scenario.arguments)
+    except PolyAIError as error:
+        return error
+
+
+@pytest.mark.usefixtures("socket_disabled")
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_cassette_replays(scenario: Scenario, asynchronous: bool) -> None:
+    with recorder("none").use_cassette(scenario.path.name) as cassette:
+        result = call(scenario, asynchronous=asynchronous)
+    assert cassette.all_played
+    answer = yaml.safe_load(scenario.path.read_text())["interactions"][0]["response"]
+    outcome = scenario.name.removeprefix(f"{scenario.method}.")
+    if outcome in ERRORS:
+        assert type(result) is ERRORS[outcome]
+        assert result.status_code == answer["status"]["code"]
+        assert result.body == answer["body"].get("json", answer["body"].get("text"))
+        header = answer["headers"].get("x-polyai-correlation-id", [result.correlation_id])
+        assert result.correlation_id == header[0]
+        assert result.retry_after == (7.0 if outcome == "429" else None)
+    else:
+        assert type(result) is Conversation
+        assert result.conversation_id == scenario.arguments[0]
+        assert result.raw == answer["body"]["json"]
+        assert result.problems == ()
+        assert result.transcript
+
+
+@pytest.mark.usefixtures("socket_disabled")
+@pytest.mark.parametrize(
+    ("region", "agent_id", "conversation_id"),
+    [
+        ("eu", AGENT_ID, cassettes.CONVERSATION_ID),
+        ("us", "PROJECT-OTHER", cassettes.CONVERSATION_ID),
+        ("us", AGENT_ID, "CA1"),
+    ],
+    ids=["host", "agent", "conversation"],
+)
+def test_replay_matches_host_and_path(region: str, agent_id: str, conversation_id: str) -> None:
+    scenario = Scenario("", "get_conversation", (conversation_id,), region, agent_id)
+    with recorder("none").use_cassette("get_conversation.200.us.yaml"):
+        result = call(scenario, asynchronous=False)
+    assert isinstance(result, polyai_data.APIConnectionError)
+    assert "CannotOverwriteExistingCassette" in str(result)
+
+
+def test_every_cassette_has_its_scenario() -> None:
+    assert {path.name for path in DIRECTORY.glob("*.yaml")} == {s.path.name for s in SCENARIOS}
+
+
+def test_recording_again_gives_the_same_cassettes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cassettes, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(record, "DIRECTORY", tmp_path)
+    (tmp_path / "of_no_scenario.yaml").touch()
+    assert record.main() == 0
+    fresh = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    ours = {path.name: path.read_text() for path in DIRECTORY.glob("*.yaml")}
+    from_sandbox = {name for name, text in ours.items() if "from the sandbox" in text[:200]}
+    assert from_sandbox
+    assert set(fresh) == set(ours)
+    assert {n: fresh[n] for n in from_sandbox} == {n: ours[n] for n in from_sandbox}
+
+
+def test_recording_from_the_real_api_needs_to_know_of_what(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POLYAI_API_KEY", "secret")
+    assert record.main() == 2
+    assert "set POLYAI_AGENT_ID and POLYAI_CONVERSATION_ID as well" in capsys.readouterr().out
+
+
+SECRETS = {
+    "an API key header": r"(?i)x-api-key|authorization",
+    "a cookie": r"(?i)cookie",
+    "the sandbox's key": r"\bsandbox-key\b|wrong-key",
+    "a number outside the fictional ranges": r"\+(?!1\d{3}555)\d{8,}",
+    "an address of this machine": r"127\.0\.0\.1|localhost|testserver",
+}
+
+
+@pytest.mark.parametrize("path", sorted(DIRECTORY.glob("*.yaml")), ids=lambda path: path.name)
+def test_no_cassette_holds_a_secret(path: Path) -> None:
+    found = {what: re.findall(pattern, path.read_text()) for what, pattern in SECRETS.items()}
+    assert {what: hits for what, hits in found.items() if hits} == {}
+
+
+def test_what_the_real_api_answers_is_scrubbed() -> None:
+    real = {
+        "conversationId": "CA1",
+        "accountId": "acme",
+        "projectId": "PROJECT-SECRET",
+        "fromNumber": "+4930123456",
+        "createdAt": "2026-06-03T13:18:06.370000+00:00",
+        "duration": 73,
+        "note": None,
+        "shortSummary": {"heading": "Ms Miller called", "content": ""},
+        "tags": ["miller"],
+        "turns": [{"turn_id": 12, "user_input": "I am Ada Miller", "metadata": {"x": "Ada"}}],
+        "metrics": {"ADA_MILLER": [{"timestamp": "2026-06-03T13:19:19.757917", "value": "Ada"}]},
+        "functionEvents": {"1": [{"arguments": {"miller": "Ada"}, "name": "find_ada"}]},
+    }
+    assert scrubbed(real) == {
+        "conversationId": "(conversationId)",
+        "accountId": "ACCOUNT-DEMO",
+        "projectId": "PROJECT-DEMO",
+        "fromNumber": "+14155550100",
+        "createdAt": "2026-06-03T13:18:06.370000+00:00",
+        "duration": 73,
+        "note": None,
+        "shortSummary": {"heading": "(heading)", "content": ""},
+        "tags": ["(tags)"],
+        "turns": [{"turn_id": 12, "user_input": "(user_input)", "metadata": {"key_0": "(text)"}}],
+        "metrics": {"key_0": [{"timestamp": "2026-06-03T13:19:19.757917", "value": "(value)"}]},
+        "functionEvents": {"key_0": [{"arguments": {"key_0": "(text)"}, "name": "(name)"}]},
+    }
+
+
+def test_what_is_recorded_of_the_real_api_has_no_key_cookie_or_real_id() -> None:
+    scrubber = Scrubber({"PROJECT-SECRET": AGENT_ID, "CA1": cassettes.CONVERSATION_ID})
+    request = scrubber.request(
+        vcr.request.Request(
+            "GET",
+            "https://api.us.poly.ai/v1/agents/PROJECT-SECRET/conversations/CA1",
+            b"",
+            {"X-API-KEY": "key", "Cookie": "session", "Accept": "application/json"},
+        )
+    )
+    assert request.url == (
+        "https://api.us.poly.ai/v1/agents/PROJECT-DEMO/conversations/CA22d437f4405070690f8906b76c8ea4ed"
+    )
+    assert request.headers == {"Accept": "application/json"}
+    response = scrubber.response(
+        {
+            "status": {"code": 404, "message": "Not Found"},
+            "headers": {
+                "Set-Cookie": ["session=1"],
+                "Content-Type": ["application/json"],
+                "X-PolyAI-Correlation-Id": ["real-id"],
+            },
+            "body": {"string": b'{"error": "No conversation CA1.", "error_id": "real-id"}'},
+        }
+    )
+    assert response["headers"] == {
+        "content-type": ["application/json"],
+        "x-polyai-correlation-id": [scrub.CORRELATION_ID],
+    }
+    assert json.loads(response["body"]["string"]) == {
+        "error": f"No conversation {cassettes.CONVERSATION_ID}.",
+        "error_id": scrub.CORRELATION_ID,
+    }
+
+
+def test_what_is_not_json_is_not_kept_of_the_real_api() -> None:
+    page = {"status": {"code": 502}, "headers": {}, "body": {"string": b"<html>Ada"}}
+    assert Scrubber().response(page)["body"]["string"] == b"null"
