@@ -139,13 +139,11 @@ def _describe_status(status: int, headers: Mapping[str, str], body: Any) -> str:
 
 
 def _hint(status: int, destination: str) -> str | None:
+    where = f"A key and its data live in one region only; this request went to {destination}."
     if status == 401:
-        return f"A key works only in the region that issued it; this request went to {destination}."
+        return f"{where} Check that the key was issued there, and has not expired."
     if status == 404:
-        return (
-            f"A key and its data live in one region only; this request went to {destination}. "
-            "If the ID is right, check the region."
-        )
+        return f"{where} If the ID is right, check the region."
     return None
 
 
