@@ -38,6 +38,7 @@ GENERATOR_CONFIG = ROOT / "scripts" / "generator.yaml"
 PACKAGE = ROOT / "generated" / "polyai_data_generated"
 
 TOOLS = ("openapi-python-client", "python-jsonpath", "ruff")
+DATE_TIME_FORMATS = ("date-time-local", "http-date")  # of the OpenAPI format registry
 DO_NOT_EDIT = "# Written by `make generate`. Do not edit: the next run overwrites it.\n"
 
 
@@ -62,7 +63,8 @@ def adapt_to_generator(document: dict[str, Any]) -> dict[str, Any]:
       reaches users as the dict that it is, and the facade names the type of its values.
     - In schemas that only answers use, what may be absent becomes nullable and required, because
       users read None for both; the generator would give an absent field a sentinel of its own.
-    - There, `http-date` becomes `date-time`, the one format that the generator types as a datetime.
+    - There, all formats of dates with times become `date-time`, the one that the generator types as
+      a datetime.
     """
     document = copy.deepcopy(document)
     in_requests = _schemas_used(document, ("requestBody", "parameters"))
@@ -89,7 +91,7 @@ def _settle_absence(schema: dict[str, Any]) -> None:
     """Make what may be absent nullable and required, and dates of both formats dates, in place."""
     properties: dict[str, dict[str, Any]] = schema.get("properties", {})
     for name, spec in properties.items():
-        if spec.get("format") == "http-date":
+        if spec.get("format") in DATE_TIME_FORMATS:
             spec["format"] = "date-time"
         if name not in schema.get("required", ()):
             properties[name] = _nullable(spec)

@@ -16,7 +16,7 @@ class MetricValue:
     """One value of a metric.
 
     Attributes:
-        timestamp (datetime.datetime | None): When the value was taken; UTC
+        timestamp (datetime.datetime | None): When the value was taken; UTC, without an offset
         value (None | str): The value, as text
     """
 

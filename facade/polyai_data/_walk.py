@@ -1,0 +1,132 @@
+"""Which page to ask for next, so that a walk over a changing list neither repeats nor skips. Pure.
+
+The list is newest first: a conversation that begins shifts all others back, one that vanishes shifts
+those behind it forward. Positions alone would repeat or skip some. So each page overlaps the one
+before, and only what stands behind the last conversation already seen is new. Where none of those
+seen is in a page, the walk looks for them: back, or forward if the list has grown. Memory is bounded,
+because only the last thousand or so are remembered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+_REMEMBERED = 1000
+
+
+class PageRequest(NamedTuple):
+    """The page to ask for: at most `limit` conversations from position `offset` on."""
+
+    limit: int
+    offset: int
+
+
+class ListChangedTooMuch(Exception):
+    """All of the conversations that the walk remembers vanished between two pages."""
+
+
+class Walk:
+    """A walk from position `offset` on, over at most `max_items` conversations.
+
+    Ask for `request`, give what came to `take`, until `request` is None.
+    """
+
+    def __init__(
+        self, page_size: int, offset: int, max_items: int | None, remembered: int = _REMEMBERED
+    ) -> None:
+        self.total: int | None = None
+        self.request: PageRequest | None = None
+        self._page_size = page_size
+        self._left = max_items
+        self._remembered = max(remembered, 4 * page_size)
+        self._seen: dict[str, None] = {}  # the keys of the last ones seen, in order
+        self._pinned = 0  # how many of them, from the first on, are never forgotten
+        self._forgot = False  # whether some were seen that are no longer among them
+        self._longest_page = 1
+        self._adjoining = True  # whether the page asked for may lack any of those seen
+        self._directions: list[str] | None = None  # where a search for them has yet to look
+        self._skip = min(offset, 1)  # one more in front, so that the second page overlaps even so
+        if max_items != 0:
+            self._ask(offset - self._skip, extra=self._skip, adjoining=True)
+
+    def take(self, records: Sequence[Any], total: int | None) -> list[Any]:
+        """Take the page that was asked for; return the records in it that are new, in order.
+
+        Args:
+            records: The page's records, as JSON.
+            total: The server's count of all conversations, if it gave one.
+
+        Raises:
+            ListChangedTooMuch: if the place where the walk was cannot be found again.
+        """
+        assert self.request is not None
+        offset, end = self.request.offset, self.request.offset + len(records)
+        grown = self.total is not None and total is not None and total > self.total
+        at_end = not records or end == total
+        self.total = total
+        self._longest_page = max(self._longest_page, len(records))
+
+        keys = [_key(record) for record in records]
+        self._remember(keys[: self._skip])
+        self._skip = 0
+        start = max((i + 1 for i, key in enumerate(keys) if key in self._seen), default=0)
+        if start == 0 and not self._adjoining:
+            self._search(offset, end, at_end=at_end, grown=grown)
+            return []
+
+        self._directions = None
+        new = dict(zip(keys[start:], records[start:], strict=True))
+        taken = list(new)[: self._left]
+        self._remember(taken)
+        if self._left is not None:
+            self._left -= len(taken)
+        if at_end or self._left == 0:
+            self.request = None
+        elif taken or len(records) > 1:
+            self._ask(end - 1)
+        else:
+            # Nothing but the last one seen, though there should be more: pages of one, or a wrong
+            # count. They cannot overlap.
+            self._ask(end, adjoining=True)
+        return [new[key] for key in taken]
+
+    def _ask(self, offset: int, *, extra: int = 1, adjoining: bool = False) -> None:
+        wanted = self._page_size if self._left is None else min(self._page_size, self._left)
+        self.request = PageRequest(wanted + extra, offset)
+        self._adjoining = adjoining
+
+    def _remember(self, keys: list[str]) -> None:
+        self._seen.update(dict.fromkeys(keys))
+        surplus = max(0, len(self._seen) - self._pinned - self._remembered)
+        for key in list(self._seen)[self._pinned : self._pinned + surplus]:
+            del self._seen[key]
+            self._forgot = True
+
+    def _search(self, offset: int, end: int, *, at_end: bool, grown: bool) -> None:
+        """Ask for the next page in search of those seen, none of which is in the last one."""
+        if self._directions is None:
+            self._directions = ["forward", "back"] if grown else ["back", "forward"]
+        while self._directions:
+            if self._directions[0] == "forward" and not at_end:
+                return self._ask(end)
+            if self._directions[0] == "back" and offset > 0:
+                start = offset if self.total is None else min(offset, self.total)
+                return self._ask(max(0, start - min(self._longest_page, self._page_size)))
+            del self._directions[0]
+        if self._forgot:
+            raise ListChangedTooMuch
+        # All that were ever seen seem gone, so that everything from the start on is new. Should some
+        # turn up after all, they must still be known.
+        self._pinned = len(self._seen)
+        return self._ask(0, adjoining=True)
+
+
+def _key(record: Any) -> str:
+    """Return what identifies a record: its ID, else all that it says."""
+    if isinstance(record, dict):
+        conversation_id = record.get("conversationId")
+        if isinstance(conversation_id, str):
+            return conversation_id
+    return f"\0{json.dumps(record, sort_keys=True)}"

@@ -1,0 +1,168 @@
+"""What the detail of a conversation adds to its summary: turns, metrics and function events."""
+
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+from ._data import Conversation, Draw, Json, iso
+from ._dialogues import Call
+
+
+def make_turn(turn_id: int, when: datetime, user: str, agent: str, **more: Any) -> Json:
+    """Return one turn with all its keys; `more` replaces what is empty otherwise."""
+    return {
+        "turn_id": turn_id,
+        "user_input": user,
+        "user_input_datetime": iso(when) if user else None,
+        "user_input_dtmf": "",
+        "user_input_dtmf_finish_key": "",
+        "user_input_audio_url": "",
+        "translated_user_input": "",
+        "agent_response": agent,
+        "agent_response_datetime": iso(when + timedelta(milliseconds=1900)) if agent else None,
+        "english_agent_response": agent,
+        "asr_lang_code": "",
+        "tts_lang_code": "",
+        "barge_in": False,
+        "entities": None,
+        "intents": None,
+        "is_ood": None,
+        "is_silence": None,
+        "latency": {
+            "label": None,
+            "perceived_latency": None,
+            "perceived_latency_percentile_1d": None,
+        },
+        "llm_requests": [],
+        "reviews": [],
+        "metadata": {
+            "asr_corrected_user_input": "",
+            "current_node": "",
+            "entities": [],
+            "function_events": [],
+            "retrieved_topics": [],
+            "safety": None,
+            "top_transcripts": [],
+        },
+        **more,
+    }
+
+
+def detail(conversation: Conversation) -> Json:
+    """Return the summary with `turns`, `metrics` and `functionEvents`."""
+    summary = conversation.summary()
+    turns = _turns(conversation) if conversation.transcribed else []
+    return {
+        **summary,
+        "turns": turns,
+        "metrics": _metrics(conversation),
+        "functionEvents": _function_events(conversation),
+    }
+
+
+def _at(conversation: Conversation, index: int) -> datetime:
+    return conversation.started + timedelta(seconds=index * conversation.pace)
+
+
+def _turn_id(conversation: Conversation, index: int) -> int:
+    # Larger than a double can hold exactly, as the real ones are.
+    return int(conversation.started.timestamp() * 1000) * 1_000_000 + index * 4099 + 7
+
+
+def _turns(conversation: Conversation) -> list[Json]:
+    turns = []
+    language = conversation.scenario.language
+    for index, line in enumerate(conversation.lines):
+        draw = Draw(conversation.id, "turn", index)
+        user, agent = conversation.fill(line.caller), conversation.fill(line.agent)
+        silent = index > 0 and not user and not line.keypad
+        seconds = (350 + draw.below(1900)) / 1000
+        made = make_turn(
+            _turn_id(conversation, index),
+            _at(conversation, index),
+            user,
+            agent,
+            user_input_dtmf=line.keypad,
+            user_input_dtmf_finish_key="#" if line.keypad else "",
+            translated_user_input=conversation.fill(line.caller_english),
+            english_agent_response=conversation.fill(line.agent_english) or agent,
+            asr_lang_code=language,
+            tts_lang_code=language,
+            barge_in=index > 1 and draw.below(6) == 0,
+        )
+        if index > 0:
+            day = conversation.slots["day"]
+            made["entities"] = [{"name": "day", "value": day}] if day in user else []
+            made["intents"] = [] if silent else [{"name": conversation.scenario.tags[0]}]
+            made["is_ood"] = False
+            made["is_silence"] = silent
+            made["latency"] = {
+                "label": "fast" if seconds < 1.2 else "slow",
+                "perceived_latency": seconds,
+                "perceived_latency_percentile_1d": draw.pick((0.5, 0.75, 0.9, None)),
+            }
+            made["llm_requests"] = [{"id": _llm_id(conversation, index), "model": "demo"}]
+            made["metadata"] |= {
+                "asr_corrected_user_input": user,
+                "current_node": "start" if index == 1 else "follow_up",
+                "function_events": [
+                    call.name for call in conversation.scenario.calls if call.turn == index
+                ],
+                "retrieved_topics": list(conversation.scenario.tags[:1]),
+                "safety": {"flagged": "<script>" in user},
+                "top_transcripts": [user] if user else [],
+            }
+        turns.append(made)
+    return turns
+
+
+def _metrics(conversation: Conversation) -> Json:
+    metrics: Json = {}
+    for index, name, value in conversation.scenario.metrics:
+        if index < len(conversation.lines):
+            when = _at(conversation, index).replace(tzinfo=None) + timedelta(microseconds=757917)
+            metrics.setdefault(name, []).append({"timestamp": when.isoformat(), "value": value})
+    return metrics
+
+
+def _function_events(conversation: Conversation) -> Json:
+    events: Json = {}
+    for call in conversation.scenario.calls:
+        if call.turn < len(conversation.lines):
+            events.setdefault(str(call.turn), []).append(_function_event(conversation, call))
+    return events
+
+
+def _function_event(conversation: Conversation, call: Call) -> Json:
+    draw = Draw(conversation.id, "event", call.turn, call.name)
+    handoff = conversation.scenario.handoff
+    return {
+        "id": f"{draw.below(2**64):016x}",
+        "name": call.name,
+        "function_id": f"FUNCTION-{call.name}",
+        "function_version": "3",
+        "conversation_id": conversation.id,
+        "turn_id": call.turn,
+        "start_time": format_datetime(_at(conversation, call.turn), usegmt=True),
+        "duration": 20 + draw.below(400),
+        "arguments": {
+            name: conversation.fill(value) if isinstance(value, str) else value
+            for name, value in call.arguments.items()
+        },
+        "content": conversation.fill(call.content),
+        "error": None,
+        "handoff": {"reason": handoff[1], "type": "transfer"} if handoff else None,
+        "hangup": False,
+        "llm_request_id": _llm_id(conversation, call.turn),
+        "logs": [],
+        "state_changes": draw.pick(
+            (None, {"added": {call.name: True}, "removed": {}, "updated": {}})
+        ),
+        "transition": None,
+        "utterance": None,
+        "variant_id_change": None,
+    }
+
+
+def _llm_id(conversation: Conversation, index: int) -> str:
+    return f"llm-{Draw(conversation.id, 'llm', index).below(2**48):012x}"

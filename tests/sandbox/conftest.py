@@ -1,0 +1,45 @@
+"""What the tests of the sandbox share."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from polyai_data.sandbox import create_app
+
+
+class InProcess(httpx.BaseTransport):
+    """Calls an ASGI application in place of a server."""
+
+    def __init__(self, app: Any) -> None:
+        self._transport = httpx.ASGITransport(app)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Return the application's answer."""
+        return asyncio.run(self._answer(request))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._transport.handle_async_request(request)
+        content = await answer.aread()
+        return httpx.Response(answer.status_code, headers=answer.headers, content=content)
+
+
+@pytest.fixture
+def connect() -> Callable[..., httpx.Client]:
+    """Make a client of a new sandbox with the given options."""
+
+    def connect(*, key: str | None = "sandbox", **options: Any) -> httpx.Client:
+        return httpx.Client(
+            base_url="http://sandbox",
+            headers={"X-API-KEY": key} if key is not None else {},
+            transport=InProcess(create_app(**options)),
+        )
+
+    return connect
+
+
+@pytest.fixture
+def api(connect: Callable[..., httpx.Client]) -> httpx.Client:
+    """A client of a sandbox with the default options."""
+    return connect()

@@ -1,0 +1,103 @@
+"""The sandbox against the API's document: whatever is generated from it, the answers conform."""
+
+import copy
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from generate import corrected_document
+from polyai_data.sandbox import serve
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import Status, from_schema
+
+HEADERS = {"X-API-KEY": "sandbox"}
+CHAT = {"clientEnv": "sandbox", "conversationId": "a chat/with ünusual ID"}
+
+PRISTINE = json.loads((Path(__file__).parents[2] / "openapi.json").read_text("utf-8"))
+# The pristine document says that text and numbers are never null, and that a summary is a string.
+# Real answers do not obey that, and so neither does the sandbox: their schemas are not checked.
+DOCUMENTS = [
+    pytest.param(PRISTINE, ("response_schema_conformance",), id="pristine"),
+    pytest.param(corrected_document(), (), id="corrected"),
+]
+
+
+@pytest.mark.parametrize(("document", "excluded_checks"), DOCUMENTS)
+def test_contract(document: dict[str, Any], excluded_checks: tuple[str, ...]) -> None:
+    """Generated requests, valid and invalid ones, get only answers that the document allows."""
+    wrong, seen = explore(document, excluded_checks)
+    assert not wrong, "\n\n".join(wrong)
+    # What was not tried out cannot have failed.
+    for path, operations in document["paths"].items():
+        for method in operations.keys() & {"get", "post"}:
+            documented = {int(status) for status in operations[method]["responses"]}
+            # 403: no other agent is tried. 404: the IDs that are tried out mostly exist. 410: no
+            # message that is tried ends the chat.
+            assert documented - {403, 404, 410} <= seen[f"{method.upper()} {path}"]
+
+
+def explore(
+    document: dict[str, Any], excluded_checks: tuple[str, ...]
+) -> tuple[list[str], dict[str, set[int]]]:
+    """Return what is wrong with the answers, and the statuses that each operation gave."""
+    # Not so many conversations that one without a transcript, and so without a turn, is among them.
+    with serve(conversations=9) as base_url:
+        api = f"{base_url}/v1/agents/PROJECT-DEMO"
+        page = httpx.get(f"{api}/conversations", headers=HEADERS).json()
+        ids = [conversation["conversationId"] for conversation in page["conversations"]]
+        httpx.post(f"{api}/debug-chat", headers=HEADERS, json=CHAT).raise_for_status()
+        config = SchemathesisConfig.from_dict(
+            {
+                "seed": 1,
+                "base-url": base_url,
+                "headers": HEADERS,
+                "generation": {"deterministic": True, "max-examples": 20},
+                "checks": {name: {"enabled": False} for name in excluded_checks},
+                "dictionaries": {
+                    "conversations": {"values": ids},
+                    "chats": {"values": [CHAT["conversationId"]]},
+                    "turns": {"values": [0]},
+                },
+                "parameters": {
+                    "agentId": "PROJECT-DEMO",
+                    # No schema can say how many turns a conversation has.
+                    "body.annotations[*].turnId": {"dictionary": "turns", "probability": 1.0},
+                },
+                "operations": [
+                    {
+                        "include-path-regex": f"/{path}/{{conversationId}}",
+                        "parameters": {
+                            "path.conversationId": {"dictionary": dictionary, "probability": 0.5}
+                        },
+                    }
+                    for path, dictionary in (
+                        ("conversations", "conversations"),
+                        ("debug-chat", "chats"),
+                    )
+                ],
+            }
+        )
+        schema = schemathesis.openapi.from_dict(copy.deepcopy(document), config=config)
+        wrong: list[str] = []
+        seen: dict[str, set[int]] = defaultdict(set)
+        for event in from_schema(schema).execute():
+            if type(event).__name__ in ("FatalError", "NonFatalError", "Interrupted"):
+                wrong.append(f"{type(event).__name__}: {getattr(event, 'info', event)}")
+            recorder = getattr(event, "recorder", None)
+            if recorder is None:
+                continue
+            for case_id, interaction in recorder.interactions.items():
+                operation = recorder.cases[case_id].value.operation.label
+                seen[operation].add(interaction.response.status_code)
+            wrong += [
+                f"{recorder.label}: {check.name}: {check.failure_info.failure}\n"
+                f"{check.failure_info.code_sample}"
+                for checks in recorder.checks.values()
+                for check in checks
+                if check.status == Status.FAILURE
+            ]
+    return wrong, seen

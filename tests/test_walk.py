@@ -1,0 +1,149 @@
+"""The walk over a list that changes meanwhile, against a model of such a list."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polyai_data._walk import ListChangedTooMuch, PageRequest, Walk
+
+
+class ChangingList:
+    """A list, newest first, as a server pages it: at most `cap` a page."""
+
+    def __init__(self, size: int, cap: int) -> None:
+        self.ids = [f"old-{n}" for n in range(size)]
+        self.throughout = set(self.ids)
+        self.cap = cap
+        self.begun = 0
+
+    def change(self, inserted: int, deleted: list[int]) -> None:
+        for index in deleted:
+            if self.ids:
+                self.throughout.discard(self.ids.pop(index % len(self.ids)))
+        for _ in range(inserted):
+            self.begun += 1
+            self.ids.insert(0, f"new-{self.begun}")
+
+    def page(self, request: PageRequest) -> list[dict[str, Any]]:
+        end = request.offset + min(request.limit, self.cap)
+        return [{"conversationId": name} for name in self.ids[request.offset : end]]
+
+
+def walk_over(walk: Walk, server: ChangingList, changes: list[tuple[int, list[int]]]) -> list[str]:
+    """Walk to the end, the list changing before each page but the first; return the IDs."""
+    found: list[str] = []
+    pending = list(changes)
+    requests = 0
+    while walk.request is not None:
+        page = server.page(walk.request)
+        found += [record["conversationId"] for record in walk.take(page, len(server.ids))]
+        if pending:
+            server.change(*pending.pop(0))
+        requests += 1
+        assert requests < 2000, "the walk does not end"
+    return found
+
+
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 8), st.lists(st.integers(0, 1000), max_size=8)), max_size=25
+)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    size=st.integers(0, 60),
+    page_size=st.integers(1, 12),
+    cap=st.integers(2, 12),
+    offset=st.integers(0, 8),
+    changes=CHANGES,
+)
+def test_no_schedule_makes_it_repeat_one_or_skip_one_that_was_there_throughout(
+    size: int, page_size: int, cap: int, offset: int, changes: list[tuple[int, list[int]]]
+) -> None:
+    server = ChangingList(size, cap)
+    skipped = set(server.ids[:offset])
+    found = walk_over(Walk(page_size, offset, None), server, changes)
+    assert len(found) == len(set(found))
+    assert server.throughout - skipped <= set(found)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    size=st.integers(0, 300), page_size=st.integers(1, 3), cap=st.integers(2, 4), changes=CHANGES
+)
+def test_with_a_short_memory_it_says_so_rather_than_skip_or_repeat(
+    size: int, page_size: int, cap: int, changes: list[tuple[int, list[int]]]
+) -> None:
+    server = ChangingList(size, cap)
+    try:
+        found = walk_over(Walk(page_size, 0, None, remembered=1), server, changes)
+    except ListChangedTooMuch:
+        return
+    assert len(found) == len(set(found))
+    assert server.throughout <= set(found)
+
+
+@given(size=st.integers(0, 40), page_size=st.integers(1, 12), cap=st.integers(1, 12))
+def test_a_list_at_rest_is_walked_once_in_order(size: int, page_size: int, cap: int) -> None:
+    server = ChangingList(size, cap)
+    assert walk_over(Walk(page_size, 0, None), server, []) == server.ids
+
+
+@given(
+    size=st.integers(0, 40),
+    page_size=st.integers(1, 12),
+    offset=st.integers(0, 50),
+    max_items=st.integers(0, 50),
+)
+def test_offset_and_max_items_cut_it(
+    size: int, page_size: int, offset: int, max_items: int
+) -> None:
+    server = ChangingList(size, 12)
+    found = walk_over(Walk(page_size, offset, max_items), server, [])
+    assert found == server.ids[offset : offset + max_items]
+
+
+def requests_of(walk: Walk, server: ChangingList) -> list[PageRequest]:
+    asked = []
+    while walk.request is not None:
+        asked.append(walk.request)
+        walk.take(server.page(walk.request), len(server.ids))
+    return asked
+
+
+def test_it_asks_for_no_page_more_than_it_takes() -> None:
+    server = ChangingList(100, cap=50)
+    assert requests_of(Walk(50, 0, 3), server) == [(3, 0)]
+    assert requests_of(Walk(50, 0, 0), server) == []
+    assert requests_of(Walk(50, 0, None), server) == [(50, 0), (51, 49), (51, 98)]
+    assert requests_of(Walk(60, 0, None), ChangingList(100, cap=100)) == [(60, 0), (61, 59)]
+
+
+def test_a_short_page_is_not_the_end_but_an_empty_one_is() -> None:
+    walk = Walk(5, 0, None)
+    assert len(walk.take([{"conversationId": "1"}, {"conversationId": "2"}], 9)) == 2
+    assert walk.request == (6, 1)
+    assert walk.take([{"conversationId": "2"}], 9) == []
+    assert walk.request == (6, 2)
+    assert walk.take([], 9) == []
+    assert walk.request is None
+
+
+def test_without_a_count_only_an_empty_page_ends_it() -> None:
+    walk = Walk(2, 0, None)
+    walk.take([{"conversationId": "1"}], None)
+    walk.take([{"conversationId": "1"}], None)
+    assert walk.request is not None
+    walk.take([], None)
+    assert walk.request is None
+    assert walk.total is None
+
+
+@pytest.mark.parametrize("record", [{"conversationId": 7}, {"x": [1]}, None, "text", 3])
+def test_a_record_without_identity_is_taken_once(record: Any) -> None:
+    walk = Walk(2, 0, None)
+    first = [{"conversationId": "1"}, record]
+    assert walk.take(first, 3) == first
+    assert walk.take([record, {"conversationId": "3"}], 3) == [{"conversationId": "3"}]
+    assert walk.request is None
