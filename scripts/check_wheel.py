@@ -19,7 +19,8 @@ from polyai_data.sandbox import serve
 USE = f"""
 import sys
 import polyai_data
-with polyai_data.DataClient(api_key="sandbox", agent_id="PROJECT-DEMO", base_url=sys.argv[1]) as client:
+options = dict(api_key="sandbox", agent_id="PROJECT-DEMO", base_url=sys.argv[1])
+with polyai_data.DataClient(**options) as client:
     conversation = client.get_conversation({CONVERSATION_ID!r})
     print(conversation.heading, "|", polyai_data.__version__)
 """

@@ -48,18 +48,20 @@ def _apply_action(document: dict[str, Any], action: Mapping[str, Any]) -> str | 
     remove = action.get("remove", False)
     if not remove and "update" not in action:
         return "has neither update nor remove"
+    if not action.get("target"):
+        return "names no target"
     try:
-        nodes = jsonpath.finditer(action["target"], document, strict=True)
-        matches = list(nodes)
-    except (KeyError, jsonpath.JSONPathError) as error:
+        matches = list(jsonpath.finditer(action["target"], document, strict=True))
+    except jsonpath.JSONPathError as error:
         return f"target cannot be read ({error})"
     if not matches:
         return "target matches nothing in the document"
-    # Backwards, so that removing an array's element does not move those still to be removed.
-    for match in reversed(matches):
+    for match in _last_first(matches):
         if not remove:
             if not isinstance(match.obj, dict | list):
                 return "target of an update must be an object or an array"
+            if isinstance(match.obj, dict) and not isinstance(action["update"], dict):
+                return "update of an object must be an object"
             _merge(match.obj, action["update"])
         elif match.parent is None:
             return "target is the document itself, which cannot be removed"
@@ -67,6 +69,17 @@ def _apply_action(document: dict[str, Any], action: Mapping[str, Any]) -> str | 
             parent: Any = match.parent.obj
             del parent[match.parts[-1]]
     return None
+
+
+def _last_first(matches: list[jsonpath.JSONPathMatch]) -> list[jsonpath.JSONPathMatch]:
+    """Return each place once, backwards: removing an array's element moves those behind it."""
+    places = {match.parts: match for match in matches}
+    return [
+        places[parts]
+        for parts in sorted(
+            places, key=lambda parts: [(isinstance(p, str), p) for p in parts], reverse=True
+        )
+    ]
 
 
 def _merge(target: Any, update: Any) -> None:

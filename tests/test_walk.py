@@ -147,3 +147,18 @@ def test_a_record_without_identity_is_taken_once(record: Any) -> None:
     assert walk.take(first, 3) == first
     assert walk.take([record, {"conversationId": "3"}], 3) == [{"conversationId": "3"}]
     assert walk.request is None
+
+
+def test_it_says_so_where_its_place_in_the_list_is_lost() -> None:
+    walk, server = Walk(1, 0, None, remembered=1), ChangingList(20, cap=2)
+    for _ in range(8):
+        assert walk.request is not None
+        walk.take(server.page(walk.request), len(server.ids))
+    server.ids = [f"another-{n}" for n in range(20)]
+    with pytest.raises(ListChangedTooMuch):
+        walk_over(walk, server, [])
+
+
+def test_after_the_end_there_is_nothing_to_take() -> None:
+    with pytest.raises(RuntimeError, match="over"):
+        Walk(1, 0, 0).take([], 0)

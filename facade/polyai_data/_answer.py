@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -27,8 +28,19 @@ def read_answer(call: Call[_T], status: int, headers: Mapping[str, str], content
         APIStatusError: if the status is not success.
         ResponseDecodeError: if it is, but the body cannot be read.
     """
+    answer = _answer_or_error(call, status, headers, content)
+    # A traceback may show what stands in the variables here, and a server may echo the key.
+    del headers, content
+    if isinstance(answer, errors.PolyAIError):
+        raise answer
+    return answer
+
+
+def _answer_or_error(
+    call: Call[_T], status: int, headers: Mapping[str, str], content: bytes
+) -> _T | errors.PolyAIError:
     if not 200 <= status < 300:
-        raise status_error(call, status, headers, content)
+        return status_error(call, status, headers, content)
     try:
         data = json.loads(content)
     except (ValueError, RecursionError):
@@ -38,8 +50,7 @@ def read_answer(call: Call[_T], status: int, headers: Mapping[str, str], content
             return call.read(data)
         except IdentityMissing as error:
             reason = f"The answer is not what this operation returns: {error}"
-    # Outside of the except clauses: their exceptions hold the whole body.
-    raise decode_error(call, status, headers, content, reason)
+    return decode_error(call, status, headers, content, reason)
 
 
 def _describe_body(headers: Mapping[str, str], content: bytes) -> str:
@@ -57,14 +68,15 @@ def _describe_body(headers: Mapping[str, str], content: bytes) -> str:
 def decode_error(
     call: Call[Any], status: int, headers: Mapping[str, str], content: bytes, reason: str
 ) -> errors.ResponseDecodeError:
-    """Return the error for a success that cannot be read."""
+    """Return the error for a success that cannot be read, without the key if it was echoed."""
+    redact = call.config.key.redact
     return errors.ResponseDecodeError(
-        reason,
+        redact(reason),
         method=call.method,
         url=call.url,
         status_code=status,
-        correlation_id=headers.get(CORRELATION_HEADER) or call.correlation_id,
-        body=_parse_body(content),
+        correlation_id=redact(headers.get(CORRELATION_HEADER) or call.correlation_id),
+        body=_parse_body(redact(content)),
     )
 
 
@@ -89,9 +101,9 @@ _CODE_ERRORS: dict[tuple[int, str], type[errors.APIStatusError]] = {
 def status_error(
     call: Call[Any], status: int, headers: Mapping[str, str], content: bytes
 ) -> errors.APIStatusError:
-    """Return the error for a status that is not success, from whatever its body is."""
-    # Redacted, should a server echo the key in its complaint.
-    body = _parse_body(call.config.key.redact(content))
+    """Return the error for a status that is not success, without the key if it was echoed."""
+    redact = call.config.key.redact
+    body = _parse_body(redact(content))
     envelope = body if isinstance(body, dict) else {}
     code = _text(envelope, "error_code")
     if status >= 500:
@@ -105,14 +117,13 @@ def status_error(
     return kind(
         _text(envelope, "error_message")
         or _text(envelope, "error")
-        or _describe_status(status, headers, body),
+        or redact(_describe_status(status, headers, body)),
         method=call.method,
         url=call.url,
         status_code=status,
         code=code,
         correlation_id=_text(envelope, "error_id")
-        or headers.get(CORRELATION_HEADER)
-        or call.correlation_id,
+        or redact(headers.get(CORRELATION_HEADER) or call.correlation_id),
         body=body,
         retry_after=_retry_after(headers.get("Retry-After")),
         hint=_hint(status, call.config.destination),
@@ -121,7 +132,7 @@ def status_error(
 
 def _text(envelope: Mapping[str, Any], key: str) -> str | None:
     value = envelope.get(key)
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value.strip() else None
 
 
 def _describe_status(status: int, headers: Mapping[str, str], body: Any) -> str:
@@ -131,11 +142,11 @@ def _describe_status(status: int, headers: Mapping[str, str], body: Any) -> str:
         return (
             f"{reason}; redirects are not followed (to {headers.get('Location', 'nowhere named')})"
         )
-    if isinstance(body, str) and not body.lstrip().startswith("<"):
-        return body
-    if isinstance(body, str):
+    if not isinstance(body, str) or not body.strip():
+        return reason
+    if body.lstrip().startswith("<"):
         return f"{reason} (an HTML page, probably a gateway's or a proxy's)"
-    return reason
+    return body
 
 
 def _hint(status: int, destination: str) -> str | None:
@@ -155,9 +166,12 @@ def _retry_after(value: str | None) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+            moment = parsedate_to_datetime(value)
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
+        # A date without a zone is UTC, as every date of HTTP.
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        seconds -= time.time()
     return max(0.0, seconds) if seconds < float("inf") else None
 
 
@@ -175,6 +189,21 @@ def _parse_body(content: bytes) -> Any:
         return content
 
 
+def failed(
+    call: Call[Any], response: httpx.Response | None, failure: BaseException
+) -> BaseException:
+    """Return what to raise where no answer came, or not the whole of it.
+
+    Never the failure with its frames, and never chained to it: they hold the headers, and the key.
+    """
+    if not isinstance(failure, Exception):  # Ctrl-C, or a task that was cancelled
+        failure.__cause__ = failure.__context__ = None
+        return failure.with_traceback(None)
+    if response is None:
+        return connection_error(call, failure)
+    return unreadable_body(call, response.status_code, response.headers, failure)
+
+
 def unreadable_body(
     call: Call[Any], status: int, headers: Mapping[str, str], failure: Exception
 ) -> errors.PolyAIError:
@@ -187,14 +216,11 @@ def unreadable_body(
 
 
 def connection_error(call: Call[Any], failure: BaseException) -> errors.APIConnectionError:
-    """Return the error for a request to which nothing usable came back.
-
-    The failure itself is not chained to it: its frames hold the request's headers, and the key.
-    """
+    """Return the error for a request to which nothing usable came back."""
     timed_out = isinstance(failure, httpx.TimeoutException | TimeoutError)
     kind = errors.APITimeoutError if timed_out else errors.APIConnectionError
     return kind(
-        _describe_failure(call, failure),
+        call.config.key.redact(_describe_failure(call, failure)),
         method=call.method,
         url=call.url,
         correlation_id=call.correlation_id,
@@ -206,6 +232,10 @@ def _describe_failure(call: Call[Any], failure: BaseException) -> str:
     host = urlsplit(call.url).netloc
     if isinstance(failure, httpx.ConnectTimeout):
         return f"no connection to {host} within {connect:g} s"
+    if isinstance(failure, httpx.PoolTimeout):
+        return f"no connection became free within {read:g} s; too many calls run at once"
+    if isinstance(failure, httpx.WriteTimeout):
+        return f"{host} did not take the request within {read:g} s"
     if isinstance(failure, httpx.TimeoutException | TimeoutError):
         return f"nothing more came from {host} within {read:g} s"
     detail = errors.shorten(str(failure)) or "no details"
@@ -213,11 +243,11 @@ def _describe_failure(call: Call[Any], failure: BaseException) -> str:
         return f"the proxy refused: {detail}"
     for cause in _causes(failure):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"TLS: the certificate of {host} was not accepted: {cause.verify_message}"
+            return f"TLS: the certificate of {host} was not accepted: {_reason(cause)}"
         if isinstance(cause, ssl.SSLError):
-            return f"TLS failed with {host}: {cause.reason or cause}"
+            return f"TLS failed with {host}: {_reason(cause)}"
         if isinstance(cause, socket.gaierror):
-            return f"the name of {host} could not be resolved (DNS): {cause.strerror}"
+            return f"the name of {host} could not be resolved (DNS): {cause.strerror or cause}"
         if isinstance(cause, ConnectionRefusedError):
             return f"{host} refused the connection"
     if isinstance(failure, httpx.RemoteProtocolError):
@@ -225,12 +255,19 @@ def _describe_failure(call: Call[Any], failure: BaseException) -> str:
     return f"{type(failure).__name__}: {detail}"
 
 
+def _reason(error: ssl.SSLError) -> str:
+    """Return why TLS failed; only errors of OpenSSL itself have these attributes."""
+    return getattr(error, "verify_message", None) or getattr(error, "reason", None) or str(error)
+
+
 def _causes(failure: BaseException) -> Iterator[BaseException]:
     """Yield the failure and what led to it, members of groups included."""
     pending: list[BaseException | None] = [failure]
+    seen: set[int] = set()
     while pending:
         cause = pending.pop()
-        if cause is not None:
+        if cause is not None and id(cause) not in seen:
+            seen.add(id(cause))
             yield cause
             pending += [cause.__cause__ or cause.__context__]
             pending += cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()

@@ -8,9 +8,9 @@ from typing import NoReturn, Self, TypeVar
 import httpx
 
 from . import _operations
-from ._answer import connection_error, read_answer, unreadable_body
+from ._answer import failed, read_answer
 from ._auth import ApiKey
-from ._config import Timeout, check_transport, settle, setup_error
+from ._config import Timeout, check_transport, describe, settle, setup_error
 from ._regions import Region, parse_studio_url
 from ._request import Call
 from .errors import PolyAIError
@@ -58,7 +58,11 @@ class AsyncDataClient:
         )
         check_transport(transport, "handle_async_request")
         try:
-            self._http = httpx.AsyncClient(transport=transport, follow_redirects=False)
+            self._http = httpx.AsyncClient(
+                transport=transport,
+                follow_redirects=False,
+                trust_env=self._config.trusts_environment,
+            )
         except Exception as failure:
             raise setup_error(failure) from None
 
@@ -119,14 +123,11 @@ class AsyncDataClient:
             async with self._http.stream(
                 call.method, call.url, headers=call.headers(), timeout=call.httpx_timeout()
             ) as response:
-                content = await response.aread()
-        except Exception as failure:
-            if response is None:
-                error: PolyAIError = connection_error(call, failure)
-            else:
-                error = unreadable_body(call, response.status_code, response.headers, failure)
+                await response.aread()
+        except BaseException as failure:
+            error = failed(call, response, failure)
         else:
-            return read_answer(call, response.status_code, response.headers, content)
+            return read_answer(call, response.status_code, response.headers, response.content)
         # Outside of the except clause: the failure's frames hold the headers, and so the key.
         raise error
 
@@ -146,7 +147,7 @@ class AsyncDataClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<AsyncDataClient {self._config.destination} agent {self._config.agent_id}>"
+        return describe(self)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A client cannot be pickled; create one in each process instead.")

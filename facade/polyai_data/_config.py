@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
+import sys
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -46,6 +47,11 @@ class Config:
         if self.region is not None and self.region.base_url == self.base_url:
             return f"region {self.region.value!r} ({host})"
         return host
+
+    @property
+    def trusts_environment(self) -> bool:
+        """Whether the environment may name a proxy: not for plain http, where it sees the key."""
+        return not self.base_url.lower().startswith("http:")
 
 
 def settle(
@@ -108,10 +114,12 @@ def check_base_url(url: str) -> str:
         ConfigurationError: unless it is https, or http on loopback, and names a host and nothing
             beyond a path.
     """
+    if not isinstance(url, str):
+        raise ConfigurationError(f"The base URL must be text (str), not {type(url).__name__}.")
     url = url.strip()
     try:
         parts = httpx.URL(url)  # the parser that requests go through, so that both see one host
-    except (httpx.InvalidURL, TypeError) as error:
+    except httpx.InvalidURL as error:
         raise ConfigurationError(f"The base URL cannot be read: {error}.") from None
     if parts.userinfo:
         # Not echoed: what stands there is a secret.
@@ -142,19 +150,22 @@ def check_timeout(timeout: Timeout | None) -> tuple[float, float] | None:
     """Return the seconds to connect and to read, or None for None.
 
     Raises:
-        ValueError: unless each is a positive, finite number.
+        ConfigurationError: unless each is a positive, finite number.
     """
     if timeout is None:
         return None
     pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    for seconds in pair:
-        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-        if not is_number or not math.isfinite(seconds) or seconds <= 0 or len(pair) != 2:
-            raise ValueError(
-                f"timeout={timeout!r}: give seconds, positive and finite, as one number or as a "
-                "pair (connect, read)."
-            )
-    return pair[0], pair[1]
+    if len(pair) != 2 or not all(_is_positive_and_finite(seconds) for seconds in pair):
+        raise ConfigurationError(
+            f"timeout={timeout!r}: give seconds, positive and finite, as one number or as a pair "
+            "(connect, read)."
+        )
+    return pair
+
+
+def _is_positive_and_finite(seconds: Any) -> bool:
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    return is_number and 0 < seconds <= sys.float_info.max
 
 
 def check_transport(transport: object, method: str) -> None:
@@ -166,9 +177,16 @@ def check_transport(transport: object, method: str) -> None:
         )
 
 
+def describe(client: object) -> str:
+    """Return the repr of a client, of one that could not be made as well: tracebacks show it."""
+    config: Config | None = getattr(client, "_config", None)
+    where = f"{config.destination} agent {config.agent_id}" if config else "not set up"
+    return f"<{type(client).__name__} {where}>"
+
+
 def setup_error(failure: Exception) -> ConfigurationError:
     """Return the error for an environment that httpx cannot work with."""
     return ConfigurationError(
-        f"The connection cannot be set up: {failure} Check the environment's proxy (HTTPS_PROXY, "
-        "ALL_PROXY) and certificate (SSL_CERT_FILE, SSL_CERT_DIR) variables."
+        f"The connection cannot be set up: {str(failure).rstrip('.')}. Check the environment's "
+        "proxy (HTTPS_PROXY, ALL_PROXY) and certificate (SSL_CERT_FILE, SSL_CERT_DIR) variables."
     )

@@ -75,7 +75,7 @@ def parse_studio_url(url: str) -> tuple[Region, str]:
     try:
         parts = urlsplit(url.strip() if "://" in url else f"https://{url.strip()}")
         host = (parts.hostname or "").removesuffix(".")
-    except ValueError:
+    except (ValueError, TypeError):  # no URL, or no text
         host = ""
     segments = [unquote(segment) for segment in parts.path.split("/") if segment] if host else []
     for region in Region:

@@ -1,10 +1,10 @@
 """Which page to ask for next, so that a walk over a changing list neither repeats nor skips. Pure.
 
-The list is newest first: a conversation that begins shifts all others back, one that vanishes shifts
-those behind it forward. Positions alone would repeat or skip some. So each page overlaps the one
-before, and only what stands behind the last conversation already seen is new. Where none of those
-seen is in a page, the walk looks for them: back, or forward if the list has grown. Memory is bounded,
-because only the last thousand or so are remembered.
+The list is newest first: a conversation that begins shifts all others back, one that vanishes
+shifts those behind it forward. Positions alone would repeat or skip some. So each page overlaps the
+one before, and only what stands behind the last conversation already seen is new. Where none of
+those seen is in a page, the walk looks for them: back, or forward if the list has grown. Memory is
+bounded, because only the last thousand or so are remembered.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Walk:
         Raises:
             ListChangedTooMuch: if the place where the walk was cannot be found again.
         """
-        assert self.request is not None
+        if self.request is None:
+            raise RuntimeError("The walk is over.")
         offset, end = self.request.offset, self.request.offset + len(records)
         grown = self.total is not None and total is not None and total > self.total
         at_end = not records or end == total
@@ -117,8 +118,8 @@ class Walk:
             del self._directions[0]
         if self._forgot:
             raise ListChangedTooMuch
-        # All that were ever seen seem gone, so that everything from the start on is new. Should some
-        # turn up after all, they must still be known.
+        # All that were ever seen seem gone, so that everything from the start on is new. Should
+        # some turn up after all, they must still be known.
         self._pinned = len(self._seen)
         return self._ask(0, adjoining=True)
 

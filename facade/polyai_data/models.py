@@ -158,8 +158,9 @@ class Conversation(generated.Conversation):
         Raises:
             ResponseDecodeError: if it has no `conversationId`.
         """
+        data = dict(src_dict) if isinstance(src_dict, Mapping) else src_dict
         try:
-            return decode(cls, src_dict)
+            return decode(cls, data)
         except IdentityMissing as error:
             raise ResponseDecodeError(f"Not a conversation: {error}.") from None
 

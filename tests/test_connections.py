@@ -1,0 +1,313 @@
+"""Requests to which nothing usable comes back: each failure is ours and says what it was."""
+
+from __future__ import annotations
+
+import gzip
+import inspect
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from polyai_data import (
+    APIConnectionError,
+    APITimeoutError,
+    AuthenticationError,
+    PolyAIError,
+    ResponseDecodeError,
+    ServerError,
+)
+
+if TYPE_CHECKING:
+    from tests.conftest import Caller
+
+    Listening = Callable[[Callable[[socket.socket], None]], AbstractContextManager[str]]
+
+REQUEST = "GET /v1/agents/PROJECT-1/conversations/CA1"
+
+
+def made(kind: type[BaseException]) -> BaseException:
+    """Return an exception of the kind, whatever its constructor wants."""
+    wanted = inspect.signature(kind).parameters
+    request = httpx.Request("GET", "https://x.example")
+    possible: dict[str, Any] = {
+        "message": "boom",
+        "request": request,
+        "response": httpx.Response(500, request=request),
+    }
+    return kind(**{name: value for name, value in possible.items() if name in wanted})
+
+
+HTTPX_EXCEPTIONS = [
+    value
+    for value in vars(httpx).values()
+    if inspect.isclass(value) and issubclass(value, Exception)
+]
+
+OTHER_EXCEPTIONS = [
+    OSError(5, "input/output"),
+    TimeoutError("late"),
+    ConnectionResetError("reset"),
+    BrokenPipeError(),
+    RuntimeError("event loop is closed"),
+    ValueError("odd"),
+    KeyError("missing"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "odd"),
+    AssertionError(),
+    MemoryError(),
+    RecursionError("deep"),
+    ssl.SSLError(1, "[SSL] odd"),
+    ExceptionGroup("several", [OSError("one")]),
+]
+
+
+def raising(failure: BaseException) -> Callable[[httpx.Request], httpx.Response]:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise failure
+
+    return answer
+
+
+def test_httpx_still_has_its_exceptions() -> None:
+    assert len(HTTPX_EXCEPTIONS) >= 28
+
+
+@pytest.mark.parametrize(
+    "failure", [*map(made, HTTPX_EXCEPTIONS), *OTHER_EXCEPTIONS], ids=lambda e: type(e).__name__
+)
+def test_every_exception_of_a_transport_becomes_ours(call: Caller, failure: Exception) -> None:
+    error = call.fails(raising(failure))
+    timed_out = isinstance(failure, (httpx.TimeoutException, TimeoutError))
+    assert type(error) is (APITimeoutError if timed_out else APIConnectionError)
+    assert str(error).startswith(f"{REQUEST} → no answer: ")
+    assert error.correlation_id is not None
+    assert str(error).endswith(f" (correlation ID {error.correlation_id})")
+    assert not error.message.endswith(": ")
+    assert (error.method, error.status_code, error.body, error.hint) == ("GET", None, None, None)
+    assert error.__cause__ is error.__context__ is None
+
+
+def caused(outer: BaseException, inner: BaseException) -> BaseException:
+    outer.__cause__ = inner
+    return outer
+
+
+def circle() -> BaseException:
+    return caused(first := httpx.ConnectError("round"), caused(OSError("and"), first))
+
+
+def untrusted() -> BaseException:
+    error = ssl.SSLCertVerificationError(1, "verify failed")
+    error.verify_message = "self-signed certificate"
+    return error
+
+
+HOST = "api.us.poly.ai"
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (httpx.ConnectTimeout(""), f"no connection to {HOST} within 2 s"),
+        (httpx.ReadTimeout(""), f"nothing more came from {HOST} within 7.5 s"),
+        (TimeoutError(), f"nothing more came from {HOST} within 7.5 s"),
+        (httpx.WriteTimeout(""), f"{HOST} did not take the request within 7.5 s"),
+        (
+            httpx.PoolTimeout(""),
+            "no connection became free within 7.5 s; too many calls run at once",
+        ),
+        (httpx.ProxyError("407 Denied"), "the proxy refused: 407 Denied"),
+        (httpx.RemoteProtocolError("Odd."), f"{HOST} dropped the connection: Odd."),
+        (httpx.ReadError(""), "ReadError: no details"),
+        (RuntimeError("two\nlines"), "RuntimeError: two lines"),
+        (RuntimeError("x" * 300), f"RuntimeError: {'x' * 199}…"),
+        (
+            caused(httpx.ConnectError(""), untrusted()),
+            f"TLS: the certificate of {HOST} was not accepted: self-signed certificate",
+        ),
+        (
+            caused(httpx.ConnectError(""), ssl.SSLError("handshake failed")),
+            f"TLS failed with {HOST}: ('handshake failed',)",
+        ),
+        (
+            caused(httpx.ConnectError(""), socket.gaierror(-2, "Name not known")),
+            f"the name of {HOST} could not be resolved (DNS): Name not known",
+        ),
+        (
+            caused(httpx.ConnectError(""), socket.gaierror("odd resolver")),
+            f"the name of {HOST} could not be resolved (DNS): odd resolver",
+        ),
+        (
+            ExceptionGroup("all", [OSError(), ExceptionGroup("v4", [ConnectionRefusedError()])]),
+            f"{HOST} refused the connection",
+        ),
+        (circle(), "ConnectError: round"),
+    ],
+)
+def test_a_failure_is_described(call: Caller, failure: BaseException, message: str) -> None:
+    assert call.fails(raising(failure), timeout=(2, 7.5)).message == message
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_ends_the_program_is_let_through(
+    call: Caller, interruption: type[BaseException]
+) -> None:
+    client = call.client(raising(interruption()), api_key="k", region="us", agent_id="A")
+    with pytest.raises(interruption):
+        call.use(client, lambda client: client.get_conversation("CA1"))
+    call.close(client)
+
+
+def unreachable_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_refused_connection_says_so(call: Caller, host: str) -> None:
+    address = f"{host}:{unreachable_port()}"
+    error = call.fails(base_url=f"http://{address}")
+    assert type(error) is APIConnectionError
+    assert error.message == f"{address} refused the connection"
+
+
+def test_a_name_that_does_not_resolve_says_so(
+    call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    error = call.fails(region="uk")
+    assert type(error) is APIConnectionError
+    assert error.message == (
+        "the name of api.uk.poly.ai could not be resolved (DNS): Name or service not known"
+    )
+
+
+def answering(answer: bytes) -> Callable[[socket.socket], None]:
+    def behave(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(answer)
+
+    return behave
+
+
+def test_a_plain_text_port_says_that_tls_failed(call: Caller, listening: Listening) -> None:
+    with listening(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as address:
+        error = call.fails(base_url=f"https://{address}")
+    assert type(error) is APIConnectionError
+    assert error.message.startswith(f"TLS failed with {address}: WRONG_VERSION_NUMBER")
+
+
+def test_a_dropped_connection_says_so(call: Caller, listening: Listening) -> None:
+    with listening(answering(b"")) as address:
+        error = call.fails(base_url=f"http://{address}")
+    assert type(error) is APIConnectionError
+    assert error.message.startswith(f"{address} dropped the connection: Server disconnected")
+
+
+def test_an_answer_that_is_no_http_says_so(call: Caller, listening: Listening) -> None:
+    with listening(answering(b"220 mail.example ESMTP\r\n\r\n")) as address:
+        error = call.fails(base_url=f"http://{address}")
+    assert type(error) is APIConnectionError
+    assert error.message.startswith(f"{address} dropped the connection: illegal status line")
+
+
+STALLS = [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"]
+
+
+@pytest.mark.parametrize("start", STALLS, ids=["before the head", "in the body"])
+def test_an_answer_that_stalls_times_out(call: Caller, listening: Listening, start: bytes) -> None:
+    def stall(connection: socket.socket) -> None:
+        answering(start)(connection)
+        connection.recv(1)  # until the client gives up
+
+    with listening(stall) as address:
+        error = call.fails(base_url=f"http://{address}", timeout=(5, 0.02))
+    assert type(error) is APITimeoutError
+    assert error.message == f"nothing more came from {address} within 0.02 s"
+
+
+def head(status: str, *lines: str) -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode()
+
+
+ENCODED = gzip.compress(b'{"conversationId": "CA1"}')
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        (
+            head("200 OK", "Content-Encoding: gzip", "Content-Length: 9") + b"not gzip!",
+            ResponseDecodeError,
+            "The body is damaged: Error -3 while decompressing data",
+        ),
+        (
+            head("200 OK", "Content-Encoding: gzip", f"Content-Length: {len(ENCODED) - 12}")
+            + ENCODED[:-12],
+            ResponseDecodeError,
+            "The body is not readable as JSON",
+        ),
+        (
+            head("200 OK", "Content-Length: 100") + b'{"conversationId": "CA1"',
+            APIConnectionError,
+            "dropped the connection: peer closed connection without sending complete message body",
+        ),
+        (
+            head("200 OK", "Transfer-Encoding: chunked") + b'19\r\n{"conversationId": "CA1"}',
+            APIConnectionError,
+            "dropped the connection: ",
+        ),
+        (
+            head("401 Unauthorized", "Content-Length: 100", "X-PolyAI-Correlation-Id: theirs"),
+            AuthenticationError,
+            "Unauthorized",
+        ),
+        (
+            head("502 Bad Gateway", "Content-Encoding: gzip", "Content-Length: 3") + b"<ht",
+            ServerError,
+            "Bad Gateway",
+        ),
+    ],
+)
+def test_a_body_that_breaks_off_or_is_damaged_is_an_error(
+    call: Caller, listening: Listening, answer: bytes, kind: type[PolyAIError], message: str
+) -> None:
+    with listening(answering(answer)) as address:
+        error = call.fails(base_url=f"http://{address}")
+    assert type(error) is kind
+    assert message in error.message
+    if kind is AuthenticationError:
+        assert error.correlation_id == "theirs"
+    assert error.__cause__ is error.__context__ is None
+
+
+def test_an_answer_that_fails_while_it_is_closed_is_an_error(call: Caller) -> None:
+    class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b'{"conversationId": "CA1"}'
+
+        async def __aiter__(self) -> Any:
+            yield b'{"conversationId": "CA1"}'
+
+        def close(self) -> None:
+            raise OSError("already gone")
+
+        async def aclose(self) -> None:
+            raise OSError("already gone")
+
+    error = call.fails(lambda _: httpx.Response(200, stream=Stream()))
+    assert type(error) is APIConnectionError
+    assert error.message == "OSError: already gone"
+
+
+def test_a_whole_answer_over_a_real_socket_is_read(call: Caller, listening: Listening) -> None:
+    encoded = head("200 OK", "Content-Encoding: gzip", f"Content-Length: {len(ENCODED)}") + ENCODED
+    with listening(answering(encoded)) as address:
+        assert call(base_url=f"http://{address}").conversation_id == "CA1"

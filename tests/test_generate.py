@@ -1,0 +1,359 @@
+"""Generating the client: deterministic, all or nothing, and checked against what is committed."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import importlib
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import attrs
+import generate
+import polyai_data_generated
+import pytest
+import yaml
+from polyai_data_generated import models, origin
+from polyai_data_generated.wire_names import WIRE_NAMES
+
+PACKAGE = Path(polyai_data_generated.__file__).parent
+ROOT = PACKAGE.parent.parent
+OPERATIONS = {
+    "list_conversations",
+    "get_conversation",
+    "get_recording",
+    "add_annotations",
+    "set_note",
+    "start_chat",
+    "send_chat_message",
+}
+
+
+def tree(directory: Path) -> dict[str, bytes]:
+    """Return the contents of every file, by its path."""
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+class Project:
+    """A copy of what the generator reads and writes, elsewhere."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.package = root / "generated" / PACKAGE.name
+        self.document, self.overlay = root / "openapi.json", root / "overlay.yaml"
+        self.monkeypatch = monkeypatch
+        shutil.copytree(PACKAGE, self.package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "openapi.json", self.document)
+        shutil.copy(ROOT / "scripts" / "overlay.yaml", self.overlay)
+        shutil.copy(ROOT / "scripts" / "generator.yaml", root)
+        for name, path in {
+            "ROOT": root,
+            "DOCUMENT": self.document,
+            "OVERLAY": self.overlay,
+            "GENERATOR_CONFIG": root / "generator.yaml",
+            "PACKAGE": self.package,
+        }.items():
+            monkeypatch.setattr(generate, name, path)
+
+    def run(self, *arguments: str) -> int:
+        self.monkeypatch.setattr(sys, "argv", ["generate.py", *arguments])
+        return generate.main()
+
+    def change(self, change: Callable[[Any], object]) -> None:
+        document = json.loads(self.document.read_text())
+        change(document)
+        self.document.write_text(json.dumps(document))
+
+    def skip_generating(self) -> None:
+        """Let the generator give what is committed, at once."""
+        self.monkeypatch.setattr(
+            generate, "generate", lambda target: shutil.copytree(PACKAGE, target)
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    return Project(tmp_path / "project", monkeypatch)
+
+
+def test_the_committed_package_is_what_is_generated_twice_and_elsewhere(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project.package.parent)
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    (project.package / "left_over.py").touch()
+    for _ in range(2):
+        assert project.run() == 0
+        assert tree(project.package) == tree(PACKAGE)
+    assert [path.name for path in project.package.parent.iterdir()] == [PACKAGE.name]
+    assert "Wrote generated/polyai_data_generated." in capsys.readouterr().out
+
+
+def test_the_check_passes_on_what_is_committed(capsys: pytest.CaptureFixture[str]) -> None:
+    project_argv = pytest.MonkeyPatch()
+    with project_argv.context() as patch:
+        patch.setattr(sys, "argv", ["generate.py", "--check"])
+        assert generate.main() == 0
+    assert capsys.readouterr().out == "generated/polyai_data_generated is up to date.\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda package: (package / "types.py").write_text("# edited\n"), "-# edited"),
+        (lambda package: (package / "py.typed").unlink(), "py.typed: only in a fresh run"),
+        (lambda package: (package / "api" / "mine.py").touch(), "api/mine.py: only in the repo"),
+    ],
+    ids=["edited", "missing", "extra"],
+)
+def test_the_check_finds_a_file_that_is(
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[Path], object],
+    told: str,
+) -> None:
+    project.skip_generating()
+    assert project.run("--check") == 0
+    change(project.package)
+    before = tree(project.package)
+    capsys.readouterr()
+    assert project.run("--check") == 1
+    assert tree(project.package) == before
+    out = capsys.readouterr().out
+    assert told in out
+    assert out.endswith("is not what `make generate` writes; run it and commit.\n")
+
+
+def test_the_check_passes_over_compiled_files(project: Project) -> None:
+    project.skip_generating()
+    (project.package / "__pycache__").mkdir()
+    (project.package / "__pycache__" / "types.cpython-311.pyc").touch()
+    assert project.run("--check") == 0
+
+
+def test_a_package_that_is_not_there_yet_is_written(project: Project) -> None:
+    project.skip_generating()
+    shutil.rmtree(project.package.parent)
+    assert project.run("--check") == 1
+    assert project.run() == 0
+    assert tree(project.package) == tree(PACKAGE)
+
+
+def unknown_media_type(document: Any) -> None:
+    recording = document["paths"]["/v1/agents/{agentId}/conversations/{conversationId}/audio"]
+    recording["get"]["responses"]["200"]["content"] = {"audio/x-unheard-of": {"schema": {}}}
+
+
+def no_openapi(document: Any) -> None:
+    document["openapi"] = "1.2.3"
+
+
+def unresolvable(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    schemas["ConversationSummaryResponse"]["properties"]["odd"] = {
+        "$ref": "#/components/schemas/No"
+    }
+
+
+def renamed(document: Any) -> None:
+    path = "/v1/agents/{agentId}/debug-chat"
+    document["paths"][path + "s"] = document["paths"].pop(path)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check"]], ids=["write", "check"])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (unknown_media_type, ["WARNING", "audio/x-unheard-of"]),
+        (no_openapi, ["ERROR", "Failed to parse OpenAPI document"]),
+        (unresolvable, ["#/components/schemas/No"]),
+        (
+            renamed,
+            [
+                "overlay.yaml does not fit",
+                "action 6: target matches nothing",
+                "target: $.paths['/v1/agents/{agentId}/debug-chat'].post",
+                "reason: The document has no operationIds",
+            ],
+        ),
+    ],
+    ids=["warning", "error", "unresolvable", "unmatched overlay action"],
+)
+def test_what_cannot_be_generated_leaves_the_package_untouched(
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[Any], object],
+    told: list[str],
+    arguments: list[str],
+) -> None:
+    project.change(change)
+    marker = project.package / "marker"
+    marker.touch()
+    before = tree(project.package)
+    assert project.run(*arguments) == 1
+    assert tree(project.package) == before
+    assert [path.name for path in project.package.parent.iterdir()] == [PACKAGE.name]
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "Nothing was generated, and generated/polyai_data_generated is as it was.\n"
+    )
+    for text in told:
+        assert text in out
+
+
+def test_an_overlay_of_another_version_is_refused(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.overlay.write_text(project.overlay.read_text().replace("overlay: 1.0.0", "overlay: 2"))
+    assert project.run() == 1
+    assert "not an OpenAPI Overlay 1.0 document" in capsys.readouterr().out
+
+
+def test_the_origin_names_what_the_package_came_from() -> None:
+    def sha256(path: Path) -> str:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    document = json.loads((ROOT / "openapi.json").read_text())
+    assert document["info"]["version"] == origin.DOCUMENT_VERSION
+    assert document["info"]["title"] == origin.DOCUMENT_TITLE
+    assert sha256(ROOT / "openapi.json") == origin.DOCUMENT_SHA256
+    assert sha256(ROOT / "scripts" / "overlay.yaml") == origin.OVERLAY_SHA256
+    assert sha256(ROOT / "scripts" / "generator.yaml") == origin.CONFIG_SHA256
+    assert {tool: version(tool) for tool in origin.TOOLS} == origin.TOOLS
+    assert {"openapi-python-client", "ruff", "python-jsonpath"} == set(origin.TOOLS)
+    assert tuple(server["url"] for server in document["servers"]) == origin.SERVERS
+
+
+def test_each_module_says_not_to_edit_it() -> None:
+    modules = list(PACKAGE.rglob("*.py"))
+    assert len(modules) > 20
+    for module in modules:
+        assert module.read_text().startswith("# Written by `make generate`. Do not edit"), module
+    assert (PACKAGE / "py.typed").exists()
+
+
+def test_each_operation_of_the_document_has_a_name_and_a_module() -> None:
+    operations = [
+        operation
+        for path_item in generate.corrected_document()["paths"].values()
+        for method, operation in path_item.items()
+        if method != "parameters"
+    ]
+    assert {operation["operationId"] for operation in operations} == OPERATIONS
+    assert len(operations) == len(OPERATIONS)
+    modules = {path.stem: path for path in (PACKAGE / "api").glob("*/*.py")}
+    assert set(modules) - {"__init__"} == OPERATIONS
+    for operation in operations:
+        tag = operation["tags"][0].lower().replace(" ", "_")
+        name = f"polyai_data_generated.api.{tag}.{operation['operationId']}"
+        assert callable(importlib.import_module(name)._get_kwargs)
+
+
+def test_each_field_of_each_model_has_its_json_key() -> None:
+    classes = {name: kind for name, kind in vars(models).items() if attrs.has(kind)}
+    assert set(WIRE_NAMES) == set(classes)
+    for name, kind in classes.items():
+        fields = {field.name for field in attrs.fields(kind)} - {"additional_properties"}
+        assert set(WIRE_NAMES[name]) == fields
+
+
+def test_each_action_of_the_overlay_gives_a_reason_of_its_own_words() -> None:
+    for action in yaml.safe_load((ROOT / "scripts" / "overlay.yaml").read_text())["actions"]:
+        assert len(action["description"].split()) >= 5, action["target"]
+
+
+def adapted(schemas: dict[str, Any], *, request: str = "Request") -> Any:
+    def body(name: str) -> dict[str, Any]:
+        return {
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+        }
+
+    document = {
+        "paths": {
+            "/x": {
+                "summary": "a path item holds more than operations",
+                "post": {"requestBody": body(request), "responses": {"200": body("Answer")}},
+            }
+        },
+        "components": {"schemas": schemas},
+    }
+    before = copy.deepcopy(document)
+    result = generate.adapt_to_generator(document)
+    assert document == before
+    return result["components"]["schemas"]
+
+
+REF = {"$ref": "#/components/schemas/Inner"}
+NULL = {"type": "null"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "adapted_spec"),
+    [
+        ({"type": "string"}, {"type": ["string", "null"]}),
+        ({"type": "null"}, {"type": "null"}),
+        ({"type": ["string", "null"]}, {"type": ["string", "null"]}),
+        ({"type": ["string", "integer"]}, {"type": ["string", "integer", "null"]}),
+        ({"anyOf": [REF]}, {"anyOf": [REF, NULL]}),
+        ({"oneOf": [REF, NULL]}, {"oneOf": [REF, NULL]}),
+        (REF, {"anyOf": [REF, NULL]}),
+        ({"allOf": [REF]}, {"anyOf": [{"allOf": [REF]}, NULL]}),
+        ({}, {}),
+        (
+            {"type": "string", "format": "http-date"},
+            {"type": ["string", "null"], "format": "date-time"},
+        ),
+        ({"type": "object", "description": "D"}, {"description": "D"}),
+        ({"type": ["object", "null"], "additionalProperties": REF}, {}),
+        (
+            {"type": "object", "properties": {"a": {}}},
+            {"type": ["object", "null"], "properties": {"a": {}}},
+        ),
+        (
+            {"type": "array", "items": {"type": "object"}},
+            {"type": ["array", "null"], "items": {}},
+        ),
+    ],
+    ids=str,
+)
+def test_what_an_answer_may_leave_out_becomes_nullable_and_required(
+    spec: Any, adapted_spec: Any
+) -> None:
+    schemas = adapted(
+        {
+            "Answer": {"properties": {"field": spec, "id": {"type": "string"}}, "required": ["id"]},
+            "Inner": {},
+        }
+    )
+    assert schemas["Answer"] == {
+        "properties": {"field": adapted_spec, "id": {"type": "string"}},
+        "required": ["field", "id"],
+    }
+
+
+def test_what_requests_use_stays_optional() -> None:
+    inner = {"properties": {"field": {"type": "string"}}}
+    schemas = adapted(
+        {
+            "Request": {"properties": {"inner": {"type": "array", "items": REF}}},
+            "Answer": {"properties": {"inner": REF}},
+            "Inner": inner,
+            "Unused": inner,
+        }
+    )
+    assert schemas["Request"] == {"properties": {"inner": {"type": "array", "items": REF}}}
+    assert schemas["Inner"] == schemas["Unused"] == inner
+    assert schemas["Answer"]["required"] == ["inner"]
+
+
+def test_a_reference_to_nowhere_is_left_to_the_generator() -> None:
+    schemas = adapted({"Answer": {"properties": {"field": REF}}}, request="Nowhere")
+    assert schemas["Answer"]["properties"]["field"] == {"anyOf": [REF, NULL]}

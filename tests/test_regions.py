@@ -1,0 +1,128 @@
+"""Regions: their names, their hosts as the document has them, and Agent Studio's URLs."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from polyai_data import ConfigurationError, DataClient, Region, _regions
+
+DOCUMENT = Path(__file__).parent.parent / "openapi.json"
+
+
+@pytest.mark.parametrize(
+    ("name", "region"),
+    [
+        ("us", Region.US),
+        ("eu", Region.EU),
+        ("uk", Region.UK),
+        ("studio", Region.STUDIO),
+        ("us-1", Region.US),
+        ("euw-1", Region.EU),
+        ("uk-1", Region.UK),
+        ("US", Region.US),
+        ("Studio", Region.STUDIO),
+        ("EUW-1", Region.EU),
+        (" uk\n", Region.UK),
+        (Region.EU, Region.EU),
+    ],
+)
+def test_a_region_has_these_names(name: str, region: Region) -> None:
+    assert Region(name) is region
+
+
+@pytest.mark.parametrize("name", ["", "eu-1", "euw", "usa", "global", "api.us.poly.ai", None, 1])
+def test_any_other_name_is_refused_with_the_valid_ones(name: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Region(name)
+    message = str(caught.value)
+    assert message.startswith(f"{name!r} is no region of PolyAI.")
+    for valid in ("us", "eu", "uk", "studio", "us-1", "euw-1", "uk-1"):
+        assert f" {valid}" in message
+
+
+def test_the_client_refuses_an_unknown_region() -> None:
+    with pytest.raises(ConfigurationError, match=r"'mars' is no region.*us, eu, uk, studio"):
+        DataClient(api_key="key", region="mars")
+
+
+def test_a_region_is_its_name() -> None:
+    assert [str(region) for region in Region] == ["us", "eu", "uk", "studio"]
+    assert pickle.loads(pickle.dumps(Region.EU)) is Region.EU
+
+
+def test_regions_are_exactly_the_servers_of_the_document() -> None:
+    servers = [server["url"] for server in json.loads(DOCUMENT.read_text())["servers"]]
+    assert [region.base_url for region in Region] == servers
+    assert servers == [f"https://api.{region}.poly.ai" for region in Region]
+
+
+def test_a_region_that_the_document_lost_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_regions, "SERVERS", ("https://api.us.poly.ai",))
+    assert Region.US.base_url == "https://api.us.poly.ai"
+    with pytest.raises(ConfigurationError, match="no server for the region 'eu'"):
+        _ = Region.EU.base_url
+
+
+def test_each_region_has_its_studio() -> None:
+    assert {region.value: region.studio_url for region in Region} == {
+        "us": "https://studio.us.poly.ai",
+        "eu": "https://studio.eu.poly.ai",
+        "uk": "https://studio.uk.poly.ai",
+        "studio": "https://studio.poly.ai",
+    }
+
+
+@pytest.mark.parametrize("region", Region)
+def test_a_studio_url_names_region_and_agent(region: Region) -> None:
+    url = f"{region.studio_url}/acme/PROJECT-1/conversations/CA1?tab=1#turn-2"
+    assert _regions.parse_studio_url(url) == (region, "PROJECT-1")
+
+
+@pytest.mark.parametrize(
+    ("url", "agent_id"),
+    [
+        ("https://studio.us.poly.ai/acme/my-agent", "my-agent"),
+        ("https://studio.us.poly.ai/acme/my-agent/", "my-agent"),
+        ("https://studio.us.poly.ai//acme//my-agent", "my-agent"),
+        ("  https://studio.us.poly.ai/acme/my-agent\n", "my-agent"),
+        ("studio.us.poly.ai/acme/my-agent", "my-agent"),
+        ("http://studio.us.poly.ai/acme/my-agent", "my-agent"),
+        ("HTTPS://STUDIO.US.POLY.AI:443/acme/my-agent", "my-agent"),
+        ("https://studio.us.poly.ai./acme/my-agent", "my-agent"),
+        ("https://studio.us.poly.ai/acme/my-agent?x=/y", "my-agent"),
+        ("https://studio.us.poly.ai/acme/my%20agent%2Fv2/chat", "my agent/v2"),
+    ],
+)
+def test_studio_urls_are_read_as_people_paste_them(url: str, agent_id: str) -> None:
+    assert _regions.parse_studio_url(url) == (Region.US, agent_id)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "PROJECT-1",
+        "https://studio.us.poly.ai",
+        "https://studio.us.poly.ai/acme",
+        "https://studio.us.poly.ai/acme?agent=PROJECT-1",
+        "https://studio.us.poly.ai/#/acme/PROJECT-1",
+        "https://api.us.poly.ai/acme/PROJECT-1",
+        "https://studio.mars.poly.ai/acme/PROJECT-1",
+        "https://studio.studio.poly.ai/acme/PROJECT-1",
+        "https://studio.us.poly.ai.example/acme/PROJECT-1",
+        "https://studio.us.poly.ai@evil.example/acme/PROJECT-1",
+        "https://[studio.us.poly.ai/acme/PROJECT-1",
+        None,
+        5,
+    ],
+)
+def test_other_urls_are_refused_with_an_example(url: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        DataClient.from_studio_url(url, api_key="key")
+    message = str(caught.value)
+    assert message.startswith(f"{url!r} is no URL of an agent in Agent Studio.")
+    assert "https://studio.us.poly.ai/<account>/<project>/" in message

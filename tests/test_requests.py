@@ -1,0 +1,194 @@
+"""What is sent: paths, headers, time-outs, and nothing that cannot be meant."""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+import sys
+import unicodedata
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from polyai_data import APIStatusError, ConfigurationError, __version__
+
+if TYPE_CHECKING:
+    from tests.conftest import Caller, FakeServer
+
+VALID_IDS = (
+    st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
+    | st.text("/\\?#%.&=+;:@ é𝔘{}", min_size=1, max_size=12)
+).filter(lambda text: text not in (".", ".."))
+
+CONTROLS = [chr(n) for n in range(sys.maxunicode + 1) if unicodedata.category(chr(n)) == "Cc"]
+LONE_SURROGATES = ["\ud800", "\udbff", "\udc00", "\udfff"]
+
+
+@given(agent_id=VALID_IDS, conversation_id=VALID_IDS)
+@example(agent_id="../..", conversation_id="./.")
+@example(agent_id="%2e%2e", conversation_id="%2F")
+@example(agent_id="@evil.example", conversation_id="//evil.example/")
+@example(agent_id="{conversation_id}", conversation_id="{agent_id}")
+@example(agent_id="a" * 2000, conversation_id="ü" * 2000)
+def test_a_valid_id_arrives_as_one_segment_that_unquotes_to_it(
+    call: Caller, agent_id: str, conversation_id: str
+) -> None:
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json={"conversationId": "x"})
+
+    call(answer, lambda client: client.get_conversation(conversation_id, agent_id=agent_id))
+    (request,) = sent
+    assert request.url.host == "api.us.poly.ai"
+    target = request.url.raw_path.decode("ascii")
+    assert "?" not in target
+    assert "#" not in target
+    segments = target.split("/")
+    assert [*segments[:3], segments[4]] == ["", "v1", "agents", "conversations"]
+    assert [unquote(segment) for segment in segments[3::2]] == [agent_id, conversation_id]
+    assert len(segments) == 6
+
+
+@pytest.mark.parametrize("bad", ["", ".", ".."])
+@pytest.mark.parametrize("name", ["agent_id", "conversation_id"])
+def test_an_id_that_names_nothing_is_refused(
+    call: Caller, server: FakeServer, name: str, bad: str
+) -> None:
+    ids = {"agent_id": "A", "conversation_id": "CA1", name: bad}
+    with pytest.raises(ValueError, match=f"^{name} is {re.escape(repr(bad))}, which names noth"):
+        call(server, lambda client: client.get_conversation(**ids))
+    assert server.requests == []
+
+
+def test_an_id_with_any_control_character_or_lone_surrogate_is_refused(
+    call: Caller, server: FakeServer
+) -> None:
+    assert len(CONTROLS) == 65
+
+    client = call.client(server, api_key="key", region="us", agent_id="A")
+    for character in CONTROLS + LONE_SURROGATES:
+        get = operator.methodcaller("get_conversation", f"CA{character}1")
+        with pytest.raises(ValueError, match=f"U\\+{ord(character):04X} at position 2"):
+            call.use(client, get)
+    call.close(client)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("bad", [None, 5, b"CA1", ["CA1"]])
+def test_an_id_that_is_no_text_is_refused(call: Caller, server: FakeServer, bad: Any) -> None:
+    with pytest.raises(TypeError, match="conversation_id must be text"):
+        call(server, lambda client: client.get_conversation(bad))
+    if bad is not None:
+        with pytest.raises(TypeError, match="agent_id must be text"):
+            call(server, lambda client: client.get_conversation("CA1", agent_id=bad))
+    assert server.requests == []
+
+
+def test_an_id_too_long_for_a_url_is_refused(call: Caller, server: FakeServer) -> None:
+    with pytest.raises(ValueError, match="does not fit into a URL"):
+        call(server, lambda client: client.get_conversation("x" * 70_000))
+    assert server.requests == []
+
+
+def test_the_agent_of_the_call_wins_over_the_clients(call: Caller, server: FakeServer) -> None:
+    call(server, lambda client: client.get_conversation("CA1", agent_id="B"), agent_id="A")
+    call(server, agent_id="A")
+    call(server, lambda client: client.get_conversation("CA1", agent_id="B"), agent_id=None)
+    agents = [request.url.path.split("/")[3] for request in server.requests]
+    assert agents == ["B", "A", "B"]
+
+
+def test_a_call_without_an_agent_is_refused(call: Caller, server: FakeServer) -> None:
+    with pytest.raises(ConfigurationError, match=r"agent_id=.*POLYAI_AGENT_ID.*project ID"):
+        call(server, agent_id=None)
+    with pytest.raises(ValueError, match="agent_id is ''"):
+        call(server, agent_id="")
+    assert server.requests == []
+
+
+def test_a_request_carries_these_headers_once_and_no_body(call: Caller, server: FakeServer) -> None:
+    call(server, api_key="the-key")
+    (request,) = server.requests
+    assert request.method == "GET"
+    assert request.read() == b""
+    names = [name.lower() for name, _ in request.headers.raw]
+    assert len(names) == len(set(names))
+    assert request.headers["X-API-KEY"] == "the-key"
+    assert request.headers["Accept"] == "application/json"
+    assert re.fullmatch(
+        rf"polyai-data/{re.escape(__version__)} python/3\.\d+\.\S+ httpx/{httpx.__version__}",
+        request.headers["User-Agent"],
+    )
+    assert "Authorization" not in request.headers
+
+
+def test_each_request_has_a_correlation_id_of_its_own(call: Caller, server: FakeServer) -> None:
+    get = [lambda client: client.get_conversation("CA1")] * 5
+    call.run(call.client(server, api_key="key", region="us", agent_id="A"), *get)
+    ids = [request.headers["X-PolyAI-Correlation-Id"] for request in server.requests]
+    assert len(set(ids)) == 5
+    for correlation_id in ids:
+        prefix, number = correlation_id[:12], uuid.UUID(correlation_id[12:])
+        assert (prefix, number.version) == ("polyai-data-", 4)
+        assert correlation_id == f"{prefix}{number}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ["https://evil.example/", "/elsewhere", None])
+def test_no_redirect_is_followed(
+    call: Caller, server: FakeServer, status: int, location: str | None
+) -> None:
+    server.respond(status, headers={"Location": location} if location else {})
+    error = call.fails(server)
+    assert len(server.requests) == 1
+    assert type(error) is APIStatusError
+    assert f"redirects are not followed (to {location or 'nowhere named'})" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("of_the_client", "of_the_call", "connect", "read"),
+    [
+        (None, None, 5, 30),
+        (7, None, 7, 7),
+        ((2, 90.5), None, 2, 90.5),
+        (None, 0.5, 0.5, 0.5),
+        (7, (1, 2), 1, 2),
+    ],
+)
+def test_time_outs_reach_the_transport(
+    call: Caller,
+    server: FakeServer,
+    of_the_client: Any,
+    of_the_call: Any,
+    connect: float,
+    read: float,
+) -> None:
+    call(
+        server,
+        lambda client: client.get_conversation("CA1", timeout=of_the_call),
+        timeout=of_the_client,
+    )
+    (request,) = server.requests
+    expected = {"connect": connect, "read": read, "write": read, "pool": read}
+    assert request.extensions["timeout"] == expected
+
+
+def test_a_time_out_of_one_call_does_not_stay(call: Caller, server: FakeServer) -> None:
+    call.run(
+        call.client(server, api_key="key", region="us", agent_id="A"),
+        lambda client: client.get_conversation("CA1", timeout=99),
+        lambda client: client.get_conversation("CA1"),
+    )
+    assert [request.extensions["timeout"]["read"] for request in server.requests] == [99, 30]
+
+
+def test_a_success_with_another_status_than_200_is_read(call: Caller, server: FakeServer) -> None:
+    server.respond(203, content=json.dumps({"conversationId": "CA1"}).encode())
+    assert call(server).conversation_id == "CA1"

@@ -1,0 +1,355 @@
+"""The API key shows nowhere but in the header of a request to the configured origin."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import pickle
+import pprint
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from polyai_data import AsyncDataClient, ConfigurationError, DataClient, PolyAIError
+
+if TYPE_CHECKING:
+    from tests.conftest import Caller, FakeServer
+
+    Listening = Callable[[Callable[[socket.socket], None]], AbstractContextManager[str]]
+
+MARK = "8f3a61"
+KEY = f"made-up/key+{MARK}=="
+TESTS = str(Path(__file__).parent)
+
+
+def related(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and all that it is chained to, shown or not."""
+    if error is not None:
+        yield error
+        yield from related(error.__cause__)
+        yield from related(error.__context__)
+
+
+def all_that_shows(error: BaseException) -> str:
+    """Return what an error tracker would see of it, but for the frames of the tests."""
+    shown = []
+    for one in related(error):
+        shown += [str(one), repr(one), f"{one}", repr(vars(one)), repr(one.args)]
+        with suppress(Exception):
+            shown.append(repr(pickle.dumps(one)))
+        for frame, _ in traceback.walk_tb(one.__traceback__):
+            if not frame.f_code.co_filename.startswith(TESTS):
+                shown += [safe_repr(value) for value in frame.f_locals.values()]
+    return "\n".join(shown)
+
+
+def safe_repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        assert "polyai_data" not in type(value).__module__, "a repr of ours fails"
+        return ""  # of an object of httpx that is not made yet
+
+
+def client_of(call: Caller, answer: Any = None, **options: Any) -> Any:
+    return call.client(
+        answer, **{"api_key": KEY, "region": "us", "agent_id": "PROJECT-1", **options}
+    )
+
+
+def get_conversation(client: Any) -> Any:
+    return client.get_conversation("CA1")
+
+
+def error_of(call: Caller, client: Any, do: Callable[[Any], Any] = get_conversation) -> Any:
+    try:
+        call.use(client, do)
+    except BaseException as error:
+        call.close(client)
+        return error
+    raise AssertionError("no error")
+
+
+def raising(failure: BaseException) -> Callable[[httpx.Request], httpx.Response]:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise failure
+
+    return answer
+
+
+def test_the_search_finds_a_key_in_frames_and_chains_of_httpx() -> None:
+    transport = httpx.MockTransport(raising(httpx.ReadError("x")))
+    with httpx.Client(transport=transport) as client, pytest.raises(httpx.ReadError) as caught:
+        client.get("https://x.example", headers={"X-API-KEY": KEY})
+    assert MARK in all_that_shows(caught.value)
+    hidden = PolyAIError("outer")
+    hidden.__context__, hidden.__suppress_context__ = caught.value, True
+    assert MARK in all_that_shows(hidden)
+
+
+def test_a_client_does_not_show_its_key(call: Caller, server: FakeServer) -> None:
+    client = client_of(call, server)
+    call.use(client, get_conversation)
+    assert server.requests[0].headers["X-API-KEY"] == KEY
+    config, key = client._config, client._config.key
+    for thing in (client, config, key, vars(client), vars(client._http), [key], {"k": key}):
+        for text in (str(thing), repr(thing), f"{thing}", f"{thing!a}", pprint.pformat(thing)):
+            assert MARK not in text
+    assert repr(key) == str(key) == f"{key:}" == "ApiKey(***)"
+    assert not hasattr(key, "__dict__")
+    call.close(client)
+
+
+def test_nothing_that_holds_the_key_can_be_pickled_or_copied(call: Caller) -> None:
+    client = client_of(call)
+    for thing in (client, client._config, client._config.key, vars(client)):
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            with pytest.raises(TypeError, match="cannot be pickled"):
+                pickle.dumps(thing, protocol)
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            copy.deepcopy(thing)
+    call.close(client)
+
+
+ECHO = f"your key {KEY} is bad"
+ECHOES: dict[str, dict[str, Any]] = {
+    "the envelope": {"json": {"error": ECHO, "error_code": KEY, "error_id": KEY, KEY: [KEY]}},
+    "text": {"text": ECHO},
+    "HTML": {"html": f"<p>{ECHO}</p>"},
+    "broken JSON": {"text": f'{{"error": "{KEY}'},
+    "a list": {"json": [KEY]},
+    "binary": {"content": b"\xff" + KEY.encode()},
+    "headers": {
+        "headers": dict.fromkeys(
+            ("Location", "Content-Type", "X-PolyAI-Correlation-Id", "X-API-KEY"), KEY
+        ),
+        "content": b"x",
+    },
+}
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 404, 500])
+@pytest.mark.parametrize("echo", ECHOES)
+def test_a_key_that_the_server_echoes_is_cut_out(
+    call: Caller, server: FakeServer, echo: str, status: int
+) -> None:
+    server.respond(status, **ECHOES[echo])
+    error = error_of(call, client_of(call, server))
+    assert isinstance(error, PolyAIError)
+    assert MARK not in all_that_shows(error)
+    assert "[API key]" in str(error) + repr(error.body)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        httpx.ConnectError(f"bad header {KEY}"),
+        httpx.ReadTimeout(""),
+        httpx.DecodingError(KEY),
+        RuntimeError(KEY),
+        KeyboardInterrupt(),
+        SystemExit(1),
+        asyncio.CancelledError(),
+    ],
+    ids=repr,
+)
+def test_a_failing_transport_does_not_show_the_key(call: Caller, failure: BaseException) -> None:
+    error = error_of(call, client_of(call, raising(failure)))
+    assert MARK not in all_that_shows(error)
+
+
+def head_only(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Encoding: gzip\r\n\r\nno gzip"
+    )
+
+
+def dropping(connection: socket.socket) -> None:
+    connection.recv(65536)
+
+
+def stalling(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.recv(1)
+
+
+@pytest.mark.parametrize("behave", [head_only, dropping, stalling])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_failing_connection_does_not_show_the_key(
+    call: Caller,
+    listening: Listening,
+    caplog: pytest.LogCaptureFixture,
+    behave: Callable[[socket.socket], None],
+    scheme: str,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with listening(behave) as address:
+        client = client_of(call, base_url=f"{scheme}://{address}", timeout=0.05)
+        error = error_of(call, client)
+    assert isinstance(error, PolyAIError)
+    assert MARK not in all_that_shows(error)
+    assert MARK not in caplog.text
+
+
+def test_a_cancelled_call_does_not_show_the_key(listening: Listening) -> None:
+    async def cancel() -> None:
+        async with AsyncDataClient(api_key=KEY, base_url=base_url, agent_id="A") as client:
+            task = asyncio.create_task(client.get_conversation("CA1"))
+            await asyncio.to_thread(asked.acquire)
+            task.cancel()
+            await task
+
+    import threading
+
+    asked = threading.Semaphore(0)
+
+    def stall(connection: socket.socket) -> None:
+        connection.recv(65536)
+        asked.release()
+        connection.recv(1)
+
+    with listening(stall) as address:
+        base_url = f"http://{address}"
+        with pytest.raises(asyncio.CancelledError) as caught:
+            asyncio.run(cancel())
+    assert MARK not in all_that_shows(caught.value)
+
+
+MISUSES: dict[str, Callable[[Any], Any]] = {
+    "bad ID": lambda client: client.get_conversation(".."),
+    "ID of another type": lambda client: client.get_conversation(None),
+    "long ID": lambda client: client.get_conversation("x" * 70_000),
+    "bad agent": lambda client: client.get_conversation("CA1", agent_id="\n"),
+    "bad time-out": lambda client: client.get_conversation("CA1", timeout=-1),
+}
+
+
+@pytest.mark.parametrize("misuse", MISUSES)
+def test_a_misused_call_does_not_show_the_key(
+    call: Caller, server: FakeServer, misuse: str
+) -> None:
+    error = error_of(call, client_of(call, server), MISUSES[misuse])
+    assert MARK not in all_that_shows(error)
+
+
+def test_a_closed_client_does_not_show_the_key(call: Caller, server: FakeServer) -> None:
+    client = client_of(call, server)
+    call.close(client)
+    assert MARK not in all_that_shows(error_of(call, client))
+
+
+BAD_KEYS = [f"{MARK}\nX-Evil: 1", f"clé-{MARK}", f"{MARK} {MARK}", f"{MARK}\x00", MARK.encode()]
+
+
+@pytest.mark.parametrize("key", BAD_KEYS, ids=repr)
+@pytest.mark.parametrize("source", ["argument", "Studio URL", "environment"])
+def test_a_bad_key_is_refused_without_showing_it(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, key: Any, source: str
+) -> None:
+    if source == "environment":
+        # The real environment holds no NUL.
+        monkeypatch.setattr("os.environ", {"POLYAI_API_KEY_US": key, "POLYAI_REGION": "us"})
+    make: Callable[[], Any] = {
+        "argument": lambda: call.kind(api_key=key, region="us"),
+        "Studio URL": lambda: call.kind.from_studio_url(
+            "https://studio.us.poly.ai/acme/P", api_key=key
+        ),
+        "environment": call.kind,
+    }[source]
+    with pytest.raises(ConfigurationError, match=r"The API key (is|contains)") as caught:
+        make()
+    assert MARK not in all_that_shows(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"region": "mars"},
+        {"region": None},
+        {"base_url": "http://api.us.poly.ai"},
+        {"base_url": "https://[::1"},
+        {"timeout": 0},
+        {"transport": 5},
+        {"variable": "HTTPS_PROXY"},
+    ],
+    ids=repr,
+)
+def test_a_client_that_cannot_be_made_does_not_show_its_key(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]
+) -> None:
+    if "variable" in wrong:
+        monkeypatch.setenv(wrong["variable"], "gopher://proxy.example")
+        wrong = {}
+    with pytest.raises((ConfigurationError, TypeError)) as caught:
+        client_of(call, **wrong)
+    assert MARK not in all_that_shows(caught.value)
+
+
+def test_no_log_record_shows_the_key(
+    call: Caller, listening: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with listening(dropping) as address, suppress(PolyAIError):
+        call.run(client_of(call, base_url=f"http://{address}"), get_conversation)
+    with listening(answer_all) as address:
+        call.run(client_of(call, base_url=f"http://{address}"), get_conversation)
+    assert {"httpx", "httpcore.http11", "httpcore.connection"} <= {
+        record.name for record in caplog.records
+    }
+    assert MARK not in caplog.text
+    for record in caplog.records:
+        assert MARK not in repr(vars(record))
+
+
+def answer_all(connection: socket.socket) -> None:
+    connection.recv(65536)
+    body = b'{"conversationId": "CA1"}'
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+
+def test_a_proxy_never_sees_the_key(
+    call: Caller, listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+
+    def deny(connection: socket.socket) -> None:
+        if request := connection.recv(65536):
+            seen.append(request)
+            connection.sendall(b"HTTP/1.1 407 Denied\r\nContent-Length: 0\r\n\r\n")
+
+    with listening(deny) as proxy, listening(answer_all) as address:
+        for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
+            monkeypatch.setenv(variable, f"http://{proxy}")
+        # Over plain http, a proxy would read all: it is not asked.
+        for scheme in ("http", "HTTP"):
+            call.run(client_of(call, base_url=f"{scheme}://{address}"), get_conversation)
+        assert seen == []
+        error = error_of(call, client_of(call))
+    assert error.message == "the proxy refused: 407 Denied"
+    (request,) = seen
+    assert request.startswith(b"CONNECT api.us.poly.ai:443 ")
+    assert MARK.encode() not in request
+
+
+def test_the_key_goes_to_the_configured_origin_only(server: FakeServer) -> None:
+    server.respond(307, headers={"Location": "https://evil.example/"})
+    with (
+        DataClient(
+            api_key=KEY,
+            base_url="https://proxy.example:8443",
+            agent_id="A",
+            transport=httpx.MockTransport(server),
+        ) as client,
+        suppress(PolyAIError),
+    ):
+        client.get_conversation("CA1")
+    assert [(r.url.host, r.url.port) for r in server.requests] == [("proxy.example", 8443)]
+    assert sum(KEY in value for value in server.requests[0].headers.values()) == 1
+    assert KEY not in str(server.requests[0].url)

@@ -1,0 +1,69 @@
+"""The types as a user's type checker sees them: no fault, and no sentinel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import polyai_data
+import pytest
+
+SAMPLE = Path(__file__).parent / "consumer_sample.py"
+TOOLS: dict[str, list[str]] = {
+    # Without this project's own configuration, as at a user's.
+    "mypy": ["-m", "mypy", "--strict", "--config-file="],
+    "pyright": ["-m", "pyright", "--pythonpath", sys.executable],
+}
+
+
+def check(tool: str, file: Path, cwd: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, *TOOLS[tool], str(file)],
+        cwd=cwd,
+        env={**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_users_code_is_clean(tool: str, tmp_path: Path) -> None:
+    sample = tmp_path / "sample.py"
+    sample.write_text(SAMPLE.read_text())
+    code, output = check(tool, sample, tmp_path)
+    assert code == 0, output
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_users_mistakes_are_found_and_no_field_has_a_sentinel(tool: str, tmp_path: Path) -> None:
+    mistakes = [
+        "client.get_conversation(5)",
+        "client.get_conversation('CA1').nothing",
+        "client.get_conversation('CA1').started_at.year",
+        "DataClient('key')",
+        "DataClient(transport=5)",
+        "polyai_data.no_such_name",
+    ]
+    reveal: list[str] = []
+    for name, kind in vars(polyai_data).items():
+        if isinstance(kind, type) and attrs.has(kind):
+            reveal.append(f"def _{name}(x: polyai_data.{name}) -> None:")
+            reveal += [f"    reveal_type(x.{field.name})" for field in attrs.fields(kind)]
+    lines = ["import polyai_data", "from polyai_data import DataClient", "client = DataClient()"]
+    file = tmp_path / "mistakes.py"
+    file.write_text("\n".join([*lines, *mistakes, *reveal]))
+    code, output = check(tool, file, tmp_path)
+    assert code == 1
+    for number, mistake in enumerate(mistakes, start=len(lines) + 1):
+        assert f"mistakes.py:{number}:" in output, mistake
+    assert output.count(" error: ") == len(mistakes), output
+    fields = sum("reveal_type" in line for line in reveal)
+    assert fields > 100
+    assert output.count("Revealed type is") + output.count("information: Type of") == fields
+    assert "Unset" not in output
+    assert "Unknown" not in output
