@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from polyai_data import Conversation
 
@@ -33,6 +33,7 @@ def test_every_iso_date_is_read_aware(moment: datetime) -> None:
 
 
 @given(st.text(max_size=40) | MOMENTS.map(lambda moment: moment.ctime()) | MOMENTS.map(str))
+@example("Thu, 99999999999999999999 May 2026 20:27:40 GMT")
 def test_text_in_a_date_is_an_aware_date_or_a_problem(text: str) -> None:
     read = Conversation.from_dict({"conversationId": "CA1", "startedAt": text})
     if isinstance(read.started_at, datetime):

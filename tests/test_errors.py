@@ -223,6 +223,7 @@ NOW = 1_780_000_000.0
         ("1e999", None),
         ("Thu, 28 May 99999 20:27:40 GMT", None),
         ("Thu, 99 May 2026 20:27:40 GMT", None),
+        ("Thu, 99999999999999999999 May 2026 20:27:40 GMT", None),
     ],
 )
 def test_retry_after_is_in_seconds(

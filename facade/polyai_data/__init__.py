@@ -1,7 +1,10 @@
 """A Python client for PolyAI's Data API: conversations, transcripts, recordings, debug chats."""
 
 from ._async_client import AsyncDataClient
+from ._chats import AsyncChat, Chat
 from ._client import DataClient
+from ._listing import AsyncConversationList, ConversationList
+from ._recording import AsyncRecording, Recording
 from ._regions import Region
 from ._version import __version__
 from .errors import (
@@ -25,43 +28,71 @@ from .errors import (
     UnprocessableEntityError,
 )
 from .models import (
+    Annotation,
+    AnnotationRole,
+    AnnotationType,
+    ChatMetadata,
+    ChatReply,
     Conversation,
+    ConversationPage,
+    ConversationSummary,
     FieldProblem,
+    FunctionCall,
     FunctionEvent,
     FunctionHandoff,
     Latency,
+    Meta,
     MetricValue,
+    RecordingDirection,
     StateChanges,
     Summary,
     Transcript,
     Turn,
     TurnMetadata,
+    UnreadableRecord,
     Utterance,
+    WriteResult,
 )
 
 __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Annotation",
+    "AnnotationRole",
+    "AnnotationType",
+    "AsyncChat",
+    "AsyncConversationList",
     "AsyncDataClient",
+    "AsyncRecording",
     "AuthenticationError",
     "BadRequestError",
+    "Chat",
     "ChatEndedError",
+    "ChatMetadata",
+    "ChatReply",
     "ConfigurationError",
     "ConflictError",
     "Conversation",
+    "ConversationList",
     "ConversationNotFoundError",
+    "ConversationPage",
+    "ConversationSummary",
     "DataClient",
     "FieldProblem",
+    "FunctionCall",
     "FunctionEvent",
     "FunctionHandoff",
     "GoneError",
     "Latency",
+    "Meta",
     "MetricValue",
     "NotFoundError",
     "PermissionDeniedError",
     "PolyAIError",
     "RateLimitError",
+    "Recording",
+    "RecordingDirection",
     "RecordingNotFoundError",
     "Region",
     "ResponseDecodeError",
@@ -72,6 +103,8 @@ __all__ = [
     "Turn",
     "TurnMetadata",
     "UnprocessableEntityError",
+    "UnreadableRecord",
     "Utterance",
+    "WriteResult",
     "__version__",
 ]

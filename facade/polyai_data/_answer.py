@@ -1,273 +1,113 @@
-"""What came back: success to model, status to error, failure to error."""
+"""What came back: success to model, or to the error that it is after all."""
 
 from __future__ import annotations
 
 import json
-import socket
-import ssl
-import time
-from collections.abc import Iterator, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-import httpx
+from attrs import frozen
 
 from . import errors
 from ._decode import IdentityMissing
-from ._request import CORRELATION_HEADER, Call
+from ._failure import correlation_id, decode_error, status_error
+from ._meta import Meta
+from ._request import Call
 
 _T = TypeVar("_T")
 
 
-def read_answer(call: Call[_T], status: int, headers: Mapping[str, str], content: bytes) -> _T:
+@frozen(repr=False)
+class Answer:
+    """An answer as it came. Its repr shows nothing of it: a server may echo the key.
+
+    Attributes:
+        status: Its status.
+        headers: Its headers; any case finds them.
+        content: Its body, decompressed; empty if it was not read.
+        elapsed: Seconds from the request to the end of the answer, or to its headers.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    elapsed: float
+
+    def meta(self, call: Call[Any]) -> Meta:
+        """Return where it came from."""
+        return Meta(
+            status_code=self.status,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            correlation_id=correlation_id(call, self.headers),
+            elapsed=timedelta(seconds=self.elapsed),
+            attempts=1,
+        )
+
+
+def read_answer(call: Call[_T], answer: Answer) -> _T:
     """Return what the answer means.
 
     Raises:
-        APIStatusError: if the status is not success.
+        APIStatusError: if it is no success.
         ResponseDecodeError: if it is, but the body cannot be read.
     """
-    answer = _answer_or_error(call, status, headers, content)
-    # A traceback may show what stands in the variables here, and a server may echo the key.
-    del headers, content
-    if isinstance(answer, errors.PolyAIError):
-        raise answer
-    return answer
+    result = _result_or_error(call, answer)
+    if isinstance(result, errors.PolyAIError):
+        raise result
+    if hasattr(result, "meta"):
+        result.meta = answer.meta(call)
+    return result
 
 
-def _answer_or_error(
-    call: Call[_T], status: int, headers: Mapping[str, str], content: bytes
-) -> _T | errors.PolyAIError:
-    if not 200 <= status < 300:
-        return status_error(call, status, headers, content)
+def _result_or_error(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
+    whole = (call, answer.status, answer.headers, answer.content)
+    if not 200 <= answer.status < 300:
+        return status_error(*whole)
     try:
-        data = json.loads(content)
+        data = json.loads(answer.content)
     except (ValueError, RecursionError):
-        reason = _describe_body(headers, content)
-    else:
-        try:
-            return call.read(data)
-        except IdentityMissing as error:
-            reason = f"The answer is not what this operation returns: {error}"
-    return decode_error(call, status, headers, content, reason)
+        return decode_error(*whole, _describe_body(answer))
+    if isinstance(data, dict) and data.get("success") is False and "conversationId" not in data:
+        return status_error(*whole)
+    try:
+        return call.read(data)
+    except IdentityMissing as error:
+        reason = f"The answer is not what this operation returns: {error}"
+        return decode_error(*whole, reason)
 
 
-def _describe_body(headers: Mapping[str, str], content: bytes) -> str:
-    if not content.strip():
+def _describe_body(answer: Answer) -> str:
+    if not answer.content.strip():
         return "The body is empty"
-    kind = headers.get("Content-Type", "")
-    if "html" in kind or content.lstrip().startswith(b"<"):
+    if is_html(answer):
         return (
             "The body is an HTML page, probably a gateway's or a proxy's, where JSON was expected"
         )
-    kind = kind or "not given"
-    return f"The body is not readable as JSON ({len(content):,} bytes, Content-Type {kind})"
+    kind = answer.headers.get("Content-Type") or "not given"
+    size = len(answer.content)
+    return f"The body is not readable as JSON ({size:,} bytes, Content-Type {kind})"
 
 
-def decode_error(
-    call: Call[Any], status: int, headers: Mapping[str, str], content: bytes, reason: str
-) -> errors.ResponseDecodeError:
-    """Return the error for a success that cannot be read, without the key if it was echoed."""
-    redact = call.config.key.redact
-    return errors.ResponseDecodeError(
-        redact(reason),
-        method=call.method,
-        url=call.url,
-        status_code=status,
-        correlation_id=redact(headers.get(CORRELATION_HEADER) or call.correlation_id),
-        body=_parse_body(redact(content)),
-    )
+def is_html(answer: Answer) -> bool:
+    """Whether the answer is a page for people."""
+    kind = answer.headers.get("Content-Type", "")
+    return "html" in kind.lower() or answer.content.lstrip().startswith(b"<")
 
 
-_STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
-    400: errors.BadRequestError,
-    401: errors.AuthenticationError,
-    403: errors.PermissionDeniedError,
-    404: errors.NotFoundError,
-    409: errors.ConflictError,
-    410: errors.GoneError,
-    422: errors.UnprocessableEntityError,
-    429: errors.RateLimitError,
-}
-
-_CODE_ERRORS: dict[tuple[int, str], type[errors.APIStatusError]] = {
-    (404, "CONVERSATIONS_NOT_FOUND"): errors.ConversationNotFoundError,
-    (404, "CONVERSATIONS_RECORDING_NOT_FOUND"): errors.RecordingNotFoundError,
-    (410, "ChatConversationEnded"): errors.ChatEndedError,
-}
+def claims_audio(headers: Mapping[str, str]) -> bool:
+    """Whether the headers allow for audio: they name it, or bytes, or nothing at all."""
+    kind = headers.get("Content-Type", "").lower().strip()
+    return not kind or kind.startswith(("audio/", "application/octet-stream", "binary/"))
 
 
-def status_error(
-    call: Call[Any], status: int, headers: Mapping[str, str], content: bytes
-) -> errors.APIStatusError:
-    """Return the error for a status that is not success, without the key if it was echoed."""
-    redact = call.config.key.redact
-    body = _parse_body(redact(content))
-    envelope = body if isinstance(body, dict) else {}
-    code = _text(envelope, "error_code")
-    if status >= 500:
-        kind: type[errors.APIStatusError] = errors.ServerError
-    else:
-        kind = _STATUS_ERRORS.get(status, errors.APIStatusError)
-    if code is not None:
-        kind = _CODE_ERRORS.get((status, code), kind)
-    elif status == 404 and envelope:  # the API's own answer, not some gateway's
-        kind = call.not_found
-    return kind(
-        _text(envelope, "error_message")
-        or _text(envelope, "error")
-        or redact(_describe_status(status, headers, body)),
-        method=call.method,
-        url=call.url,
-        status_code=status,
-        code=code,
-        correlation_id=_text(envelope, "error_id")
-        or redact(headers.get(CORRELATION_HEADER) or call.correlation_id),
-        body=body,
-        retry_after=_retry_after(headers.get("Retry-After")),
-        hint=_hint(status, call.config.destination),
-    )
-
-
-def _text(envelope: Mapping[str, Any], key: str) -> str | None:
-    value = envelope.get(key)
-    return value if isinstance(value, str) and value.strip() else None
-
-
-def _describe_status(status: int, headers: Mapping[str, str], body: Any) -> str:
-    """Say what came, where the body has no message of the API."""
-    reason = httpx.codes.get_reason_phrase(status) or "an unusual status"
-    if 300 <= status < 400:
-        return (
-            f"{reason}; redirects are not followed (to {headers.get('Location', 'nowhere named')})"
-        )
-    if not isinstance(body, str) or not body.strip():
-        return reason
-    if body.lstrip().startswith("<"):
-        return f"{reason} (an HTML page, probably a gateway's or a proxy's)"
-    return body
-
-
-def _hint(status: int, destination: str) -> str | None:
-    where = f"A key and its data live in one region only; this request went to {destination}."
-    if status == 401:
-        return f"{where} Check that the key was issued there, and has not expired."
-    if status == 404:
-        return f"{where} If the ID is right, check the region."
-    return None
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, given as seconds or as a date."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
-        # A date without a zone is UTC, as every date of HTTP.
-        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        seconds -= time.time()
-    return max(0.0, seconds) if seconds < float("inf") else None
-
-
-def _parse_body(content: bytes) -> Any:
-    """Return the body as a JSON value, else as text, else as bytes; None if it is empty."""
-    if not content:
-        return None
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content
-
-
-def failed(
-    call: Call[Any], response: httpx.Response | None, failure: BaseException
-) -> BaseException:
-    """Return what to raise where no answer came, or not the whole of it.
-
-    Never the failure with its frames, and never chained to it: they hold the headers, and the key.
-    """
-    if not isinstance(failure, Exception):  # Ctrl-C, or a task that was cancelled
-        failure.__cause__ = failure.__context__ = None
-        return failure.with_traceback(None)
-    if response is None:
-        return connection_error(call, failure)
-    return unreadable_body(call, response.status_code, response.headers, failure)
-
-
-def unreadable_body(
-    call: Call[Any], status: int, headers: Mapping[str, str], failure: Exception
-) -> errors.PolyAIError:
-    """Return the error for an answer whose body broke off or could not be decompressed."""
-    if not 200 <= status < 300:
-        return status_error(call, status, headers, b"")
-    if isinstance(failure, httpx.DecodingError):
-        return decode_error(call, status, headers, b"", f"The body is damaged: {failure}")
-    return connection_error(call, failure)
-
-
-def connection_error(call: Call[Any], failure: BaseException) -> errors.APIConnectionError:
-    """Return the error for a request to which nothing usable came back."""
-    timed_out = isinstance(failure, httpx.TimeoutException | TimeoutError)
-    kind = errors.APITimeoutError if timed_out else errors.APIConnectionError
-    return kind(
-        call.config.key.redact(_describe_failure(call, failure)),
-        method=call.method,
-        url=call.url,
-        correlation_id=call.correlation_id,
-    )
-
-
-def _describe_failure(call: Call[Any], failure: BaseException) -> str:
-    connect, read = call.timeout
-    host = urlsplit(call.url).netloc
-    if isinstance(failure, httpx.ConnectTimeout):
-        return f"no connection to {host} within {connect:g} s"
-    if isinstance(failure, httpx.PoolTimeout):
-        return f"no connection became free within {read:g} s; too many calls run at once"
-    if isinstance(failure, httpx.WriteTimeout):
-        return f"{host} did not take the request within {read:g} s"
-    if isinstance(failure, httpx.TimeoutException | TimeoutError):
-        return f"nothing more came from {host} within {read:g} s"
-    detail = errors.shorten(str(failure)) or "no details"
-    if isinstance(failure, httpx.ProxyError):
-        return f"the proxy refused: {detail}"
-    for cause in _causes(failure):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"TLS: the certificate of {host} was not accepted: {_reason(cause)}"
-        if isinstance(cause, ssl.SSLError):
-            return f"TLS failed with {host}: {_reason(cause)}"
-        if isinstance(cause, socket.gaierror):
-            return f"the name of {host} could not be resolved (DNS): {cause.strerror or cause}"
-        if isinstance(cause, ConnectionRefusedError):
-            return f"{host} refused the connection"
-    if isinstance(failure, httpx.RemoteProtocolError):
-        return f"{host} dropped the connection: {detail}"
-    return f"{type(failure).__name__}: {detail}"
-
-
-def _reason(error: ssl.SSLError) -> str:
-    """Return why TLS failed; only errors of OpenSSL itself have these attributes."""
-    return getattr(error, "verify_message", None) or getattr(error, "reason", None) or str(error)
-
-
-def _causes(failure: BaseException) -> Iterator[BaseException]:
-    """Yield the failure and what led to it, members of groups included."""
-    pending: list[BaseException | None] = [failure]
-    seen: set[int] = set()
-    while pending:
-        cause = pending.pop()
-        if cause is not None and id(cause) not in seen:
-            seen.add(id(cause))
-            yield cause
-            pending += [cause.__cause__ or cause.__context__]
-            pending += cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()
+def not_audio(call: Call[Any], answer: Answer) -> errors.PolyAIError:
+    """Return the error for an answer that was to be a recording, and is none."""
+    whole = (call, answer.status, answer.headers, answer.content)
+    error = _result_or_error(call, answer)
+    if isinstance(error, errors.APIStatusError):
+        return error
+    if not answer.content:
+        return decode_error(*whole, "The recording is empty")
+    what = "an HTML page" if is_html(answer) else answer.headers.get("Content-Type") or "text"
+    return decode_error(*whole, f"The body is {what}, where audio was expected")

@@ -215,7 +215,7 @@ def _read_datetime(value: str, problems: list[FieldProblem]) -> Any:
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = parse(value)
-        except (ValueError, TypeError, IndexError, OverflowError):
+        except (ValueError, OverflowError):
             continue
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     problems.append(FieldProblem("", "expected a date and time, got other text", value))

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any
 
+from polyai_data_generated.api.conversations import add_annotations as _add_annotations
 from polyai_data_generated.api.conversations import get_conversation as _get_conversation
+from polyai_data_generated.api.conversations import get_recording as _get_recording
+from polyai_data_generated.api.conversations import list_conversations as _list_conversations
+from polyai_data_generated.api.conversations import set_note as _set_note
+from polyai_data_generated.api.debug_chat import send_chat_message as _send_chat_message
+from polyai_data_generated.api.debug_chat import start_chat as _start_chat
+from polyai_data_generated.models import (
+    AddAnnotationsBody,
+    RecordingDirection,
+    SendChatMessageBody,
+    SetNoteBody,
+    StartChatBody,
+)
+from polyai_data_generated.models import Annotation as GeneratedAnnotation
+from polyai_data_generated.types import UNSET
 
 from . import errors
+from ._annotations import Annotation, WriteResult
+from ._chat_reply import ChatReply
 from ._config import Config, Timeout
+from ._conversations import Conversation, ConversationPage, read_page
 from ._decode import decode
-from ._request import Call, check_id, prepare, require_agent_id
-from .models import Conversation
+from ._request import Call, check_id, check_text, check_whole_number, prepare, require_agent_id
+
+_NO_CONVERSATION = {404: errors.ConversationNotFoundError}
 
 
 def get_conversation(
@@ -20,10 +41,169 @@ def get_conversation(
     request = _get_conversation._get_kwargs(
         require_agent_id(config, agent_id), check_id("conversation_id", conversation_id)
     )
+    read = partial(decode, Conversation)
+    return prepare(config, request, read, timeout=timeout, meanings=_NO_CONVERSATION)
+
+
+def list_conversations(
+    config: Config, *, limit: int, offset: int, agent_id: str | None, timeout: Timeout | None
+) -> Call[ConversationPage]:
+    """Return the call that gets one page of the list."""
+    request = _list_conversations._get_kwargs(
+        require_agent_id(config, agent_id),
+        limit=check_whole_number("limit", limit, least=1),
+        offset=check_whole_number("offset", offset, least=0),
+    )
+    return prepare(config, request, read_page, timeout=timeout)
+
+
+def get_recording(
+    config: Config,
+    conversation_id: str,
+    *,
+    direction: str,
+    redacted: bool,
+    agent_id: str | None,
+    timeout: Timeout | None,
+) -> Call[None]:
+    """Return the call that gets a recording; its body is audio, and read as it comes."""
+    if direction not in [valid.value for valid in RecordingDirection]:
+        valid = ", ".join(repr(valid.value) for valid in RecordingDirection)
+        raise ValueError(f"direction={direction!r}: the valid ones are {valid}.")
+    if not isinstance(redacted, bool):
+        raise TypeError(f"redacted must be True or False, not {type(redacted).__name__}.")
+    request = _get_recording._get_kwargs(
+        require_agent_id(config, agent_id),
+        check_id("conversation_id", conversation_id),
+        direction=RecordingDirection(direction),
+        redacted=redacted,
+    )
     return prepare(
         config,
         request,
-        partial(decode, Conversation),
+        lambda _: None,
         timeout=timeout,
-        not_found=errors.ConversationNotFoundError,
+        accept="audio/wav",
+        meanings={404: errors.RecordingNotFoundError},
     )
+
+
+def add_annotations(
+    config: Config,
+    conversation_id: str,
+    annotations: Iterable[Annotation],
+    *,
+    agent_id: str | None,
+    timeout: Timeout | None,
+) -> Call[WriteResult]:
+    """Return the call that adds annotations."""
+    items = list(annotations)
+    if not items:
+        raise ValueError("annotations is empty; give at least one.")
+    for item in items:
+        if not isinstance(item, Annotation):
+            raise TypeError(f"annotations must hold Annotation objects, not {type(item).__name__}.")
+    body = AddAnnotationsBody(
+        [
+            GeneratedAnnotation(turn_id=item.turn, role=item.role, annotation_type=item.type)
+            for item in items
+        ]
+    )
+    request = _add_annotations._get_kwargs(
+        require_agent_id(config, agent_id),
+        check_id("conversation_id", conversation_id),
+        body=body,
+    )
+    read = partial(decode, WriteResult)
+    return prepare(config, request, read, timeout=timeout, meanings=_NO_CONVERSATION)
+
+
+def set_note(
+    config: Config,
+    conversation_id: str,
+    note: str,
+    *,
+    agent_id: str | None,
+    timeout: Timeout | None,
+) -> Call[WriteResult]:
+    """Return the call that sets the note of a conversation."""
+    request = _set_note._get_kwargs(
+        require_agent_id(config, agent_id),
+        check_id("conversation_id", conversation_id),
+        body=SetNoteBody(check_text("note", note)),
+    )
+    read = partial(decode, WriteResult)
+    return prepare(config, request, read, timeout=timeout, meanings=_NO_CONVERSATION)
+
+
+def start_chat(
+    config: Config,
+    environment: str,
+    *,
+    asr_language: str | None,
+    tts_language: str | None,
+    variant_id: str | None,
+    channel: str | None,
+    conversation_id: str | None,
+    attributes: Mapping[str, Any] | None,
+    agent_id: str | None,
+    timeout: Timeout | None,
+) -> Call[ChatReply]:
+    """Return the call that starts a debug chat."""
+    if conversation_id is not None:
+        check_id("conversation_id", conversation_id)
+    body = StartChatBody(
+        check_text("environment", environment, least=1),
+        asr_lang_code=_optional("asr_language", asr_language),
+        tts_lang_code=_optional("tts_language", tts_language),
+        conversation_id=_optional("conversation_id", conversation_id),
+        variant_id=_optional("variant_id", variant_id),
+        channel=_optional("channel", channel),
+        integration_attributes=_object("attributes", attributes),
+    )
+    request = _start_chat._get_kwargs(require_agent_id(config, agent_id), body=body)
+    return prepare(config, request, partial(decode, ChatReply), timeout=timeout)
+
+
+def send_chat_message(
+    config: Config,
+    conversation_id: str,
+    message: str,
+    *,
+    environment: str,
+    asr_language: str | None,
+    tts_language: str | None,
+    metadata: Mapping[str, Any] | None,
+    agent_id: str | None,
+    timeout: Timeout | None,
+) -> Call[ChatReply]:
+    """Return the call that sends a message to a debug chat."""
+    body = SendChatMessageBody(
+        check_text("environment", environment, least=1),
+        asr_lang_code=_optional("asr_language", asr_language),
+        tts_lang_code=_optional("tts_language", tts_language),
+        message=check_text("message", message),
+        metadata=_object("metadata", metadata),
+    )
+    request = _send_chat_message._get_kwargs(
+        require_agent_id(config, agent_id), check_id("conversation_id", conversation_id), body=body
+    )
+    return prepare(
+        config,
+        request,
+        partial(decode, ChatReply),
+        timeout=timeout,
+        meanings={**_NO_CONVERSATION, 410: errors.ChatEndedError},
+    )
+
+
+def _optional(name: str, value: str | None) -> Any:
+    return UNSET if value is None else check_text(name, value, least=1)
+
+
+def _object(name: str, value: Mapping[str, Any] | None) -> Any:
+    if value is None:
+        return UNSET
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping of names to values, not {type(value).__name__}.")
+    return dict(value)

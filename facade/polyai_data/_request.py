@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import uuid
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -32,7 +34,9 @@ class Call(Generic[_T]):
         url: The whole URL.
         correlation_id: The ID that finds the request in PolyAI's logs.
         timeout: Seconds to connect and to read.
-        not_found: What a 404 of this operation means where the API gives no code.
+        accept: The media type to ask for.
+        content: The body, as JSON, or None.
+        meanings: What a status means for this operation, where the API gives no code.
         read: Turns the JSON of a success into what the method returns.
     """
 
@@ -41,15 +45,18 @@ class Call(Generic[_T]):
     url: str
     correlation_id: str
     timeout: tuple[float, float]
-    not_found: type[errors.NotFoundError]
+    accept: str
+    content: bytes | None = field(repr=False)
+    meanings: Mapping[int, type[errors.APIStatusError]]
     read: Callable[[Any], _T] = field(repr=False)
 
     def headers(self) -> dict[str, str]:
         """Return the headers to send, the key among them: not to be kept in a variable."""
         return {
-            "Accept": "application/json",
+            "Accept": self.accept,
             "User-Agent": USER_AGENT,
             CORRELATION_HEADER: self.correlation_id,
+            **({} if self.content is None else {"Content-Type": "application/json"}),
             **self.config.key.headers(),
         }
 
@@ -65,12 +72,15 @@ def prepare(
     read: Callable[[Any], _T],
     *,
     timeout: Timeout | None,
-    not_found: type[errors.NotFoundError] = errors.NotFoundError,
+    accept: str = "application/json",
+    meanings: Mapping[int, type[errors.APIStatusError]] = MappingProxyType({}),
 ) -> Call[_T]:
     """Return the call for a request as the generated client describes it.
 
     Raises:
-        ValueError: if the time-out is none, or the request is too long for a URL.
+        ConfigurationError: if the time-out is none.
+        TypeError: if the body holds what JSON cannot express.
+        ValueError: likewise, or if the request is too long for a URL.
     """
     try:
         url = str(httpx.URL(config.base_url + request["url"], params=request.get("params")))
@@ -82,9 +92,20 @@ def prepare(
         url=url,
         correlation_id=f"polyai-data-{uuid.uuid4()}",
         timeout=check_timeout(timeout) or config.timeout,
-        not_found=not_found,
+        accept=accept,
+        content=_encode(request["json"]) if "json" in request else None,
+        meanings=meanings,
         read=read,
     )
+
+
+def _encode(body: Any) -> bytes:
+    try:
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"This cannot be sent as JSON: {error}.") from None
 
 
 def require_agent_id(config: Config, agent_id: str | None) -> str:
@@ -126,4 +147,32 @@ def check_id(name: str, value: str) -> str:
                 f"{name} holds a character that no ID has, U+{ord(character):04X} at position "
                 f"{position}. If it was read from a file, strip the line end."
             )
+    return value
+
+
+def check_text(name: str, value: str, *, least: int = 0) -> str:
+    """Return the text, if it is one of at least so many characters.
+
+    Raises:
+        TypeError: if it is not text.
+        ValueError: if it is too short.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be text (str), not {type(value).__name__}.")
+    if len(value) < least:
+        raise ValueError(f"{name} is empty.")
+    return value
+
+
+def check_whole_number(name: str, value: int, *, least: int) -> int:
+    """Return the number, if it is a whole one and at least so great.
+
+    Raises:
+        TypeError: if it is no whole number.
+        ValueError: if it is less.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number (int), not {type(value).__name__}.")
+    if value < least:
+        raise ValueError(f"{name}={value}: it must be {least} or more.")
     return value

@@ -51,11 +51,11 @@ class Walk:
         if max_items != 0:
             self._ask(offset - self._skip, extra=self._skip, adjoining=True)
 
-    def take(self, records: Sequence[Any], total: int | None) -> list[Any]:
-        """Take the page that was asked for; return the records in it that are new, in order.
+    def take(self, keys: Sequence[str], total: int | None) -> list[int]:
+        """Take the page that was asked for; return which of its records are new, in order.
 
         Args:
-            records: The page's records, as JSON.
+            keys: What identifies each record of the page: its `record_key`.
             total: The server's count of all conversations, if it gave one.
 
         Raises:
@@ -63,13 +63,12 @@ class Walk:
         """
         if self.request is None:
             raise RuntimeError("The walk is over.")
-        offset, end = self.request.offset, self.request.offset + len(records)
+        offset, end = self.request.offset, self.request.offset + len(keys)
         grown = self.total is not None and total is not None and total > self.total
-        at_end = not records or end == total
+        at_end = not keys or end == total
         self.total = total
-        self._longest_page = max(self._longest_page, len(records))
+        self._longest_page = max(self._longest_page, len(keys))
 
-        keys = [_key(record) for record in records]
         self._remember(keys[: self._skip])
         self._skip = 0
         start = max((i + 1 for i, key in enumerate(keys) if key in self._seen), default=0)
@@ -78,27 +77,29 @@ class Walk:
             return []
 
         self._directions = None
-        new = dict(zip(keys[start:], records[start:], strict=True))
-        taken = list(new)[: self._left]
-        self._remember(taken)
+        new: dict[str, int] = {}
+        for index in range(start, len(keys)):
+            new.setdefault(keys[index], index)
+        taken = list(new.values())[: self._left]
+        self._remember([keys[index] for index in taken])
         if self._left is not None:
             self._left -= len(taken)
         if at_end or self._left == 0:
             self.request = None
-        elif taken or len(records) > 1:
+        elif taken or len(keys) > 1:
             self._ask(end - 1)
         else:
             # Nothing but the last one seen, though there should be more: pages of one, or a wrong
             # count. They cannot overlap.
             self._ask(end, adjoining=True)
-        return [new[key] for key in taken]
+        return taken
 
     def _ask(self, offset: int, *, extra: int = 1, adjoining: bool = False) -> None:
         wanted = self._page_size if self._left is None else min(self._page_size, self._left)
         self.request = PageRequest(wanted + extra, offset)
         self._adjoining = adjoining
 
-    def _remember(self, keys: list[str]) -> None:
+    def _remember(self, keys: Sequence[str]) -> None:
         self._seen.update(dict.fromkeys(keys))
         surplus = max(0, len(self._seen) - self._pinned - self._remembered)
         for key in list(self._seen)[self._pinned : self._pinned + surplus]:
@@ -124,7 +125,7 @@ class Walk:
         return self._ask(0, adjoining=True)
 
 
-def _key(record: Any) -> str:
+def record_key(record: Any) -> str:
     """Return what identifies a record: its ID, else all that it says."""
     if isinstance(record, dict):
         conversation_id = record.get("conversationId")

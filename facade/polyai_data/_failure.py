@@ -1,0 +1,241 @@
+"""What went wrong: a status, or what a connection died of, to the error for it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from . import errors
+from ._request import CORRELATION_HEADER, Call
+
+_STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    403: errors.PermissionDeniedError,
+    404: errors.NotFoundError,
+    409: errors.ConflictError,
+    410: errors.GoneError,
+    422: errors.UnprocessableEntityError,
+    429: errors.RateLimitError,
+}
+
+_CODE_ERRORS: dict[tuple[int, str], type[errors.APIStatusError]] = {
+    (404, "CONVERSATIONS_NOT_FOUND"): errors.ConversationNotFoundError,
+    (404, "CONVERSATIONS_RECORDING_NOT_FOUND"): errors.RecordingNotFoundError,
+    (410, "ChatConversationEnded"): errors.ChatEndedError,
+}
+
+
+def status_error(
+    call: Call[Any], status: int, headers: Mapping[str, str], content: bytes
+) -> errors.APIStatusError:
+    """Return the error for a status that is not success, without the key if it was echoed."""
+    redact = call.config.key.redact
+    body = _parse_body(redact(content))
+    envelope = body if isinstance(body, dict) else {}
+    code = _text(envelope, "error_code")
+    if status >= 500:
+        kind: type[errors.APIStatusError] = errors.ServerError
+    else:
+        kind = _STATUS_ERRORS.get(status, errors.APIStatusError)
+    if code is not None:
+        kind = _CODE_ERRORS.get((status, code), kind)
+    elif envelope:  # the API's own answer, not some gateway's
+        kind = call.meanings.get(status, kind)
+    return kind(
+        _text(envelope, "error_message")
+        or _text(envelope, "error")
+        or redact(_describe_status(status, headers, body)),
+        method=call.method,
+        url=call.url,
+        status_code=status,
+        code=code,
+        correlation_id=_text(envelope, "error_id") or correlation_id(call, headers),
+        body=body,
+        retry_after=_retry_after(headers.get("Retry-After")),
+        hint=_hint(status, call.config.destination),
+    )
+
+
+def correlation_id(call: Call[Any], headers: Mapping[str, str]) -> str:
+    """Return the correlation ID of an answer: its own, else that of the request."""
+    return call.config.key.redact(headers.get(CORRELATION_HEADER) or call.correlation_id)
+
+
+def _text(envelope: Mapping[str, Any], key: str) -> str | None:
+    value = envelope.get(key)
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _describe_status(status: int, headers: Mapping[str, str], body: Any) -> str:
+    """Say what came, where the body has no message of the API."""
+    if 200 <= status < 300:
+        return "the server reports that it did not succeed"
+    reason = httpx.codes.get_reason_phrase(status) or "an unusual status"
+    if 300 <= status < 400:
+        return (
+            f"{reason}; redirects are not followed (to {headers.get('Location', 'nowhere named')})"
+        )
+    if not isinstance(body, str) or not body.strip():
+        return reason
+    if body.lstrip().startswith("<"):
+        return f"{reason} (an HTML page, probably a gateway's or a proxy's)"
+    return body
+
+
+def _hint(status: int, destination: str) -> str | None:
+    where = f"A key and its data live in one region only; this request went to {destination}."
+    if status == 401:
+        return f"{where} Check that the key was issued there, and has not expired."
+    if status == 404:
+        return f"{where} If the ID is right, check the region."
+    return None
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Return the seconds that a Retry-After header asks for, given as seconds or as a date."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        # A date without a zone is UTC, as every date of HTTP.
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        seconds -= time.time()
+    return max(0.0, seconds) if seconds < float("inf") else None
+
+
+def _parse_body(content: bytes) -> Any:
+    """Return the body as a JSON value, else as text, else as bytes; None if it is empty."""
+    if not content:
+        return None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content
+
+
+def decode_error(
+    call: Call[Any], status: int, headers: Mapping[str, str], content: bytes, reason: str
+) -> errors.ResponseDecodeError:
+    """Return the error for a success that cannot be read, without the key if it was echoed."""
+    redact = call.config.key.redact
+    return errors.ResponseDecodeError(
+        redact(reason),
+        method=call.method,
+        url=call.url,
+        status_code=status,
+        correlation_id=correlation_id(call, headers),
+        body=_parse_body(redact(content)),
+    )
+
+
+def failed(
+    call: Call[Any], response: httpx.Response | None, failure: BaseException
+) -> BaseException:
+    """Return what to raise where no answer came, or not the whole of it.
+
+    Never the failure with its frames, and never chained to it: they hold the headers, and the key.
+    """
+    if not isinstance(failure, Exception):  # Ctrl-C, or a task that was cancelled
+        failure.__cause__ = failure.__context__ = None
+        return failure.with_traceback(None)
+    if response is None:
+        return connection_error(call, failure)
+    return unreadable_body(call, response.status_code, response.headers, failure)
+
+
+def unreadable_body(
+    call: Call[Any], status: int, headers: Mapping[str, str], failure: Exception
+) -> errors.PolyAIError:
+    """Return the error for an answer whose body broke off or could not be decompressed."""
+    if not 200 <= status < 300:
+        return status_error(call, status, headers, b"")
+    if isinstance(failure, httpx.DecodingError):
+        return decode_error(call, status, headers, b"", f"The body is damaged: {failure}")
+    return connection_error(call, failure)
+
+
+def connection_error(call: Call[Any], failure: BaseException) -> errors.APIConnectionError:
+    """Return the error for a request to which nothing usable came back."""
+    timed_out = isinstance(failure, httpx.TimeoutException | TimeoutError)
+    kind = errors.APITimeoutError if timed_out else errors.APIConnectionError
+    return kind(
+        call.config.key.redact(_describe_failure(call, failure)),
+        method=call.method,
+        url=call.url,
+        correlation_id=call.correlation_id,
+    )
+
+
+def broken_off(call: Call[Any], received: int, expected: int | None) -> errors.APIConnectionError:
+    """Return the error for a recording that is not as long as it was said to be."""
+    return errors.APIConnectionError(
+        f"the recording broke off: {received:,} bytes of {expected or 0:,}",
+        method=call.method,
+        url=call.url,
+        correlation_id=call.correlation_id,
+    )
+
+
+def _describe_failure(call: Call[Any], failure: BaseException) -> str:
+    connect, read = call.timeout
+    host = urlsplit(call.url).netloc
+    if isinstance(failure, httpx.ConnectTimeout):
+        return f"no connection to {host} within {connect:g} s"
+    if isinstance(failure, httpx.PoolTimeout):
+        return f"no connection became free within {read:g} s; too many calls run at once"
+    if isinstance(failure, httpx.WriteTimeout):
+        return f"{host} did not take the request within {read:g} s"
+    if isinstance(failure, httpx.TimeoutException | TimeoutError):
+        return f"nothing more came from {host} within {read:g} s"
+    detail = errors.shorten(str(failure)) or "no details"
+    if isinstance(failure, httpx.ProxyError):
+        return f"the proxy refused: {detail}"
+    for cause in _causes(failure):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"TLS: the certificate of {host} was not accepted: {_reason(cause)}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed with {host}: {_reason(cause)}"
+        if isinstance(cause, socket.gaierror):
+            return f"the name of {host} could not be resolved (DNS): {cause.strerror or cause}"
+        if isinstance(cause, ConnectionRefusedError):
+            return f"{host} refused the connection"
+    if isinstance(failure, httpx.RemoteProtocolError):
+        return f"{host} dropped the connection: {detail}"
+    return f"{type(failure).__name__}: {detail}"
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """Return why TLS failed; only errors of OpenSSL itself have these attributes."""
+    return getattr(error, "verify_message", None) or getattr(error, "reason", None) or str(error)
+
+
+def _causes(failure: BaseException) -> Iterator[BaseException]:
+    """Yield the failure and what led to it, members of groups included."""
+    pending: list[BaseException | None] = [failure]
+    seen: set[int] = set()
+    while pending:
+        cause = pending.pop()
+        if cause is not None and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            pending += [cause.__cause__ or cause.__context__]
+            pending += cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()

@@ -1,0 +1,83 @@
+"""Where a recording is saved, and that nothing stands under its name which is not whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+_LONGEST_NAME = 120
+_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+
+
+def _file_name(conversation_id: str, direction: str, redacted: bool) -> str:
+    """Return a file name for a recording that is safe on every system.
+
+    Characters other than ASCII letters, digits, `_` and `-` become `_`, long IDs are cut, and a
+    hash keeps such names apart.
+    """
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", conversation_id)[:_LONGEST_NAME]
+    if stem != conversation_id or _RESERVED.match(stem):
+        digest = hashlib.sha256(conversation_id.encode()).hexdigest()[:8]
+        stem = f"{stem.lstrip('-')}_{digest}" if not _RESERVED.match(stem) else f"_{stem}_{digest}"
+    parts = [stem, *([direction] if direction != "combined" else []), *(["redacted"] * redacted)]
+    return f"{'.'.join(parts)}.wav"
+
+
+def recording_target(
+    path: str | os.PathLike[str],
+    conversation_id: str,
+    direction: str,
+    redacted: bool,
+    *,
+    overwrite: bool,
+) -> Path:
+    """Return the file to write: the path itself, or one in it if it is a directory.
+
+    Raises:
+        FileExistsError: if the file is there and must not be overwritten.
+        FileNotFoundError: if its directory is not there.
+    """
+    target = Path(path)
+    if target.is_dir():
+        target /= _file_name(conversation_id, direction, redacted)
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} exists; pass overwrite=True to replace it.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"There is no directory {target.parent} to save {target.name} in.")
+    return target
+
+
+class PartFile:
+    """A file that is written as `<name>.part` beside the target, and takes its name when complete.
+
+    Used in a `with` statement; what raises in it leaves neither file behind.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._part = target.with_name(f"{target.name}.part")
+        self._file: BinaryIO
+
+    def __enter__(self) -> Self:
+        self._file = self._part.open("wb")
+        return self
+
+    def write(self, chunk: bytes) -> None:
+        """Append the bytes."""
+        self._file.write(chunk)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        if exc_type is None:
+            os.replace(self._part, self._target)
+        else:
+            self._part.unlink(missing_ok=True)

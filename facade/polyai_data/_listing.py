@@ -1,0 +1,179 @@
+"""The list of conversations, walked page by page as it is consumed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import aclosing, closing
+from functools import partial
+from typing import Any
+
+from . import _operations
+from ._config import Config, Timeout
+from ._conversations import ConversationPage, ConversationSummary
+from ._request import Call, check_whole_number
+from ._walk import ListChangedTooMuch, Walk, record_key
+from .errors import PolyAIError, ResponseDecodeError
+
+
+class _Listing:
+    """What both kinds of list share: every decision, without the I/O."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        page_size: int,
+        offset: int,
+        max_items: int | None,
+        strict: bool,
+        prefetch: int,
+        agent_id: str | None,
+        timeout: Timeout | None,
+    ) -> None:
+        if max_items is not None:
+            check_whole_number("max_items", max_items, least=0)
+        if check_whole_number("prefetch", prefetch, least=0) > 1:
+            raise ValueError(f"prefetch={prefetch}: it is 1, or 0 to switch it off.")
+        self._page_call = partial(
+            _operations.list_conversations, config, agent_id=agent_id, timeout=timeout
+        )
+        self._page_call(limit=page_size, offset=offset)  # what is wrong shows now, not later
+        self._new_walk = partial(Walk, page_size, offset, max_items)
+        self._strict = strict
+        self._prefetch = prefetch == 1
+        self._total: int | None = None
+
+    @property
+    def total(self) -> int | None:
+        """How many conversations the server counts, by the latest page; None before the first."""
+        return self._total
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} total {self._total}>"
+
+    def _next_call(self, walk: Walk) -> Call[ConversationPage] | None:
+        """Return the call for the page that the walk asks for; None at its end."""
+        if walk.request is None:
+            return None
+        return self._page_call(limit=walk.request.limit, offset=walk.request.offset)
+
+    def _take(
+        self, walk: Walk, call: Call[ConversationPage], page: ConversationPage
+    ) -> ConversationPage:
+        """Return the page with only what is new in it."""
+        self._total = page.count if type(page.count) is int else None
+        keys = [record_key(record.raw) for record in page.conversations]
+        try:
+            new = walk.take(keys, self._total)
+        except ListChangedTooMuch:
+            raise PolyAIError(
+                "The list changed so much between two pages that the walk lost its place in it. "
+                "Start it again.",
+                method=call.method,
+                url=call.url,
+            ) from None
+        if self._strict:
+            self._refuse_problems(call, page, new)
+        page.conversations = [page.conversations[index] for index in new]
+        return page
+
+    def _refuse_problems(
+        self, call: Call[ConversationPage], page: ConversationPage, new: list[int]
+    ) -> None:
+        for index in new:
+            record, place = page.conversations[index], f"conversations[{index}]"
+            for problem in page.problems:
+                field = problem.field.removeprefix(place)
+                if field != problem.field and not field[:1].isdigit():
+                    name = record.conversation_id or f"the record at {place}"
+                    reason = f"{name}: {field.removeprefix('.')} {problem.reason}"
+                    raise ResponseDecodeError(
+                        " ".join(reason.split()), method=call.method, url=call.url, body=record.raw
+                    )
+
+
+class ConversationList(_Listing):
+    """Every conversation of an agent, newest first; from `DataClient.list_conversations`.
+
+    Iterate it, as often as you like: pages are fetched as they are needed. A record that cannot be
+    read stands in it as an UnreadableRecord. What begins or vanishes meanwhile makes it neither
+    repeat a conversation nor skip one that was there throughout.
+    """
+
+    def __init__(
+        self, send: Callable[[Call[ConversationPage]], ConversationPage], *args: Any, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self._send = send
+
+    def __iter__(self) -> Iterator[ConversationSummary]:
+        with closing(self._pages()) as pages:
+            for page in pages:
+                yield from page.conversations
+
+    def pages(self) -> Iterator[ConversationPage]:
+        """Yield the conversations by the page, as they are fetched."""
+        return self._pages()
+
+    def _pages(self) -> Generator[ConversationPage, None, None]:
+        from concurrent.futures import ThreadPoolExecutor  # here: few programs need its import
+
+        walk = self._new_walk()
+        # Its thread ends with the walk, however that ends.
+        with ThreadPoolExecutor(1, thread_name_prefix="polyai-data-prefetch") as executor:
+            call = self._next_call(walk)
+            coming = None
+            while call is not None:
+                page = self._take(walk, call, coming.result() if coming else self._send(call))
+                call = self._next_call(walk)
+                coming = executor.submit(self._send, call) if call and self._prefetch else None
+                if page.conversations:
+                    yield page
+
+
+class AsyncConversationList(_Listing):
+    """Every conversation of an agent, newest first; from `AsyncDataClient.list_conversations`.
+
+    Iterate it with `async for`, as often as you like: pages are fetched as they are needed. A
+    record that cannot be read stands in it as an UnreadableRecord. What begins or vanishes
+    meanwhile makes it neither repeat a conversation nor skip one that was there throughout.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Call[ConversationPage]], Awaitable[ConversationPage]],
+        *args: Any,
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        self._send = send
+
+    async def __aiter__(self) -> AsyncIterator[ConversationSummary]:
+        async with aclosing(self._pages()) as pages:
+            async for page in pages:
+                for conversation in page.conversations:
+                    yield conversation
+
+    def pages(self) -> AsyncIterator[ConversationPage]:
+        """Yield the conversations by the page, as they are fetched."""
+        return self._pages()
+
+    async def _pages(self) -> AsyncGenerator[ConversationPage, None]:
+        import asyncio  # here: it would slow down the import of the package
+
+        walk = self._new_walk()
+        call = self._next_call(walk)
+        coming: asyncio.Future[ConversationPage] | None = None
+        try:
+            while call is not None:
+                page = self._take(walk, call, await (coming or self._send(call)))
+                call = self._next_call(walk)
+                coming = (
+                    asyncio.ensure_future(self._send(call)) if call and self._prefetch else None
+                )
+                if page.conversations:
+                    yield page
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
