@@ -10,28 +10,34 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Any
 
 import httpx
-from cassettes import CONVERSATION_ID, DIRECTORY, SCENARIOS, ReadableYaml, Scenario, recorder
+from cassettes import DIRECTORY, ReadableYaml, recorder
 from polyai_data import AsyncDataClient, PolyAIError
 from polyai_data.sandbox import create_app
+from scenarios import CONVERSATION_ID, RECORDING_BYTES, SCENARIOS, Scenario, Step
 from scrub import AGENT_ID, Scrubber, with_fixed_ids, without_secrets
 
 
 async def record(scenario: Scenario, *, real: bool) -> None:
     """Record one cassette."""
+    step, agent_id, api_key = scenario.step, scenario.agent_id, scenario.api_key
     scrubber = Scrubber()
-    agent_id, arguments, api_key = scenario.agent_id, scenario.arguments, scenario.api_key
     transport = None
     if real:
-        agent_id = os.environ["POLYAI_AGENT_ID"]
-        conversation_id = os.environ["POLYAI_CONVERSATION_ID"]
-        arguments = tuple(conversation_id if a == CONVERSATION_ID else a for a in arguments)
+        agent_id, conversation_id = (
+            os.environ["POLYAI_AGENT_ID"],
+            os.environ["POLYAI_CONVERSATION_ID"],
+        )
+        step = Step(
+            step.operation,
+            tuple(conversation_id if a == CONVERSATION_ID else a for a in step.arguments),
+        )
         api_key = os.environ["POLYAI_API_KEY"] if api_key == "sandbox" else api_key
         scrubber = Scrubber({agent_id: AGENT_ID, conversation_id: CONVERSATION_ID})
     else:
-        transport = httpx.ASGITransport(create_app(faults=scenario.faults))
+        app = create_app(faults=scenario.faults, recording_bytes=RECORDING_BYTES)
+        transport = httpx.ASGITransport(app)
     ReadableYaml.source = "the real API, scrubbed" if real else "the sandbox (polyai_data.sandbox)"
     machine = recorder(
         "all",
@@ -41,11 +47,12 @@ async def record(scenario: Scenario, *, real: bool) -> None:
     async with AsyncDataClient(
         api_key=api_key, region=scenario.region, agent_id=agent_id, transport=transport
     ) as client:
+        for earlier in scenario.before:
+            await earlier.take_asynchronously(client)
         scenario.path.unlink(missing_ok=True)
         with machine.use_cassette(scenario.path.name):
-            method: Any = getattr(client, scenario.method)
             try:
-                await method(*arguments)
+                await step.take_asynchronously(client)
             except PolyAIError as error:
                 print(f"{scenario.path.name}: {type(error).__name__}")
             else:

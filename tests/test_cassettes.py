@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,23 @@ import record
 import scrub
 import vcr.request
 import yaml
-from cassettes import DIRECTORY, SCENARIOS, Scenario, recorder
-from polyai_data import AsyncDataClient, Conversation, DataClient, PolyAIError
+from cassettes import DIRECTORY, recorder
+from generate import corrected_document
+from polyai_data import AsyncDataClient, DataClient, PolyAIError
+from scenarios import CONVERSATION_ID, SCENARIOS, Scenario, Step
 from scrub import AGENT_ID, Scrubber, scrubbed
 
 ERRORS: dict[str, type[PolyAIError]] = {
+    "400": polyai_data.BadRequestError,
     "401": polyai_data.AuthenticationError,
     "403": polyai_data.PermissionDeniedError,
     "404": polyai_data.ConversationNotFoundError,
+    "410": polyai_data.ChatEndedError,
     "429": polyai_data.RateLimitError,
     "500": polyai_data.ServerError,
     "502-html": polyai_data.ServerError,
     "200-broken": polyai_data.ResponseDecodeError,
+    "get_recording.404": polyai_data.RecordingNotFoundError,
 }
 
 
@@ -34,13 +40,13 @@ def call(scenario: Scenario, *, asynchronous: bool) -> Any:
 
     async def call_asynchronously() -> Any:
         async with AsyncDataClient(**options) as client:
-            return await getattr(client, scenario.method)(*scenario.arguments)
+            return await scenario.step.take_asynchronously(client)
 
     try:
         if asynchronous:
             return asyncio.run(call_asynchronously())
         with DataClient(**options) as client:
-            return getattr(client, scenario.method)(*scenario.arguments)
+            return scenario.step.take(client)
     except PolyAIError as error:
         return error
 
@@ -52,35 +58,114 @@ def test_cassette_replays(scenario: Scenario, asynchronous: bool) -> None:
     with recorder("none").use_cassette(scenario.path.name) as cassette:
         result = call(scenario, asynchronous=asynchronous)
     assert cassette.all_played
-    answer = yaml.safe_load(scenario.path.read_text())["interactions"][0]["response"]
-    outcome = scenario.name.removeprefix(f"{scenario.method}.")
-    if outcome in ERRORS:
-        assert type(result) is ERRORS[outcome]
-        assert result.status_code == answer["status"]["code"]
-        assert result.body == answer["body"].get("json", answer["body"].get("text"))
-        header = answer["headers"].get("x-polyai-correlation-id", [result.correlation_id])
-        assert result.correlation_id == header[0]
-        assert result.retry_after == (7.0 if outcome == "429" else None)
-    else:
-        assert type(result) is Conversation
-        assert result.conversation_id == scenario.arguments[0]
-        assert result.raw == answer["body"]["json"]
-        assert result.problems == ()
-        assert result.transcript
+    recorded = yaml.safe_load(scenario.path.read_text())["interactions"]
+    answers = [interaction["response"] for interaction in recorded]
+    error = ERRORS.get(scenario.name) or ERRORS.get(scenario.outcome)
+    if error is None:
+        CHECKS[scenario.step.operation](result, scenario, [a["body"] for a in answers])
+        return
+    (answer,) = answers
+    assert type(result) is error
+    assert result.status_code == answer["status"]["code"]
+    assert result.body == answer["body"].get("json", answer["body"].get("text"))
+    header = answer["headers"].get("x-polyai-correlation-id", [result.correlation_id])
+    assert result.correlation_id == header[0]
+    assert result.retry_after == (7.0 if scenario.outcome == "429" else None)
+
+
+Bodies = list[dict[str, Any]]
+
+
+def check_conversation(result: Any, scenario: Scenario, bodies: Bodies) -> None:
+    assert type(result) is polyai_data.Conversation
+    assert result.conversation_id == scenario.step.arguments[0]
+    assert [result.raw] == [body["json"] for body in bodies]
+    assert result.problems == ()
+    assert result.transcript
+
+
+def check_list(result: Any, scenario: Scenario, bodies: Bodies) -> None:
+    assert len(bodies) > 1
+    records = [record for body in bodies for record in body["json"]["conversations"]]
+    distinct = {record["conversationId"]: record for record in records}
+    assert [found.raw for found in result] == list(distinct.values())
+    assert len(result) == scenario.step.options["max_items"]
+
+
+def check_recording(result: Any, _: Scenario, bodies: Bodies) -> None:
+    assert [result] == [body["bytes"] for body in bodies]
+
+
+def check_write(result: Any, _: Scenario, bodies: Bodies) -> None:
+    assert result.success is True
+    assert [result.raw] == [body["json"] for body in bodies]
+
+
+def check_reply(result: Any, _: Scenario, bodies: Bodies) -> None:
+    assert type(result) is polyai_data.ChatReply
+    assert [result.raw] == [body["json"] for body in bodies]
+    assert result.problems == ()
+    assert result.text == result.raw["response"]
+
+
+CHECKS: dict[str, Callable[[Any, Scenario, Bodies], None]] = {
+    "list_conversations": check_list,
+    "get_conversation": check_conversation,
+    "get_recording": check_recording,
+    "add_annotations": check_write,
+    "set_note": check_write,
+    "start_chat": check_reply,
+    "send_chat_message": check_reply,
+}
+
+
+def test_every_documented_status_of_every_operation_has_its_cassette() -> None:
+    documented = {
+        f"{operation['operationId']}.{status}"
+        for path_item in corrected_document()["paths"].values()
+        for operation in path_item.values()
+        if "responses" in operation
+        for status in operation["responses"]
+    }
+    recorded = {scenario.name.removesuffix(".us") for scenario in SCENARIOS}
+    assert documented - recorded == set()
+
+
+@pytest.mark.usefixtures("socket_disabled")
+@pytest.mark.parametrize(
+    "note", ["Called back; all is well. Grüße!", ""], ids=["another text", "no text"]
+)
+def test_replay_matches_the_body(note: str) -> None:
+    step = Step("set_note", (CONVERSATION_ID, note))
+    with recorder("none").use_cassette("set_note.201.yaml"):
+        result = call(Scenario("201", step), asynchronous=False)
+    assert isinstance(result, polyai_data.APIConnectionError)
+
+
+@pytest.mark.usefixtures("socket_disabled")
+@pytest.mark.parametrize(
+    "options", [{"direction": "agent", "redacted": True}, {"direction": "user"}], ids=str
+)
+def test_replay_matches_the_query(options: dict[str, Any]) -> None:
+    step = Step("get_recording", (CONVERSATION_ID,), options)
+    with recorder("none").use_cassette("get_recording.200.yaml"):
+        result = call(Scenario("200", step), asynchronous=False)
+    assert isinstance(result, polyai_data.APIConnectionError)
 
 
 @pytest.mark.usefixtures("socket_disabled")
 @pytest.mark.parametrize(
     ("region", "agent_id", "conversation_id"),
     [
-        ("eu", AGENT_ID, cassettes.CONVERSATION_ID),
-        ("us", "PROJECT-OTHER", cassettes.CONVERSATION_ID),
+        ("eu", AGENT_ID, CONVERSATION_ID),
+        ("us", "PROJECT-OTHER", CONVERSATION_ID),
         ("us", AGENT_ID, "CA1"),
     ],
     ids=["host", "agent", "conversation"],
 )
 def test_replay_matches_host_and_path(region: str, agent_id: str, conversation_id: str) -> None:
-    scenario = Scenario("", "get_conversation", (conversation_id,), region, agent_id)
+    step = Step("get_conversation", (conversation_id,))
+    scenario = Scenario("200.us", step, region, agent_id)
     with recorder("none").use_cassette("get_conversation.200.us.yaml"):
         result = call(scenario, asynchronous=False)
     assert isinstance(result, polyai_data.APIConnectionError)
@@ -161,7 +246,7 @@ def test_what_the_real_api_answers_is_scrubbed() -> None:
 
 
 def test_what_is_recorded_of_the_real_api_has_no_key_cookie_or_real_id() -> None:
-    scrubber = Scrubber({"PROJECT-SECRET": AGENT_ID, "CA1": cassettes.CONVERSATION_ID})
+    scrubber = Scrubber({"PROJECT-SECRET": AGENT_ID, "CA1": CONVERSATION_ID})
     request = scrubber.request(
         vcr.request.Request(
             "GET",
@@ -190,7 +275,7 @@ def test_what_is_recorded_of_the_real_api_has_no_key_cookie_or_real_id() -> None
         "x-polyai-correlation-id": [scrub.CORRELATION_ID],
     }
     assert json.loads(response["body"]["string"]) == {
-        "error": f"No conversation {cassettes.CONVERSATION_ID}.",
+        "error": f"No conversation {CONVERSATION_ID}.",
         "error_id": scrub.CORRELATION_ID,
     }
 

@@ -20,6 +20,10 @@ _TOPICS = {
     "Breakfast": (r"breakfast|eat|food", "Breakfast is from seven to ten, with fresh scones."),
     "Pets": (r"dog|cat|pet", "Dogs are very welcome, and so is any cat that can bear them."),
     "Check-in": (r"check|arriv|late|early", "Check-in is from three, check-out until eleven."),
+    "Online account": (
+        r"password|log ?in|account",
+        "No harm done: I can send you a link to set a new password. Shall I text it to you?",
+    ),
     "Parking": (r"park|car\b", "Parking is free, behind the house."),
     "Opening hours": (r"open|hours|when", "The front desk is open from six until midnight."),
 }
