@@ -13,8 +13,8 @@ import venv
 import zipfile
 from pathlib import Path
 
-from demo import CONVERSATION_ID
 from polyai_data.sandbox import serve
+from scenarios import CONVERSATION_ID
 
 USE = f"""
 import sys

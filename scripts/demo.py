@@ -1,19 +1,22 @@
-"""Shows the client at work, against the sandbox: a conversation, then an error."""
+"""Shows the client at work, against the sandbox: all seven operations, then an error."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+import tempfile
 import textwrap
+from pathlib import Path
 
-from polyai_data import Conversation, DataClient, PolyAIError
+from polyai_data import Annotation, Conversation, DataClient, PolyAIError
 from polyai_data.sandbox import serve
 
-CONVERSATION_ID = "CA22d437f4405070690f8906b76c8ea4ed"  # the sandbox is the same every time
-WIDTH = min(shutil.get_terminal_size().columns, 92)
+WIDTH = min(shutil.get_terminal_size().columns, 96)
 COLOURS = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 BANDS = {5: "high", 4: "medium", 3: "medium", 2: "low", 1: "low"}
+BOLD, FAINT, GREEN, CYAN = "1", "2", "32", "36"
+STYLES = {"user": CYAN, "agent": GREEN}
 
 
 def styled(text: str, style: str) -> str:
@@ -21,12 +24,12 @@ def styled(text: str, style: str) -> str:
     return f"\033[{style}m{text}\033[0m" if COLOURS else text
 
 
-def heading(text: str) -> None:
-    """Print a heading."""
-    print(f"\n{styled(text, '1')}")
+def heading(text: str, call: str = "") -> None:
+    """Print a heading, and the call that it is about."""
+    print(f"\n{styled(text, BOLD)}" + (f"  {styled(call, FAINT)}" if call else ""))
 
 
-def entry(label: str, text: object, width: int = 12, style: str = "2") -> None:
+def entry(label: str, text: object, width: int = 12, style: str = FAINT) -> None:
     """Print a label and a text beside it, wrapped; nothing for None."""
     if text is None:
         return
@@ -38,9 +41,25 @@ def entry(label: str, text: object, width: int = 12, style: str = "2") -> None:
     print("\n".join(lines))
 
 
+def show_list(client: DataClient) -> None:
+    """Print the newest conversations."""
+    conversations = client.list_conversations()
+    print()
+    for position, conversation in enumerate(conversations):
+        if position == 6:
+            break
+        started = f"{conversation.started_at:%d %b %H:%M}"
+        entry(
+            f"{started}  {conversation.duration:>4} s  {conversation.channel:<12}",
+            conversation.heading or conversation.summary_text or "–",
+            width=36,
+        )
+    print(f"  … and {conversations.total - 6 if conversations.total else 0} more")
+
+
 def show(conversation: Conversation) -> None:
     """Print a conversation for a person to read."""
-    heading(f"Conversation {conversation.conversation_id}")
+    print()
     started, seconds = conversation.started_at, conversation.duration
     entry("From", f"{conversation.from_number} to {conversation.to_number}")
     entry("When", started and f"{started:%A %d %B %Y, %H:%M:%S} UTC")
@@ -56,37 +75,62 @@ def show(conversation: Conversation) -> None:
 
     heading("Transcript")
     for said in conversation.transcript:
-        entry(f"{said.turn:>2} {said.role}", said.text, style="36" if said.role == "user" else "32")
+        entry(f"{said.turn:>2} {said.role}", said.text, style=STYLES[said.role])
 
     heading("Metrics")
-    metrics = conversation.metrics or {}
-    for name, values in metrics.items():
-        label_width = max(map(len, metrics)) + 2
-        entry(name, ", ".join(str(value.value) for value in values), width=label_width)
+    names = list(conversation.metrics or {})
+    for name in names:
+        entry(name, conversation.metric(name), width=max(map(len, names)) + 2)
 
     heading("Function calls")
-    for turn, events in (conversation.function_events or {}).items():
-        for event in events:
-            arguments = ", ".join(f"{name}={value!r}" for name, value in event.arguments.items())
-            entry(f"{turn:>2} {event.name}", f"({arguments}) in {event.duration:g} ms", width=26)
+    for call in conversation.function_calls:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
+        took = f"{call.duration.total_seconds():.2f} s" if call.duration else "unknown"
+        entry(f"{call.turn:>2} {call.name}", f"({arguments}) took {took}", width=26)
 
 
 def main() -> None:
     """Run the demonstration."""
     with (
+        tempfile.TemporaryDirectory() as directory,
         serve() as base_url,
         DataClient(api_key="sandbox", agent_id="PROJECT-DEMO", base_url=base_url) as client,
     ):
-        print(f"The sandbox answers at {base_url}; this is client.get_conversation(…) of it.")
-        show(client.get_conversation(CONVERSATION_ID))
+        print(f"The sandbox answers at {base_url}, as PolyAI's Data API would.")
 
-        heading("And a conversation that is not there")
+        heading("The newest conversations", "client.list_conversations()")
+        show_list(client)
+
+        newest = client.list_conversations(max_items=20)
+        chosen = next(c for c in newest if c.poly_score == 5 and c.handoff is False)
+        heading("One of them", f'client.get_conversation("{chosen.conversation_id}")')
+        show(client.get_conversation(chosen.conversation_id))
+
+        heading("Its recording", "client.download_recording(id, directory)")
+        saved = client.download_recording(chosen.conversation_id, Path(directory))
+        entry("", f"{saved.name}, {saved.stat().st_size:,} bytes", width=0)
+
+        heading("What was wrong with it", "client.add_annotations(…), client.set_note(…)")
+        wrong = Annotation(turn=1, role="agent", type="wrong_info")
+        client.add_annotations(chosen.conversation_id, [wrong])
+        client.set_note(chosen.conversation_id, "The price was last year's.")
+        note = client.get_conversation(chosen.conversation_id).note
+        entry("", f"annotated, and the note reads: {note}", width=0)
+
+        heading("A chat with the agent", 'client.start_chat("sandbox"), chat.send(…)')
+        with client.start_chat("sandbox", language="en-US") as chat:
+            for message in ("I forgot my password", "May I bring my dog?", "Thanks, bye!"):
+                chat.send(message)
+            for said in chat.history:
+                entry(said.role, said.text, style=STYLES[said.role])
+
+        heading("A conversation that is not there")
         try:
             client.get_conversation("CA00000000000000000000000000000000")
         except PolyAIError as error:
             for line in f"{type(error).__name__}: {error}".splitlines():
                 entry("", line, width=0)
-    print("\nNext: README.md has the same in ten lines, and `make help` what else there is.")
+    print("\nREADME.md has the same in a few lines each, and `make help` what else there is.")
 
 
 if __name__ == "__main__":
