@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import httpx
 import pytest
 from hypothesis import settings
-from polyai_data import AsyncDataClient, Conversation, DataClient, PolyAIError
+from polyai_data import Annotation, AsyncDataClient, Conversation, DataClient, PolyAIError
 
 settings.register_profile("polyai-data", deadline=None, derandomize=True, database=None)
 settings.load_profile("polyai-data")
@@ -93,6 +94,7 @@ CONVERSATION: dict[str, Any] = {
 
 Handler = Callable[[httpx.Request], httpx.Response]
 Do = Callable[[Any], Any]
+Play = Callable[[Any], Generator[Any, Any, Any]]
 
 
 def get_conversation(client: Any) -> Any:
@@ -154,6 +156,35 @@ class Caller:
         """Return what one call on a client gives; the settings that are not given are made up."""
         return self.run(self.client(answer, **{**SETTINGS, **options}), do)[0]
 
+    def play(self, client: Any, script: Play) -> Any:
+        """Return what a script gives: it yields each call, and gets the call's result back."""
+        if isinstance(client, DataClient):
+            with client:
+                steps, result = script(client), None
+                while True:
+                    try:
+                        result = steps.send(result)
+                    except StopIteration as end:
+                        return end.value
+
+        async def play() -> Any:
+            async with client:
+                steps = script(client)
+                advance: Callable[[Any], Any] = steps.send
+                result: Any = None
+                while True:
+                    try:
+                        result = advance(result)
+                    except StopIteration as end:
+                        return end.value
+                    try:
+                        result = await result if inspect.isawaitable(result) else result
+                        advance = steps.send
+                    except Exception as error:
+                        result, advance = error, steps.throw
+
+        return asyncio.run(play())
+
     def fails(
         self, answer: Handler | None = None, do: Do = get_conversation, **options: Any
     ) -> PolyAIError:
@@ -164,6 +195,64 @@ class Caller:
 
     def close(self, client: Any) -> None:
         self.use(client, lambda client: client.close())
+
+
+class Operation:
+    """An operation of the API: a call for it, and how a server answers that."""
+
+    def __init__(self, status: int, play: Play, **content: Any) -> None:
+        self.status, self.play, self.content = status, play, content
+
+    def __call__(self, _: httpx.Request) -> httpx.Response:
+        return httpx.Response(self.status, **self.content)
+
+
+def read_recording(client: Any) -> Generator[Any, Any, Any]:
+    opened = client.open_recording("CA1")
+    recording = yield opened.__aenter__() if hasattr(opened, "__aenter__") else opened.__enter__()
+    yield recording.read()
+    leave = getattr(opened, "__aexit__", None) or opened.__exit__
+    yield leave(None, None, None)
+    return recording
+
+
+def start_chat(client: Any) -> Generator[Any, Any, Any]:
+    chat = yield client.start_chat("sandbox")
+    return chat.greeting
+
+
+def annotate(client: Any) -> Generator[Any, Any, Any]:
+    wrong = Annotation(turn=0, role="agent", type="wrong_info")
+    return (yield client.add_annotations("CA1", [wrong]))
+
+
+def once(do: Do) -> Play:
+    def play(client: Any) -> Generator[Any, Any, Any]:
+        return (yield do(client))
+
+    return play
+
+
+PAGE = {"conversations": [CONVERSATION], "count": 1, "limit": 50, "offset": 0}
+CHAT = {"conversationId": "AS_CHAT_1", "userInput": "", "response": "Hello, Ada.", "metadata": {}}
+
+OPERATIONS = {
+    "list_conversations": Operation(200, once(lambda client: client.get_page()), json=PAGE),
+    "get_conversation": Operation(200, once(get_conversation), json=CONVERSATION),
+    "get_recording": Operation(
+        200, read_recording, content=b"RIFF-", headers={"Content-Type": "audio/wav"}
+    ),
+    "add_annotations": Operation(201, annotate, json={"success": True}),
+    "set_note": Operation(
+        201, once(lambda client: client.set_note("CA1", "x")), json={"success": True}
+    ),
+    "start_chat": Operation(201, start_chat, json=CHAT),
+    "send_chat_message": Operation(
+        200,
+        once(lambda client: client.resume_chat("AS_CHAT_1", "sandbox").send("Hi.")),
+        json={**CHAT, "userInput": "Hi."},
+    ),
+}
 
 
 @contextmanager
@@ -200,6 +289,18 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def call(request: pytest.FixtureRequest) -> Caller:
     """Calls of the one client, then of the other."""
     return Caller(request.param)
+
+
+@pytest.fixture(scope="session")
+def operations() -> dict[str, Operation]:
+    """Every operation of the API, by the name that the corrected document gives it."""
+    return OPERATIONS
+
+
+@pytest.fixture(params=OPERATIONS)
+def operation(request: pytest.FixtureRequest) -> Operation:
+    """Each operation of the API in turn."""
+    return OPERATIONS[request.param]
 
 
 @pytest.fixture

@@ -3,27 +3,45 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, assert_type
 
 from polyai_data import (
+    Annotation,
+    AnnotationRole,
+    AnnotationType,
     APIStatusError,
+    AsyncChat,
     AsyncDataClient,
+    AsyncRecording,
+    Chat,
+    ChatMetadata,
+    ChatReply,
     Conversation,
+    ConversationList,
     ConversationNotFoundError,
+    ConversationPage,
+    ConversationSummary,
     DataClient,
     FieldProblem,
+    FunctionCall,
     FunctionEvent,
     FunctionHandoff,
     Latency,
+    Meta,
     MetricValue,
     PolyAIError,
+    Recording,
     Region,
     StateChanges,
     Summary,
     Transcript,
     Turn,
     TurnMetadata,
+    UnreadableRecord,
+    WriteResult,
 )
 
 
@@ -37,6 +55,72 @@ async def with_an_async_client() -> None:
     async with AsyncDataClient(region=Region.EU, api_key="key") as client:
         assert_type(client, AsyncDataClient)
         assert_type(await client.get_conversation("CA1"), Conversation)
+
+
+def reads() -> None:
+    with DataClient() as client:
+        listed = client.list_conversations(page_size=100, max_items=3, strict=True, prefetch=0)
+        assert_type(listed, ConversationList)
+        assert_type(listed.total, int | None)
+        for conversation in listed:
+            assert_type(conversation, ConversationSummary)
+            if isinstance(conversation, UnreadableRecord):
+                assert_type(conversation.reason, str)
+        for page in listed.pages():
+            assert_type(page, ConversationPage)
+            assert_type(page.conversations, list[ConversationSummary])
+            assert_type(page.count, int | None)
+        assert_type(client.get_page(limit=5, offset=5).meta, Meta | None)
+        with client.open_recording("CA1", direction="user", redacted=True) as recording:
+            assert_type(recording, Recording)
+            assert_type(recording.meta, Meta)
+            for piece in recording.iter_bytes():
+                assert_type(piece, bytes)
+        assert_type(client.download_recording("CA1", "a.wav", progress=print), Path)
+
+
+async def reads_async() -> None:
+    async with AsyncDataClient() as client:
+        async for conversation in client.list_conversations():
+            assert_type(conversation, ConversationSummary)
+        async for page in client.list_conversations().pages():
+            assert_type(page, ConversationPage)
+        async with client.open_recording("CA1") as recording:
+            assert_type(recording, AsyncRecording)
+            async for piece in recording.iter_bytes():
+                assert_type(piece, bytes)
+            assert_type(await recording.save(Path("a.wav")), Path)
+
+
+def writes(client: DataClient) -> None:
+    marks = (
+        Annotation(turn=0, role="agent", type="wrong_info"),
+        Annotation(turn=1, role=AnnotationRole.USER, type=AnnotationType.MISSING_TOPIC),
+    )
+    assert_type(client.add_annotations("CA1", marks), WriteResult)
+    assert_type(client.set_note("CA1", "x").success, bool | None)
+
+
+def chats(client: DataClient) -> None:
+    with client.start_chat("sandbox", language="en-US", attributes={"name": "Ada"}) as chat:
+        assert_type(chat, Chat)
+        assert_type(chat.greeting, ChatReply)
+        assert_type(chat.history, Transcript)
+        while not chat.ended:
+            reply = chat.send("Hi.", metadata={"n": 1}, timeout=90)
+            assert_type(reply, ChatReply)
+            assert_type(reply.topics, list[str])
+            assert_type(reply.metadata, ChatMetadata | None)
+            assert_type((reply.text, reply.delayed), tuple[str, bool])
+    assert_type(client.resume_chat("x", "live"), Chat)
+
+
+async def chats_async(client: AsyncDataClient) -> None:
+    assert_type(await client.start_chat("sandbox"), AsyncChat)
+    async with client.start_chat("sandbox") as chat:
+        assert_type(chat, AsyncChat)
+        assert_type(await chat.send("Hi."), ChatReply)
+    assert_type(client.resume_chat("x", "live"), AsyncChat)
 
 
 def from_studio() -> None:
@@ -86,6 +170,18 @@ def transcript(conversation: Conversation) -> None:
         assert_type(said.text, str)
         assert_type(said.at, datetime | None)
         assert_type(said.turn, int)
+
+
+def reading(conversation: Conversation, turn: Turn) -> None:
+    for called in conversation.function_calls:
+        assert_type(called, FunctionCall)
+        assert_type(called.duration, timedelta | None)
+        assert_type(called.started_at, datetime | None)
+    assert_type(conversation.metric("CALL_DURATION"), str | None)
+    assert_type(turn.perceived_latency, float | None)
+    if conversation.meta is not None:
+        assert_type(conversation.meta.elapsed, timedelta)
+        assert_type(conversation.meta.headers, Mapping[str, str])
 
 
 def errors() -> None:

@@ -6,23 +6,31 @@ import asyncio
 import copy
 import inspect
 import pickle
+import re
 from typing import TYPE_CHECKING, Any
 
+import generate
 import httpx
 import polyai_data
 import pytest
 from polyai_data import (
+    AsyncChat,
+    AsyncConversationList,
     AsyncDataClient,
+    AsyncRecording,
+    Chat,
     ConfigurationError,
+    ConversationList,
     DataClient,
     PolyAIError,
+    Recording,
     _operations,
     errors,
     models,
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Caller, FakeServer
+    from tests.conftest import Caller, FakeServer, Operation
 
 
 def public_methods(kind: type) -> dict[str, Any]:
@@ -30,32 +38,84 @@ def public_methods(kind: type) -> dict[str, Any]:
     return {name: method for name, method in methods if not name.startswith("_")}
 
 
-def test_both_clients_have_the_same_public_methods() -> None:
-    assert list(public_methods(DataClient)) == list(public_methods(AsyncDataClient))
+PAIRS: list[tuple[Any, Any]] = [
+    (DataClient, AsyncDataClient),
+    (Chat, AsyncChat),
+    (ConversationList, AsyncConversationList),
+    (Recording, AsyncRecording),
+]
+METHODS = [
+    pytest.param(getattr(ours, name), getattr(theirs, name), id=f"{ours.__name__}.{name}")
+    for ours, theirs in PAIRS
+    for name in public_methods(ours)
+]
+RETURNED_BY_THE_ASYNC_CLIENT = {
+    # where the synchronous client returns another type, or an iterator
+    "list_conversations": ("ConversationList", "AsyncConversationList"),
+    "open_recording": ("Iterator[Recording]", "AsyncIterator[AsyncRecording]"),
+    "start_chat": ("Chat", "StartingChat"),
+    "resume_chat": ("Chat", "AsyncChat"),
+    "pages": ("Iterator[ConversationPage]", "AsyncIterator[ConversationPage]"),
+    "iter_bytes": ("Iterator[bytes]", "AsyncIterator[bytes]"),
+}
+NOT_AWAITED = {*RETURNED_BY_THE_ASYNC_CLIENT, "from_studio_url", "check"}
 
 
-@pytest.mark.parametrize("name", ["__init__", *public_methods(DataClient)])
-def test_both_clients_have_the_same_signatures(name: str) -> None:
-    ours, theirs = (
-        str(inspect.signature(getattr(kind, name))) for kind in (DataClient, AsyncDataClient)
-    )
-    assert ours == theirs.replace("AsyncBaseTransport", "BaseTransport")
-    assert ours != theirs or "transport" not in ours
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0].__name__)
+def test_both_kinds_have_the_same_public_names(pair: tuple[Any, Any]) -> None:
+    ours, theirs = pair
+    assert list(public_methods(ours)) == list(public_methods(theirs))
+    assert [name for name in dir(ours) if name[0] != "_"] == [
+        name for name in dir(theirs) if name[0] != "_"
+    ]
 
 
-@pytest.mark.parametrize("name", public_methods(DataClient))
-def test_the_async_client_is_awaited_where_io_happens(name: str) -> None:
-    assert not inspect.iscoroutinefunction(getattr(DataClient, name))
-    awaited = inspect.iscoroutinefunction(getattr(AsyncDataClient, name))
-    assert awaited is (name != "from_studio_url")
+def same_signatures(ours: Any, theirs: Any) -> None:
+    our, their = inspect.signature(ours), inspect.signature(theirs)
+    ours_said = str(our.replace(return_annotation=inspect.Signature.empty))
+    theirs_said = str(their.replace(return_annotation=inspect.Signature.empty))
+    assert ours_said == theirs_said.replace("AsyncBaseTransport", "BaseTransport")
+    assert ours_said != theirs_said or "transport" not in ours_said
+    returned = (our.return_annotation, their.return_annotation)
+    same = (our.return_annotation,) * 2
+    assert returned == RETURNED_BY_THE_ASYNC_CLIENT.get(ours.__name__, same)
 
 
-@pytest.mark.parametrize("name", public_methods(DataClient))
-def test_each_method_says_what_it_does_in_the_same_words(name: str) -> None:
-    text = inspect.getdoc(getattr(DataClient, name))
+def test_both_constructors_have_the_same_signature() -> None:
+    same_signatures(DataClient.__init__, AsyncDataClient.__init__)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), METHODS)
+def test_both_kinds_have_the_same_signatures(ours: Any, theirs: Any) -> None:
+    same_signatures(ours, theirs)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), METHODS)
+def test_the_async_kind_is_awaited_where_io_happens(ours: Any, theirs: Any) -> None:
+    assert not inspect.iscoroutinefunction(ours)
+    assert inspect.iscoroutinefunction(theirs) is (ours.__name__ not in NOT_AWAITED)
+
+
+AWAITED_WORDS = {
+    "open_recording": ("for a `with` statement", "for an `async with` statement"),
+    "start_chat": (
+        "",
+        "It starts when the result is awaited, or entered with `async with`.\n\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("ours", "theirs"), METHODS)
+def test_each_method_says_what_it_does_in_the_same_words(ours: Any, theirs: Any) -> None:
+    text = inspect.getdoc(ours)
     assert text
-    assert text == inspect.getdoc(getattr(AsyncDataClient, name))
-    for parameter in inspect.signature(getattr(DataClient, name)).parameters:
+    words, awaited_words = AWAITED_WORDS.get(ours.__name__, ("", ""))
+    their_text = inspect.getdoc(theirs) or ""
+    assert awaited_words in their_text
+    assert their_text.replace(awaited_words, words, 1 if awaited_words else 0) == text
+    if "Args:" not in text:
+        assert list(inspect.signature(ours).parameters) in (["self"], [])
+    for parameter in inspect.signature(ours).parameters:
         assert parameter == "self" or f"\n    {parameter}: " in text
 
 
@@ -65,13 +125,54 @@ def test_the_constructors_arguments_are_documented() -> None:
             assert f"\n    {parameter}: " in (inspect.getdoc(kind) or "")
 
 
-def test_each_operation_is_a_method_of_both_clients() -> None:
-    operations = {
+DOCUMENTED = [
+    pytest.param(method, path, operation["operationId"], id=operation["operationId"])
+    for path, operations in generate.corrected_document()["paths"].items()
+    for method, operation in operations.items()
+    if method != "parameters"
+]
+
+
+def test_each_function_that_makes_a_call_is_an_operation_of_the_document() -> None:
+    functions = {
         name
         for name, value in vars(_operations).items()
-        if inspect.isfunction(value) and value.__module__ == _operations.__name__
+        if inspect.isfunction(value)
+        and value.__module__ == _operations.__name__
+        and inspect.signature(value).return_annotation.startswith("Call[")
     }
-    assert operations == set(public_methods(DataClient)) - {"close", "from_studio_url"}
+    assert functions == {case.values[2] for case in DOCUMENTED}
+
+
+@pytest.mark.parametrize(("method", "path", "name"), DOCUMENTED)
+def test_each_operation_of_the_document_is_reached_from_both_clients(
+    call: Caller,
+    operations: dict[str, Operation],
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+    name: str,
+) -> None:
+    wrapper = getattr(_operations, name)
+    made: list[Any] = []
+    sent: list[httpx.Request] = []
+
+    def make(*args: Any, **options: Any) -> Any:
+        made.append(wrapper(*args, **options))
+        return made[-1]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return operations[name](request)
+
+    monkeypatch.setattr(_operations, name, make)
+    client = call.client(answer, api_key="key", region="us", agent_id="PROJECT-1")
+    call.play(client, operations[name].play)
+    (request,) = sent
+    assert str(request.url) == made[-1].url
+    assert request.method == method.upper()
+    pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
+    assert re.fullmatch(pattern, request.url.path)
 
 
 def test_all_is_sorted_and_complete() -> None:
@@ -85,7 +186,7 @@ def test_all_is_sorted_and_complete() -> None:
         and not name.startswith("_")
         and (value.__module__ == errors.__name__ or name in models.__all__)
     }
-    rest = {"AsyncDataClient", "DataClient", "Region", "__version__"}
+    rest = {"Region", "__version__", *(kind.__name__ for pair in PAIRS for kind in pair)}
     assert set(polyai_data.__all__) == public | rest
     assert sorted(models.__all__) == models.__all__
 
@@ -185,6 +286,11 @@ def test_an_environment_that_cannot_work_is_named(
     assert complaint in message
     assert ". Check the environment's proxy (HTTPS_PROXY, ALL_PROXY) and certificate" in message
     assert ".." not in message
+
+
+def test_a_client_that_was_not_made_can_be_shown(call: Caller) -> None:
+    unmade = call.kind.__new__(call.kind)  # as a debugger or a traceback may
+    assert repr(unmade) == f"<{call.kind.__name__} not set up>"
 
 
 def test_a_client_cannot_be_pickled_or_copied(call: Caller, server: FakeServer) -> None:

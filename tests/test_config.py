@@ -132,11 +132,16 @@ def test_a_key_in_white_space_is_stripped(get: Any, server: FakeServer) -> None:
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("bad", ["", " ", "a\nb", "a b", "clé", "a\x00b", "\x7f", 5, b"key"])
+@pytest.mark.parametrize("bad", ["", " ", 5, b"key", "a\nb", "a b", "clé", "a\x00b", "a\x7f"])
 def test_a_key_that_no_header_can_carry_is_refused(call: Caller, bad: Any) -> None:
-    with pytest.raises(ConfigurationError, match="The API key") as caught:
+    with pytest.raises(ConfigurationError) as caught:
         call.client(api_key=bad)
-    assert str(bad).strip() == "" or str(bad) not in str(caught.value)
+    nothing = not isinstance(bad, str) or not bad.strip()
+    assert str(caught.value).startswith(
+        "The API key is empty, or no text."
+        if nothing
+        else "The API key contains line breaks, spaces or characters that are not ASCII, which "
+    )
 
 
 def test_a_base_url_wins_over_the_region(

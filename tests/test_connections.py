@@ -14,6 +14,7 @@ import httpx
 import pytest
 from polyai_data import (
     APIConnectionError,
+    APIStatusError,
     APITimeoutError,
     AuthenticationError,
     PolyAIError,
@@ -269,6 +270,8 @@ ENCODED = gzip.compress(b'{"conversationId": "CA1"}')
             AuthenticationError,
             "Unauthorized",
         ),
+        (head("300 Choices", "Content-Length: 9"), APIStatusError, "redirects are not followed"),
+        (head("299 Odd", "Content-Length: 9"), APIConnectionError, "dropped the connection"),
         (
             head("502 Bad Gateway", "Content-Encoding: gzip", "Content-Length: 3") + b"<ht",
             ServerError,

@@ -12,7 +12,18 @@ from typing import Any
 
 import attrs
 import pytest
-from polyai_data import Conversation, Summary, Transcript, Turn, Utterance
+from polyai_data import (
+    ChatReply,
+    Conversation,
+    ConversationPage,
+    ConversationSummary,
+    Summary,
+    Transcript,
+    Turn,
+    UnreadableRecord,
+    Utterance,
+    WriteResult,
+)
 from polyai_data_generated.wire_names import WIRE_NAMES
 
 Sample = Callable[..., dict[str, Any]]
@@ -42,9 +53,16 @@ def test_a_copy_has_all_of_a_conversation(conversation: Make) -> None:
     assert (changed.note, changed.raw) == ("better", read.raw)
 
 
-def test_each_field_is_documented() -> None:
-    for name in (field.name for field in attrs.fields(Conversation)):
-        assert f"\n        {name}: " in (Conversation.__doc__ or ""), name
+@pytest.mark.parametrize(
+    "kind",
+    [ConversationSummary, UnreadableRecord, ConversationPage, Conversation, ChatReply, WriteResult],
+)
+def test_each_field_is_documented(kind: Any) -> None:
+    text = kind.__doc__
+    if "every field of ConversationSummary" in text or kind is UnreadableRecord:
+        text += ConversationSummary.__doc__ or ""
+    for name in (field.name for field in attrs.fields(kind)):
+        assert f"\n        {name}: " in text, name
 
 
 @pytest.mark.parametrize(

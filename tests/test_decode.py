@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -170,9 +171,10 @@ def test_any_value_in_any_field_comes_through(sample: Sample, key: str, value: A
     if value is not None and type(value) not in TAKES[key]:
         assert getattr(read, name) is value
         assert (problem(read).field, problem(read).value) == (key, value)
-    elif value is None or isinstance(value, (bool, int)):
+    elif value is None or isinstance(value, (bool, int, float)):
         assert getattr(read, name) == value
-        assert read.problems == ()
+        fraction = name.endswith("duration") and isinstance(value, float) and value % 1 != 0
+        assert len(read.problems) == fraction
     usable(read)
 
 
@@ -209,7 +211,7 @@ def usable(read: Conversation) -> None:
         ({"note": {}}, "note", "expected text, got an object", {}),
         ({"startedAt": "soon"}, "startedAt", "expected a date and time, got other text", "soon"),
         ({"startedAt": 1.5}, "startedAt", "expected a date and time, got a number", 1.5),
-        ({"shortSummary": []}, "shortSummary", "expected text or an object, got an array", []),
+        ({"shortSummary": []}, "shortSummary", "expected an object or text, got an array", []),
         ({"tags": "a"}, "tags", "expected an array, got text", "a"),
         ({"tags": ["a", None]}, "tags[1]", "expected text, got null", None),
         ({"turns": {}}, "turns", "expected an array, got an object", {}),
@@ -311,6 +313,33 @@ def test_models_without_a_place_for_problems_hand_values_over_too() -> None:
     assert page.count == "many"  # type: ignore[comparison-overlap]
     with pytest.raises(IdentityMissing, match="conversations is missing"):
         decode(generated.ConversationPage, {})
+
+
+@attrs.define
+class Page(generated.ConversationPage):
+    problems: tuple[FieldProblem, ...] = attrs.field(default=(), kw_only=True)
+
+
+@attrs.define
+class Annotation(generated.Annotation):
+    problems: tuple[FieldProblem, ...] = attrs.field(default=(), kw_only=True)
+
+
+def test_a_record_without_identity_inside_an_answer_is_a_problem_of_the_answer() -> None:
+    page = decode(Page, {"conversations": [{"conversationId": "CA1"}, {"note": "lost"}]})
+    assert page.problems == (
+        FieldProblem("conversations[1]", "conversationId is missing", {"note": "lost"}),
+    )
+
+
+def test_an_unknown_value_of_a_closed_set_is_a_problem_that_lists_the_set() -> None:
+    data = {"turnId": 0, "role": "supervisor", "annotationType": 5}
+    roles, types = decode(Annotation, data).problems
+    assert roles == FieldProblem(
+        "role", "expected one of agent, user, got other text", "supervisor"
+    )
+    assert types.reason.startswith("expected one of missing_topic, ")
+    assert types.reason.endswith(", got a whole number")
 
 
 @pytest.mark.parametrize("value", ["user", "agent"])

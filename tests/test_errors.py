@@ -254,11 +254,9 @@ def test_retry_after_is_in_seconds(
         alphabet=st.characters(codec="ascii"),
     )
 )
-def test_no_retry_after_is_too_odd(value: str) -> None:
-    from polyai_data._answer import _retry_after
-
-    seconds = _retry_after(value)
-    assert seconds is None or 0 <= seconds < float("inf")
+def test_no_retry_after_is_too_odd(call: Caller, value: str) -> None:
+    error = call.fails(lambda _: httpx.Response(429, headers={"Retry-After": value}))
+    assert error.retry_after is None or 0 <= error.retry_after < float("inf")
 
 
 def test_texts_of_the_server_are_cut_to_200_characters_on_one_line() -> None:

@@ -9,7 +9,7 @@ import pickle
 import pprint
 import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ import pytest
 from polyai_data import AsyncDataClient, ConfigurationError, DataClient, PolyAIError
 
 if TYPE_CHECKING:
-    from tests.conftest import Caller, FakeServer
+    from tests.conftest import Caller, FakeServer, Operation
 
     Listening = Callable[[Callable[[socket.socket], None]], AbstractContextManager[str]]
 
@@ -76,10 +76,21 @@ def error_of(call: Caller, client: Any, do: Callable[[Any], Any] = get_conversat
     raise AssertionError("no error")
 
 
-def raising(failure: BaseException) -> Callable[[httpx.Request], httpx.Response]:
-    def answer(_: httpx.Request) -> httpx.Response:
+LEAKY_TRANSPORT = """
+def answer(request):
+    headers = dict(request.headers)
+    try:
+        raise LookupError(headers)
+    except LookupError:
         raise failure
+"""
 
+
+def raising(failure: BaseException) -> Callable[[httpx.Request], httpx.Response]:
+    """Return what a transport does that is not ours, holds the headers, and fails."""
+    names: dict[str, Any] = {"failure": failure}
+    exec(compile(LEAKY_TRANSPORT, "somebodys_transport.py", "exec"), names)
+    answer: Callable[[httpx.Request], httpx.Response] = names["answer"]
     return answer
 
 
@@ -144,6 +155,108 @@ def test_a_key_that_the_server_echoes_is_cut_out(
     assert isinstance(error, PolyAIError)
     assert MARK not in all_that_shows(error)
     assert "[API key]" in str(error) + repr(error.body)
+
+
+def walk(client: Any) -> Generator[Any, Any, Any]:
+    pages = client.list_conversations().pages()
+    yield anext(pages) if isinstance(client, AsyncDataClient) else next(pages)
+
+
+def send(client: Any) -> Generator[Any, Any, Any]:
+    yield client.resume_chat("AS_CHAT_1", "sandbox").send("Hi.")
+
+
+def download(client: Any) -> Generator[Any, Any, Any]:
+    yield client.download_recording("CA1", Path(TESTS) / "no-such.wav")
+
+
+SCRIPTS = {"walk": walk, "send": send, "download": download}
+
+
+def script_error(call: Caller, client: Any, script: Any) -> BaseException:
+    with pytest.raises((PolyAIError, TypeError, ValueError)) as caught:
+        call.play(client, script)
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 404, 410, 500])
+@pytest.mark.parametrize("echo", ECHOES)
+def test_no_operation_shows_a_key_that_the_server_echoes(
+    call: Caller,
+    server: FakeServer,
+    operations: dict[str, Operation],
+    echo: str,
+    status: int,
+) -> None:
+    server.respond(status, **ECHOES[echo])
+    scripts = {name: operation.play for name, operation in operations.items()} | SCRIPTS
+    for name, script in scripts.items():
+        if name in ("get_recording", "download") and (echo, status) == ("binary", 200):
+            continue  # bytes of no stated type are audio
+        error = script_error(call, client_of(call, server), script)
+        assert isinstance(error, PolyAIError), name
+        assert MARK not in all_that_shows(error), name
+        assert "[API key]" in str(error) + repr(error.body), name
+
+
+@pytest.mark.parametrize(
+    "failure", [httpx.ConnectError(KEY), httpx.ReadTimeout(KEY), RuntimeError(KEY)], ids=repr
+)
+def test_no_operation_shows_the_key_when_the_transport_fails(
+    call: Caller, operations: dict[str, Operation], failure: Exception
+) -> None:
+    for script in [*(operation.play for operation in operations.values()), *SCRIPTS.values()]:
+        error = script_error(call, client_of(call, raising(failure)), script)
+        assert isinstance(error, PolyAIError)
+        assert MARK not in all_that_shows(error)
+
+
+def test_no_answer_shows_a_key_that_the_server_echoes_in_a_header(
+    call: Caller, operation: Operation
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        response = operation(request)
+        response.headers.update({"X-Echo": KEY, "X-PolyAI-Correlation-Id": KEY})
+        return response
+
+    meta = call.play(client_of(call, answer), operation.play).meta
+    assert MARK.encode() not in pickle.dumps(meta)
+    assert (meta.headers["x-echo"], meta.correlation_id) == ("[API key]", "[API key]")
+
+
+class Torn(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """Audio that breaks off."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"RIFF"
+        raise httpx.ReadError(KEY)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"RIFF"
+        raise httpx.ReadError(KEY)
+
+
+def test_a_recording_that_breaks_off_does_not_show_the_key(
+    call: Caller, operations: dict[str, Operation]
+) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Type": "audio/wav"}, stream=Torn())
+
+    error = script_error(call, client_of(call, answer), operations["get_recording"].play)
+    assert isinstance(error, PolyAIError)
+    assert MARK not in all_that_shows(error)
+
+
+@pytest.mark.parametrize(("key", "cut"), [("sandbox", False), ("x" * 11, False), ("x" * 12, True)])
+def test_a_key_too_short_to_be_a_secret_is_left_in_texts(
+    call: Caller, server: FakeServer, key: str, cut: bool
+) -> None:
+    server.respond(400, json={"error": f"no {key} here"})
+    error = error_of(call, client_of(call, server, api_key=key))
+    assert error.message == ("no [API key] here" if cut else f"no {key} here")
+    server.respond(400, content=b"\xff" + key.encode())
+    error = error_of(call, client_of(call, server, api_key=key))
+    assert error.body == b"\xff" + (b"[API key]" if cut else key.encode())
 
 
 @pytest.mark.parametrize(
@@ -227,6 +340,15 @@ MISUSES: dict[str, Callable[[Any], Any]] = {
     "ID of another type": lambda client: client.get_conversation(None),
     "long ID": lambda client: client.get_conversation("x" * 70_000),
     "bad agent": lambda client: client.get_conversation("CA1", agent_id="\n"),
+    "no annotations": lambda client: client.add_annotations("CA1", []),
+    "no note": lambda client: client.set_note("CA1", None),
+    "no environment": lambda client: client.start_chat(""),
+    "bad attributes": lambda client: client.start_chat("live", attributes={"a": {1}}),
+    "bad chat": lambda client: client.resume_chat("", "live"),
+    "no message": lambda client: client.resume_chat("x", "live").send(None),
+    "bad list": lambda client: client.list_conversations(page_size=0),
+    "bad page": lambda client: client.get_page(limit=0),
+    "bad direction": lambda client: client.download_recording("CA1", "x", direction="x"),
     "bad time-out": lambda client: client.get_conversation("CA1", timeout=-1),
 }
 

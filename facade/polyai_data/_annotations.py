@@ -62,18 +62,22 @@ class Annotation:
     type: AnnotationType = field(converter=_type)
 
 
-@define
+@define(repr=False)
 class WriteResult(generated.WriteResult):
     """The answer to a write that succeeded; one that did not is raised as an error.
 
     Attributes:
         success: Whether it succeeded.
+        additional_properties: Fields that the document does not name, by their JSON keys.
         raw: The JSON object exactly as it came.
         meta: Where the answer came from.
     """
 
-    raw: dict[str, Any] = field(factory=dict, eq=False, repr=False, kw_only=True)
+    raw: dict[str, Any] = field(factory=dict, eq=False, kw_only=True)
     meta: Meta | None = field(default=None, eq=False, kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"<WriteResult success={self.success is True}>"
 
 
 MODELS["WriteResult"] = WriteResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from attrs import frozen
 
@@ -38,7 +38,9 @@ class Answer:
         """Return where it came from."""
         return Meta(
             status_code=self.status,
-            headers={name.lower(): value for name, value in self.headers.items()},
+            headers={
+                name.lower(): call.config.key.redact(value) for name, value in self.headers.items()
+            },
             correlation_id=correlation_id(call, self.headers),
             elapsed=timedelta(seconds=self.elapsed),
             attempts=1,
@@ -55,8 +57,7 @@ def read_answer(call: Call[_T], answer: Answer) -> _T:
     result = _result_or_error(call, answer)
     if isinstance(result, errors.PolyAIError):
         raise result
-    if hasattr(result, "meta"):
-        result.meta = answer.meta(call)
+    cast(Any, result).meta = answer.meta(call)
     return result
 
 
@@ -71,10 +72,15 @@ def _result_or_error(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
     if isinstance(data, dict) and data.get("success") is False and "conversationId" not in data:
         return status_error(*whole)
     try:
-        return call.read(data)
+        result = call.read(data)
     except IdentityMissing as error:
         reason = f"The answer is not what this operation returns: {error}"
         return decode_error(*whole, reason)
+    if hasattr(result, "success"):  # a write: what it says of itself counts, not its status alone
+        success = data.get("success")
+        if success is False or (success is None and "error" in data):
+            return status_error(*whole)
+    return result
 
 
 def _describe_body(answer: Answer) -> str:
@@ -109,5 +115,6 @@ def not_audio(call: Call[Any], answer: Answer) -> errors.PolyAIError:
         return error
     if not answer.content:
         return decode_error(*whole, "The recording is empty")
-    what = "an HTML page" if is_html(answer) else answer.headers.get("Content-Type") or "text"
+    what = "text" if claims_audio(answer.headers) else answer.headers["Content-Type"]
+    what = "an HTML page" if is_html(answer) else what
     return decode_error(*whole, f"The body is {what}, where audio was expected")

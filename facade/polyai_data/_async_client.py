@@ -22,7 +22,7 @@ from ._files import recording_target
 from ._listing import AsyncConversationList
 from ._recording import AsyncRecording, Progress
 from ._regions import Region, parse_studio_url
-from ._request import Call, check_id
+from ._request import Call
 from .errors import PolyAIError
 from .models import Annotation, Conversation, ConversationPage, WriteResult
 
@@ -236,7 +236,7 @@ class AsyncDataClient:
         )
         response, answer = await self._exchange(call, streams=claims_audio)
         try:
-            if response.is_stream_consumed:
+            if not (response.is_success and claims_audio(response.headers)):
                 raise not_audio(call, answer)
             yield AsyncRecording(
                 call,
@@ -284,7 +284,7 @@ class AsyncDataClient:
             APIConnectionError: if it breaks off; nothing is left of it, and it can be tried again.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
-        check_id("conversation_id", conversation_id)
+        _operations.check_recording(conversation_id, direction, redacted)
         target = recording_target(path, conversation_id, direction, redacted, overwrite=overwrite)
         async with self.open_recording(
             conversation_id,
@@ -391,8 +391,8 @@ class AsyncDataClient:
             ValueError: if an argument cannot be sent; nothing is.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
-        settings = ChatSettings(
-            environment, asr_language or language, tts_language or language, agent_id, timeout
+        settings = ChatSettings.of(
+            environment, language, asr_language, tts_language, agent_id, timeout
         )
         call = _operations.start_chat(
             self._config,
@@ -438,11 +438,11 @@ class AsyncDataClient:
         Raises:
             ValueError: if an argument cannot be sent.
         """
-        settings = ChatSettings(
-            environment, asr_language or language, tts_language or language, agent_id, timeout
+        settings = ChatSettings.of(
+            environment, language, asr_language, tts_language, agent_id, timeout
         )
         chat = AsyncChat(self._send, self._config, settings, conversation_id, None)
-        chat.check()
+        chat._check()
         return chat
 
     # --- The rest ----------------------------------------------------------------------------

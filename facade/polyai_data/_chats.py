@@ -33,6 +33,26 @@ class ChatSettings:
     agent_id: str | None
     timeout: Timeout | None
 
+    @classmethod
+    def of(
+        cls,
+        environment: str,
+        language: str | None,
+        asr_language: str | None,
+        tts_language: str | None,
+        agent_id: str | None,
+        timeout: Timeout | None,
+    ) -> Self:
+        """Return the settings for these arguments; `language` stands for both of the next two."""
+        asr_language = _first_given(asr_language, language)
+        tts_language = _first_given(tts_language, language)
+        return cls(environment, asr_language, tts_language, agent_id, timeout)
+
+
+def _first_given(*choices: str | None) -> str | None:
+    """Return the first that is given; an empty one is, and will be refused."""
+    return next((choice for choice in choices if choice is not None), None)
+
 
 class _Chat:
     """What both kinds of chat share: their state, without the I/O."""
@@ -46,14 +66,25 @@ class _Chat:
     ) -> None:
         self.conversation_id = conversation_id
         self.environment = settings.environment
-        self.greeting = greeting
         self.ended = False
         self._config = config
         self._settings = settings
+        self._greeting = greeting
         self._said: list[Utterance] = []
         self._turn = 0
         if greeting is not None:
             self._take(greeting)
+
+    @property
+    def greeting(self) -> ChatReply:
+        """What the agent said first.
+
+        Raises:
+            PolyAIError: for a chat that was resumed, whose greeting was said before.
+        """
+        if self._greeting is None:
+            raise errors.PolyAIError("This chat was resumed; its greeting was said before.")
+        return self._greeting
 
     @property
     def history(self) -> Transcript:
@@ -64,7 +95,7 @@ class _Chat:
         state = "ended" if self.ended else "open"
         return f"<{type(self).__name__} {self.conversation_id} in {self.environment}, {state}>"
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Raise what a message would raise before it is sent."""
         self._call("")
 
@@ -85,8 +116,8 @@ class _Chat:
             self.conversation_id,
             message,
             environment=self.environment,
-            asr_language=asr_language or language or self._settings.asr_language,
-            tts_language=tts_language or language or self._settings.tts_language,
+            asr_language=_first_given(asr_language, language, self._settings.asr_language),
+            tts_language=_first_given(tts_language, language, self._settings.tts_language),
             metadata=metadata,
             agent_id=self._settings.agent_id,
             timeout=timeout if timeout is not None else self._settings.timeout,
@@ -114,7 +145,6 @@ class Chat(_Chat):
     Attributes:
         conversation_id: Its ID; `get_conversation` takes it too.
         environment: The environment that the agent runs in.
-        greeting: What the agent said first; None for a chat that was resumed.
         ended: Whether it is over.
     """
 
@@ -181,7 +211,6 @@ class AsyncChat(_Chat):
     Attributes:
         conversation_id: Its ID; `get_conversation` takes it too.
         environment: The environment that the agent runs in.
-        greeting: What the agent said first; None for a chat that was resumed.
         ended: Whether it is over.
     """
 

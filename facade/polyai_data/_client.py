@@ -22,7 +22,7 @@ from ._files import recording_target
 from ._listing import ConversationList
 from ._recording import Progress, Recording
 from ._regions import Region, parse_studio_url
-from ._request import Call, check_id
+from ._request import Call
 from .errors import PolyAIError
 from .models import Annotation, Conversation, ConversationPage, WriteResult
 
@@ -236,7 +236,7 @@ class DataClient:
         )
         response, answer = self._exchange(call, streams=claims_audio)
         try:
-            if response.is_stream_consumed:
+            if not (response.is_success and claims_audio(response.headers)):
                 raise not_audio(call, answer)
             yield Recording(
                 call,
@@ -284,7 +284,7 @@ class DataClient:
             APIConnectionError: if it breaks off; nothing is left of it, and it can be tried again.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
-        check_id("conversation_id", conversation_id)
+        _operations.check_recording(conversation_id, direction, redacted)
         target = recording_target(path, conversation_id, direction, redacted, overwrite=overwrite)
         with self.open_recording(
             conversation_id,
@@ -389,8 +389,8 @@ class DataClient:
             ValueError: if an argument cannot be sent; nothing is.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
-        settings = ChatSettings(
-            environment, asr_language or language, tts_language or language, agent_id, timeout
+        settings = ChatSettings.of(
+            environment, language, asr_language, tts_language, agent_id, timeout
         )
         call = _operations.start_chat(
             self._config,
@@ -432,11 +432,11 @@ class DataClient:
         Raises:
             ValueError: if an argument cannot be sent.
         """
-        settings = ChatSettings(
-            environment, asr_language or language, tts_language or language, agent_id, timeout
+        settings = ChatSettings.of(
+            environment, language, asr_language, tts_language, agent_id, timeout
         )
         chat = Chat(self._send, self._config, settings, conversation_id, None)
-        chat.check()
+        chat._check()
         return chat
 
     # --- The rest ----------------------------------------------------------------------------

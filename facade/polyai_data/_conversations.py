@@ -157,6 +157,7 @@ class ConversationPage(generated.ConversationPage):
         count: How many conversations there are in all, not on this page.
         limit: How many were asked for, or as many as the server gives at most.
         offset: The position of the first.
+        additional_properties: Fields that the document does not name, by their JSON keys.
         raw: The JSON object exactly as it came.
         problems: The fields whose values are not of the documented type, each with its reason.
         meta: Where the answer came from.

@@ -49,7 +49,8 @@ def status_error(
         kind = _STATUS_ERRORS.get(status, errors.APIStatusError)
     if code is not None:
         kind = _CODE_ERRORS.get((status, code), kind)
-    elif envelope:  # the API's own answer, not some gateway's
+    if envelope and (code is None or status == 410):
+        # The API's own answer, not some gateway's. 410 has one meaning, whatever its code.
         kind = call.meanings.get(status, kind)
     return kind(
         _text(envelope, "error_message")

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 _LONGEST_NAME = 120
-_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+_MISUNDERSTOOD = re.compile(r"(?i)-|(con|prn|aux|nul|com\d|lpt\d)$")
+"""Names that Windows takes for devices, and those that look like an option of a command."""
 
 
 def _file_name(conversation_id: str, direction: str, redacted: bool) -> str:
@@ -20,9 +21,10 @@ def _file_name(conversation_id: str, direction: str, redacted: bool) -> str:
     hash keeps such names apart.
     """
     stem = re.sub(r"[^A-Za-z0-9_-]", "_", conversation_id)[:_LONGEST_NAME]
-    if stem != conversation_id or _RESERVED.match(stem):
-        digest = hashlib.sha256(conversation_id.encode()).hexdigest()[:8]
-        stem = f"{stem.lstrip('-')}_{digest}" if not _RESERVED.match(stem) else f"_{stem}_{digest}"
+    if _MISUNDERSTOOD.match(stem):
+        stem = f"_{stem}"
+    if stem != conversation_id:
+        stem += f"_{hashlib.sha256(conversation_id.encode()).hexdigest()[:8]}"
     parts = [stem, *([direction] if direction != "combined" else []), *(["redacted"] * redacted)]
     return f"{'.'.join(parts)}.wav"
 
@@ -76,8 +78,9 @@ class PartFile:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
-        if exc_type is None:
-            os.replace(self._part, self._target)
-        else:
+        try:
+            self._file.close()  # a full disk may show only now
+            if exc_type is None:
+                os.replace(self._part, self._target)
+        finally:
             self._part.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ _BUBBLE = (
     "max-width:75%;padding:.4em .8em;margin:.15em 0;border-radius:1em;"
     "white-space:pre-wrap;overflow-wrap:anywhere;"
 )
+_CELL = "text-align:left;vertical-align:top;padding:.15em 1em .15em 0"
 _SIDES = {
     "user": "align-self:flex-end;background:rgba(70,130,240,.25);",
     "agent": "align-self:flex-start;background:rgba(128,128,128,.2);",
@@ -42,8 +43,8 @@ def chat(utterances: Iterable[_Utterance]) -> str:
 def facts(title: str, rows: Iterable[tuple[str, Any]]) -> str:
     """Return a title and a table of names and values; rows without a value are left out."""
     cells = "".join(
-        f'<tr><th style="text-align:left">{escape(name)}</th>'
-        f'<td style="text-align:left">{escape(text(value))}</td></tr>'
+        f'<tr><th style="{_CELL}">{escape(name)}</th>'
+        f'<td style="{_CELL}">{escape(text(value))}</td></tr>'
         for name, value in rows
         if value not in (None, "", [])
     )
@@ -52,10 +53,10 @@ def facts(title: str, rows: Iterable[tuple[str, Any]]) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return a table."""
-    head = "".join(f'<th style="text-align:left">{escape(column)}</th>' for column in columns)
+    head = "".join(f'<th style="{_CELL}">{escape(column)}</th>' for column in columns)
     body = "".join(
         "<tr>"
-        + "".join(f'<td style="text-align:left">{escape(text(value))}</td>' for value in row)
+        + "".join(f'<td style="{_CELL}">{escape(text(value))}</td>' for value in row)
         + "</tr>"
         for row in rows
     )

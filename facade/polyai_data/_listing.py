@@ -30,6 +30,8 @@ class _Listing:
         agent_id: str | None,
         timeout: Timeout | None,
     ) -> None:
+        check_whole_number("page_size", page_size, least=1)
+        self._total: int | None = None
         if max_items is not None:
             check_whole_number("max_items", max_items, least=0)
         if check_whole_number("prefetch", prefetch, least=0) > 1:
@@ -41,7 +43,6 @@ class _Listing:
         self._new_walk = partial(Walk, page_size, offset, max_items)
         self._strict = strict
         self._prefetch = prefetch == 1
-        self._total: int | None = None
 
     @property
     def total(self) -> int | None:
@@ -71,6 +72,7 @@ class _Listing:
                 "Start it again.",
                 method=call.method,
                 url=call.url,
+                **_origin(page),
             ) from None
         if self._strict:
             self._refuse_problems(call, page, new)
@@ -84,12 +86,21 @@ class _Listing:
             record, place = page.conversations[index], f"conversations[{index}]"
             for problem in page.problems:
                 field = problem.field.removeprefix(place)
-                if field != problem.field and not field[:1].isdigit():
+                if field != problem.field:
                     name = record.conversation_id or f"the record at {place}"
                     reason = f"{name}: {field.removeprefix('.')} {problem.reason}"
                     raise ResponseDecodeError(
-                        " ".join(reason.split()), method=call.method, url=call.url, body=record.raw
+                        " ".join(reason.split()),
+                        method=call.method,
+                        url=call.url,
+                        body=record.raw,
+                        **_origin(page),
                     )
+
+
+def _origin(page: ConversationPage) -> dict[str, Any]:
+    meta = page.meta
+    return {"status_code": meta.status_code, "correlation_id": meta.correlation_id} if meta else {}
 
 
 class ConversationList(_Listing):

@@ -57,6 +57,21 @@ def list_conversations(
     return prepare(config, request, read_page, timeout=timeout)
 
 
+def check_recording(conversation_id: str, direction: str, redacted: bool) -> None:
+    """Refuse what names no recording.
+
+    Raises:
+        TypeError: if an argument is not of its type.
+        ValueError: if the ID or the direction cannot be one.
+    """
+    check_id("conversation_id", conversation_id)
+    if direction not in [valid.value for valid in RecordingDirection]:
+        valid = ", ".join(repr(valid.value) for valid in RecordingDirection)
+        raise ValueError(f"direction={direction!r}: the valid ones are {valid}.")
+    if not isinstance(redacted, bool):
+        raise TypeError(f"redacted must be True or False, not {type(redacted).__name__}.")
+
+
 def get_recording(
     config: Config,
     conversation_id: str,
@@ -67,14 +82,10 @@ def get_recording(
     timeout: Timeout | None,
 ) -> Call[None]:
     """Return the call that gets a recording; its body is audio, and read as it comes."""
-    if direction not in [valid.value for valid in RecordingDirection]:
-        valid = ", ".join(repr(valid.value) for valid in RecordingDirection)
-        raise ValueError(f"direction={direction!r}: the valid ones are {valid}.")
-    if not isinstance(redacted, bool):
-        raise TypeError(f"redacted must be True or False, not {type(redacted).__name__}.")
+    check_recording(conversation_id, direction, redacted)
     request = _get_recording._get_kwargs(
         require_agent_id(config, agent_id),
-        check_id("conversation_id", conversation_id),
+        conversation_id,
         direction=RecordingDirection(direction),
         redacted=redacted,
     )
@@ -97,6 +108,12 @@ def add_annotations(
     timeout: Timeout | None,
 ) -> Call[WriteResult]:
     """Return the call that adds annotations."""
+    if not isinstance(annotations, Iterable):
+        kind = type(annotations).__name__
+        raise TypeError(
+            "annotations must be several Annotation objects, in a list or another iterable, "
+            f"not {kind}."
+        )
     items = list(annotations)
     if not items:
         raise ValueError("annotations is empty; give at least one.")

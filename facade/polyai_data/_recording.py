@@ -72,6 +72,10 @@ class _Recording:
             raise broken_off(self._call, self._received, self.content_length)
 
     def _failed(self, failure: BaseException) -> BaseException:
+        if isinstance(failure, httpx.StreamClosed):
+            return errors.PolyAIError(
+                "This recording is closed: read it in the with statement that opened it."
+            )
         return failed(self._call, self._response, failure)
 
     def _target(self, path: str | os.PathLike[str], *, overwrite: bool) -> Path:

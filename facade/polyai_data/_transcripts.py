@@ -41,7 +41,7 @@ class Turn(generated.Turn):
     def perceived_latency(self) -> float | None:
         """How long the user waited for the agent, in seconds; None where it was not measured."""
         seconds = getattr(self.latency, "perceived_latency", None)
-        return seconds if isinstance(seconds, float | int) else None
+        return seconds if type(seconds) in (float, int) else None
 
     def __repr__(self) -> str:
         # No texts: what a caller said does not belong into logs.
@@ -143,7 +143,7 @@ def _function_call(key: str, event: FunctionEvent) -> FunctionCall:
     milliseconds: Any = event.duration
     return FunctionCall(
         name=event.name,
-        turn=turn if isinstance(turn, int) else None,
+        turn=turn if type(turn) is int else None,
         started_at=event.start_time if isinstance(event.start_time, datetime) else None,
         duration=_milliseconds(milliseconds),
         arguments=event.arguments if isinstance(event.arguments, dict) else {},
@@ -153,7 +153,7 @@ def _function_call(key: str, event: FunctionEvent) -> FunctionCall:
 
 
 def _milliseconds(value: object) -> timedelta | None:
-    if not isinstance(value, float | int):
+    if isinstance(value, bool) or not isinstance(value, float | int):
         return None
     try:
         return timedelta(milliseconds=value)
