@@ -246,7 +246,12 @@ def replace_package(new: Path) -> None:
     old = new.with_name(f"{new.name}.old")
     if PACKAGE.exists():
         os.rename(PACKAGE, old)
-    os.rename(new, PACKAGE)
+    try:
+        os.rename(new, PACKAGE)
+    except OSError:
+        if old.exists():
+            os.rename(old, PACKAGE)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -55,10 +55,13 @@ RETURNED_BY_THE_ASYNC_CLIENT = {
     "open_recording": ("Iterator[Recording]", "AsyncIterator[AsyncRecording]"),
     "start_chat": ("Chat", "StartingChat"),
     "resume_chat": ("Chat", "AsyncChat"),
-    "pages": ("Iterator[ConversationPage]", "AsyncIterator[ConversationPage]"),
+    "pages": (
+        "Generator[ConversationPage, None, None]",
+        "AsyncGenerator[ConversationPage, None]",
+    ),
     "iter_bytes": ("Iterator[bytes]", "AsyncIterator[bytes]"),
 }
-NOT_AWAITED = {*RETURNED_BY_THE_ASYNC_CLIENT, "from_studio_url", "check"}
+NOT_AWAITED = {*RETURNED_BY_THE_ASYNC_CLIENT, "from_studio_url"}
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0].__name__)

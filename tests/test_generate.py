@@ -357,3 +357,12 @@ def test_what_requests_use_stays_optional() -> None:
 def test_a_reference_to_nowhere_is_left_to_the_generator() -> None:
     schemas = adapted({"Answer": {"properties": {"field": REF}}}, request="Nowhere")
     assert schemas["Answer"]["properties"]["field"] == {"anyOf": [REF, NULL]}
+
+
+def test_a_package_that_cannot_be_put_in_place_leaves_the_old_one(
+    project: Project, tmp_path: Path
+) -> None:
+    before = tree(project.package)
+    with pytest.raises(FileNotFoundError):
+        generate.replace_package(tmp_path / "not_there")
+    assert tree(project.package) == before

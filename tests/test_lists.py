@@ -460,7 +460,7 @@ def test_however_it_ends_no_task_is_left(end: str, behave: str) -> None:
             return shelf(request)
 
         async def consume(listing: AsyncConversationList) -> None:
-            async with aclosing(aiter(listing)) as found:  # type: ignore[type-var]
+            async with aclosing(aiter(listing)) as found:
                 async for _ in found:
                     assert len(asyncio.all_tasks()) > 1
                     if end == "raise":

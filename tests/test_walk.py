@@ -161,3 +161,15 @@ def test_it_says_so_where_its_place_in_the_list_is_lost() -> None:
 def test_after_the_end_there_is_nothing_to_take() -> None:
     with pytest.raises(RuntimeError, match="over"):
         Walk(1, 0, 0).take([], 0)
+
+
+@pytest.mark.parametrize("total", [1, None])
+def test_a_server_that_ignores_the_offset_does_not_keep_it_for_ever(total: int | None) -> None:
+    walk = Walk(2, 0, None)
+
+    def go_round_in_circles() -> None:
+        while walk.request is not None:
+            walk.take(["1", "2"], total)
+
+    with pytest.raises(ListChangedTooMuch):
+        go_round_in_circles()

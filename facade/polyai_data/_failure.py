@@ -171,7 +171,9 @@ def unreadable_body(
         return status_error(call, status, headers, b"")
     if isinstance(failure, httpx.DecodingError):
         return decode_error(call, status, headers, b"", f"The body is damaged: {failure}")
-    return connection_error(call, failure)
+    error = connection_error(call, failure)
+    error.status_code = status
+    return error
 
 
 def connection_error(call: Call[Any], failure: BaseException) -> errors.APIConnectionError:
@@ -192,6 +194,7 @@ def broken_off(call: Call[Any], received: int, expected: int | None) -> errors.A
         f"the recording broke off: {received:,} bytes of {expected or 0:,}",
         method=call.method,
         url=call.url,
+        status_code=200,
         correlation_id=call.correlation_id,
     )
 

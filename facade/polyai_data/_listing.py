@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing, closing
 from functools import partial
 from typing import Any
@@ -30,8 +30,8 @@ class _Listing:
         agent_id: str | None,
         timeout: Timeout | None,
     ) -> None:
-        check_whole_number("page_size", page_size, least=1)
         self._total: int | None = None
+        check_whole_number("page_size", page_size, least=1)
         if max_items is not None:
             check_whole_number("max_items", max_items, least=0)
         if check_whole_number("prefetch", prefetch, least=0) > 1:
@@ -118,15 +118,12 @@ class ConversationList(_Listing):
         self._send = send
 
     def __iter__(self) -> Iterator[ConversationSummary]:
-        with closing(self._pages()) as pages:
+        with closing(self.pages()) as pages:
             for page in pages:
                 yield from page.conversations
 
-    def pages(self) -> Iterator[ConversationPage]:
+    def pages(self) -> Generator[ConversationPage, None, None]:
         """Yield the conversations by the page, as they are fetched."""
-        return self._pages()
-
-    def _pages(self) -> Generator[ConversationPage, None, None]:
         from concurrent.futures import ThreadPoolExecutor  # here: few programs need its import
 
         walk = self._new_walk()
@@ -159,17 +156,14 @@ class AsyncConversationList(_Listing):
         super().__init__(*args, **options)
         self._send = send
 
-    async def __aiter__(self) -> AsyncIterator[ConversationSummary]:
-        async with aclosing(self._pages()) as pages:
+    async def __aiter__(self) -> AsyncGenerator[ConversationSummary, None]:
+        async with aclosing(self.pages()) as pages:
             async for page in pages:
                 for conversation in page.conversations:
                     yield conversation
 
-    def pages(self) -> AsyncIterator[ConversationPage]:
+    async def pages(self) -> AsyncGenerator[ConversationPage, None]:
         """Yield the conversations by the page, as they are fetched."""
-        return self._pages()
-
-    async def _pages(self) -> AsyncGenerator[ConversationPage, None]:
         import asyncio  # here: it would slow down the import of the package
 
         walk = self._new_walk()

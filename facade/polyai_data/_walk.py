@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 _REMEMBERED = 1000
+_MOST_IDLE_PAGES = 1000
+"""How many pages in a row may hold nothing new; more, and the server goes round in circles."""
 
 
 class PageRequest(NamedTuple):
@@ -24,7 +26,7 @@ class PageRequest(NamedTuple):
 
 
 class ListChangedTooMuch(Exception):
-    """All of the conversations that the walk remembers vanished between two pages."""
+    """The walk cannot tell any more what is new."""
 
 
 class Walk:
@@ -45,6 +47,7 @@ class Walk:
         self._pinned = 0  # how many of them, from the first on, are never forgotten
         self._forgot = False  # whether some were seen that are no longer among them
         self._longest_page = 1
+        self._idle_pages = 0
         self._adjoining = True  # whether the page asked for may lack any of those seen
         self._directions: list[str] | None = None  # where a search for them has yet to look
         self._skip = min(offset, 1)  # one more in front, so that the second page overlaps even so
@@ -59,7 +62,8 @@ class Walk:
             total: The server's count of all conversations, if it gave one.
 
         Raises:
-            ListChangedTooMuch: if the place where the walk was cannot be found again.
+            ListChangedTooMuch: if the place where the walk was cannot be found again, or the
+                server gives the same records again and again.
         """
         if self.request is None:
             raise RuntimeError("The walk is over.")
@@ -84,6 +88,9 @@ class Walk:
         self._remember([keys[index] for index in taken])
         if self._left is not None:
             self._left -= len(taken)
+        self._idle_pages = 0 if taken else self._idle_pages + 1
+        if self._idle_pages > _MOST_IDLE_PAGES:
+            raise ListChangedTooMuch
         if at_end or self._left == 0:
             self.request = None
         elif taken or len(keys) > 1:
