@@ -267,6 +267,18 @@ def test_an_unreadable_record_is_yielded_raw_with_its_reason(
     assert (error.body, error.status_code) == (record, 200)
 
 
+def test_a_record_names_its_own_problems(call: Caller) -> None:
+    shelf = Shelf()
+    drifted = {"conversationId": "1", "duration": "7", "shortSummary": {"heading": 3}}
+    shelf.records = [{"conversationId": "0"}, drifted, {"tags": "x"}]
+    found = call(shelf, walked())
+    assert [[(p.field, p.value) for p in record.problems] for record in found] == [
+        [],
+        [("duration", "7"), ("shortSummary.heading", 3)],
+        [("", {"tags": "x"})],
+    ]
+
+
 def test_strict_names_id_and_field_of_what_drifted(call: Caller) -> None:
     shelf = Shelf(12)
     shelf.records[10] |= {"duration": "long"}

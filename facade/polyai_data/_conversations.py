@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from attrs import define, field
+from attrs import define, evolve, field
 from polyai_data_generated import models as generated
 from polyai_data_generated.models import FunctionEvent, MetricValue, Summary
 from polyai_data_generated.wire_names import WIRE_NAMES
@@ -259,18 +260,24 @@ def read_page(data: object) -> ConversationPage:
     page = decode(ConversationPage, data)
     if not isinstance(page.conversations, list):
         raise IdentityMissing("conversations is no array")
-    reasons = {problem.field: problem.reason for problem in page.problems}
-    page.conversations = [
-        record
-        if isinstance(record, ConversationSummary)
-        else unreadable(record, reasons[f"conversations[{index}]"])
-        for index, record in enumerate(page.conversations)
-    ]
+    problems: dict[int, list[FieldProblem]] = {}
+    for problem in page.problems:
+        place = re.match(r"conversations\[(\d+)\]\.?", problem.field)
+        if place is not None:
+            of_record = evolve(problem, field=problem.field[place.end() :])
+            problems.setdefault(int(place[1]), []).append(of_record)
+    for index, record in enumerate(page.conversations):
+        if not isinstance(record, ConversationSummary):
+            page.conversations[index] = _unreadable(record, problems[index])
+        elif index in problems:
+            record.problems = tuple(problems[index])
     return page
 
 
-def unreadable(record: Any, reason: str) -> UnreadableRecord:
+def _unreadable(record: Any, problems: list[FieldProblem]) -> UnreadableRecord:
     """Return the record as one that could not be read."""
     fields: dict[str, Any] = dict.fromkeys(WIRE_NAMES["ConversationSummary"])
     fields["conversation_id"] = ""
-    return UnreadableRecord(**fields, raw=record, reason=reason)
+    return UnreadableRecord(
+        **fields, raw=record, reason=problems[0].reason, problems=tuple(problems)
+    )

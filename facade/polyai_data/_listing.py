@@ -83,19 +83,17 @@ class _Listing:
         self, call: Call[ConversationPage], page: ConversationPage, new: list[int]
     ) -> None:
         for index in new:
-            record, place = page.conversations[index], f"conversations[{index}]"
-            for problem in page.problems:
-                field = problem.field.removeprefix(place)
-                if field != problem.field:
-                    name = record.conversation_id or f"the record at {place}"
-                    reason = f"{name}: {field.removeprefix('.')} {problem.reason}"
-                    raise ResponseDecodeError(
-                        " ".join(reason.split()),
-                        method=call.method,
-                        url=call.url,
-                        body=record.raw,
-                        **_origin(page),
-                    )
+            record = page.conversations[index]
+            if record.problems:
+                problem = record.problems[0]
+                name = record.conversation_id or f"the record at conversations[{index}]"
+                raise ResponseDecodeError(
+                    " ".join(f"{name}: {problem.field} {problem.reason}".split()),
+                    method=call.method,
+                    url=call.url,
+                    body=record.raw,
+                    **_origin(page),
+                )
 
 
 def _origin(page: ConversationPage) -> dict[str, Any]:
