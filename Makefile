@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 RUN := .venv/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check install --quiet
 COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --custom-compile-command "make lock" --quiet
+	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check check-rest lint types check-generated check-wheel format generate record lock build clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import pickle
 from collections.abc import Callable
@@ -58,11 +59,11 @@ def test_a_copy_has_all_of_a_conversation(conversation: Make) -> None:
     [ConversationSummary, UnreadableRecord, ConversationPage, Conversation, ChatReply, WriteResult],
 )
 def test_each_field_is_documented(kind: Any) -> None:
-    text = kind.__doc__
+    text = inspect.getdoc(kind) or ""
     if "every field of ConversationSummary" in text or kind is UnreadableRecord:
-        text += ConversationSummary.__doc__ or ""
+        text += inspect.getdoc(ConversationSummary) or ""
     for name in (field.name for field in attrs.fields(kind)):
-        assert f"\n        {name}: " in text, name
+        assert f"\n    {name}: " in text, name
 
 
 @pytest.mark.parametrize(
