@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from attrs import Factory, frozen
@@ -61,18 +62,18 @@ _INVENTED = {
 }
 
 
-def scrubbed(value: Any, key: str = "") -> Any:
+def scrubbed(value: Any, key: str = "", invented: Collection[str] = ()) -> Any:
     """Return a JSON value of the same shape without anybody's texts, numbers, names or IDs.
 
     Texts are kept only under keys whose texts the API chose; keys that the document does not name
-    are a customer's own, and are numbered.
+    are a customer's own, and are numbered. Texts that are `invented` already are kept too.
     """
     if isinstance(value, dict):
         names = {name: name if name in _KNOWN_KEYS else f"key_{n}" for n, name in enumerate(value)}
-        return {names[name]: scrubbed(item, name) for name, item in value.items()}
+        return {names[name]: scrubbed(item, name, invented) for name, item in value.items()}
     if isinstance(value, list):
-        return [scrubbed(item, key) for item in value]
-    if not isinstance(value, str) or not value or key in _KEPT_TEXTS:
+        return [scrubbed(item, key, invented) for item in value]
+    if not isinstance(value, str) or not value or key in _KEPT_TEXTS or value in invented:
         return value
     return _INVENTED.get(key, f"({key})" if key in _KNOWN_KEYS else "(text)")
 
@@ -91,12 +92,12 @@ class Scrubber:
 
     def response(self, response: dict[str, Any]) -> dict[str, Any]:
         """Scrub a response; what is not JSON is dropped."""
+        body: bytes = response["body"]["string"]
+        for real, invented in self.replacements.items():
+            body = body.replace(real.encode(), invented.encode())
         try:
-            data = scrubbed(json.loads(response["body"]["string"]))
+            data = scrubbed(json.loads(body), invented=self.replacements.values())
         except ValueError:
             data = None
-        text = compact_json(data)
-        for real, invented in self.replacements.items():
-            text = text.replace(real, invented)
-        response["body"]["string"] = text.encode()
+        response["body"]["string"] = compact_json(data).encode()
         return with_fixed_ids(response)

@@ -17,6 +17,7 @@ import yaml
 from cassettes import DIRECTORY, recorder
 from generate import corrected_document
 from polyai_data import AsyncDataClient, DataClient, PolyAIError
+from polyai_data.sandbox import serve
 from scenarios import CONVERSATION_ID, SCENARIOS, Scenario, Step
 from scrub import AGENT_ID, Scrubber, scrubbed
 
@@ -283,3 +284,38 @@ def test_what_is_recorded_of_the_real_api_has_no_key_cookie_or_real_id() -> None
 def test_what_is_not_json_is_not_kept_of_the_real_api() -> None:
     page = {"status": {"code": 502}, "headers": {}, "body": {"string": b"<html>Ada"}}
     assert Scrubber().response(page)["body"]["string"] == b"null"
+
+
+def test_a_recording_of_the_real_api_holds_nothing_of_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox plays the real API, with another key, agent and other conversations."""
+    owner: Any = {"api_key": "key-of-its-owner-0123456789", "agent_id": "PROJECT-OWNER"}
+    monkeypatch.setattr(cassettes, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(record, "DIRECTORY", tmp_path)
+    with serve(**owner, seed=5) as base_url:
+        with DataClient(**owner, base_url=base_url) as client:
+            real = client.get_page(limit=2).conversations[1]
+            conversation = client.get_conversation(real.conversation_id)
+        monkeypatch.setenv("POLYAI_BASE_URL", base_url)
+        monkeypatch.setenv("POLYAI_API_KEY", owner["api_key"])
+        monkeypatch.setenv("POLYAI_AGENT_ID", owner["agent_id"])
+        monkeypatch.setenv("POLYAI_CONVERSATION_ID", real.conversation_id)
+        assert asyncio.run(record_all("get_conversation.200.us", "get_conversation.404")) == 2
+    recorded = (tmp_path / "get_conversation.200.us.yaml").read_text()
+    assert recorded.startswith("# Recorded by `make record` from the real API, scrubbed.")
+    body = yaml.safe_load(recorded)["interactions"][0]["response"]["body"]["json"]
+    assert polyai_data.Conversation.from_dict(body).problems == ()
+    assert body["conversationId"] == CONVERSATION_ID
+    assert body["duration"] == conversation.duration
+    everything = "".join(path.read_text() for path in tmp_path.iterdir())
+    personal = [*owner.values(), conversation.conversation_id, conversation.from_number]
+    personal += [conversation.heading, *(said.text for said in conversation.transcript)]
+    assert {text for text in personal if text and text in everything} == set()
+
+
+async def record_all(*names: str) -> int:
+    for scenario in SCENARIOS:
+        if scenario.name in names:
+            await record.record(scenario, real=True)
+    return len(names)
