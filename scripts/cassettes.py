@@ -71,6 +71,7 @@ def recorder(record_mode: str, **options: Any) -> vcr.VCR:
         record_mode=record_mode,
         match_on=("method", "scheme", "host", "port", "path", "query", "body"),
         serializer="readable",
+        decode_compressed_response=True,
         **options,
     )
     machine.register_serializer("readable", ReadableYaml)

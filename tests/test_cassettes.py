@@ -1,6 +1,7 @@
 """Each cassette, replayed by both clients, and what a cassette may hold."""
 
 import asyncio
+import gzip
 import json
 import re
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cassettes
+import httpx
 import polyai_data
 import pytest
 import record
@@ -319,3 +321,22 @@ async def record_all(*names: str) -> int:
         if scenario.name in names:
             await record.record(scenario, real=True)
     return len(names)
+
+
+def test_a_compressed_answer_is_recorded_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cassettes, "DIRECTORY", tmp_path)
+    body = gzip.compress(b'{"error": "No.", "note": "Ada"}')
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(404, content=body, headers={"Content-Encoding": "gzip"})
+    )
+    machine = recorder("all", before_record_response=Scrubber().response)
+    with (
+        DataClient(api_key="k", region="us", agent_id="A", transport=transport) as client,
+        machine.use_cassette("compressed.yaml"),
+        pytest.raises(polyai_data.NotFoundError, match="No"),
+    ):
+        client.get_conversation("CA1")
+    recorded = yaml.safe_load((tmp_path / "compressed.yaml").read_text())["interactions"][0]
+    assert recorded["response"]["body"] == {"json": {"error": "No.", "note": "(note)"}}
