@@ -54,7 +54,7 @@ def show_list(client: DataClient) -> None:
             conversation.heading or conversation.summary_text or "–",
             width=36,
         )
-    print(f"  … and {conversations.total - 6 if conversations.total else 0} more")
+    print(f"  … and {(conversations.total or 6) - 6} more")
 
 
 def show(conversation: Conversation) -> None:

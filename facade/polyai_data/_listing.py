@@ -31,6 +31,7 @@ class _Listing:
         timeout: Timeout | None,
     ) -> None:
         self._total: int | None = None
+        self._has_seen_page = False
         check_whole_number("page_size", page_size, least=1)
         if max_items is not None:
             check_whole_number("max_items", max_items, least=0)
@@ -43,11 +44,6 @@ class _Listing:
         self._new_walk = partial(Walk, page_size, offset, max_items)
         self._strict = strict
         self._prefetch = prefetch == 1
-
-    @property
-    def total(self) -> int | None:
-        """How many conversations the server counts, by the latest page; None before the first."""
-        return self._total
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} total {self._total}>"
@@ -62,7 +58,7 @@ class _Listing:
         self, walk: Walk, call: Call[ConversationPage], page: ConversationPage
     ) -> ConversationPage:
         """Return the page with only what is new in it."""
-        self._total = page.count if type(page.count) is int else None
+        self._note_total(page)
         keys = [record_key(record.raw) for record in page.conversations]
         try:
             new = walk.take(keys, self._total)
@@ -78,6 +74,10 @@ class _Listing:
             self._refuse_problems(call, page, new)
         page.conversations = [page.conversations[index] for index in new]
         return page
+
+    def _note_total(self, page: ConversationPage) -> None:
+        self._total = page.count if type(page.count) is int else None
+        self._has_seen_page = True
 
     def _refuse_problems(
         self, call: Call[ConversationPage], page: ConversationPage, new: list[int]
@@ -114,6 +114,19 @@ class ConversationList(_Listing):
     ) -> None:
         super().__init__(*args, **options)
         self._send = send
+
+    @property
+    def total(self) -> int | None:
+        """How many conversations the server counts, by the latest page; before the first, it asks.
+
+        None where the server does not say.
+
+        Raises:
+            PolyAIError: if it has to ask, and that fails.
+        """
+        if not self._has_seen_page:
+            self._note_total(self._send(self._page_call(limit=1, offset=0)))
+        return self._total
 
     def __iter__(self) -> Iterator[ConversationSummary]:
         with closing(self.pages()) as pages:
@@ -153,6 +166,14 @@ class AsyncConversationList(_Listing):
     ) -> None:
         super().__init__(*args, **options)
         self._send = send
+
+    @property
+    def total(self) -> int | None:
+        """How many conversations the server counts, by the latest page; None before the first.
+
+        `(await client.get_page(limit=1)).count` tells it before that.
+        """
+        return self._total
 
     async def __aiter__(self) -> AsyncGenerator[ConversationSummary, None]:
         async with aclosing(self.pages()) as pages:
