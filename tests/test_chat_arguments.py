@@ -51,7 +51,6 @@ BAD_LANGUAGES = [
 BAD_SETTINGS = [
     *BAD_LANGUAGES,
     ({"environment": ""}, ValueError, "environment is empty"),
-    ({"environment": None}, TypeError, "environment must be text .str., not NoneType"),
     ({"environment": b"live"}, TypeError, "environment must be text .str., not bytes"),
     ({"environment": "\ud800"}, ValueError, "surrogates not allowed"),
     ({"agent_id": ""}, ValueError, "agent_id is ''"),

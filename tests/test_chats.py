@@ -11,6 +11,7 @@ import pytest
 from polyai_data import (
     APIConnectionError,
     ChatEndedError,
+    ConfigurationError,
     ConversationNotFoundError,
     GoneError,
     PolyAIError,
@@ -290,3 +291,18 @@ def test_a_message_that_failed_is_not_in_the_history(
 
     said = call.play(client_of(call, agent), script).history
     assert [(one.text, one.turn) for one in said[1:]] == [("Again?", 1), ("Here.", 1)]
+
+
+def test_a_chat_of_this_client_is_resumed_where_it_was_started(call: Caller) -> None:
+    agent = Agent({}, {})
+
+    def script(client: Any) -> Script:
+        chat = yield client.start_chat("pre-release")
+        resumed = client.resume_chat(chat.conversation_id)
+        yield resumed.send("Still there?")
+        with pytest.raises(ConfigurationError, match=r"pass environment=.*'sandbox'"):
+            client.resume_chat("of-another-client")
+        return resumed
+
+    assert call.play(client_of(call, agent), script).environment == "pre-release"
+    assert json.loads(agent.requests[-1].content)["clientEnv"] == "pre-release"

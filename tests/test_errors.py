@@ -361,3 +361,18 @@ def test_a_success_that_cannot_be_read_is_an_error(
     assert str(error).endswith(" (correlation ID of the header)")
     assert (error.status_code, error.url, error.code) == (status, URL, None)
     assert error.__cause__ is error.__context__ is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "location",
+    ["mailto:x", "https://h:port/", "https://elsewhere.test/", "/v1/there", "x" * 70_000],
+)
+def test_a_redirect_to_anywhere_is_a_status(
+    call: Caller, server: FakeServer, status: int, location: str
+) -> None:
+    server.respond(status, headers={"Location": location})
+    error = call.fails(server)
+    assert (type(error), error.status_code) == (APIStatusError, status)
+    assert f"redirects are not followed (to {location})" in error.message
+    assert len(server.requests) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import socket
 import subprocess
@@ -27,7 +28,7 @@ from polyai_data import (
     ResponseDecodeError,
     ServerError,
 )
-from polyai_data._files import _file_name
+from polyai_data._files import PartFile, _file_name
 from polyai_data.sandbox import serve
 
 if TYPE_CHECKING:
@@ -435,6 +436,7 @@ def test_a_disk_that_fails_at_the_end_leaves_nothing(
 
             class Full:
                 write = file.write
+                fileno = file.fileno
 
                 def close(self) -> None:
                     file.close()
@@ -534,3 +536,72 @@ def test_memory_does_not_grow_with_the_recording(call: Caller, large: str, tmp_p
     assert path.stat().st_size == LARGE
     assert peak < 4 * 1024 * 1024
     path.unlink()
+
+
+TEXT = {
+    "a page behind a byte order mark": b"\xef\xbb\xbf<html>",
+    "JSON text": b'"oops"',
+    "null": b"null",
+    "words": "Service unavailable – später".encode(),
+    "text longer than what is looked at": b"Sorry. " * 100,
+}
+
+
+@pytest.mark.parametrize("cut", [1, 1000], ids=["byte by byte", "at once"])
+@pytest.mark.parametrize("body", TEXT.values(), ids=TEXT)
+def test_text_is_no_recording_whatever_its_type_says(
+    call: Caller, tmp_path: Path, body: bytes, cut: int
+) -> None:
+    pieces = [body[i : i + cut] for i in range(0, len(body), cut)]
+    for headers in (AUDIO, {}):
+        server = response_with(pieces, headers)
+        error = call.fails(server, download(tmp_path))
+        assert type(error) is ResponseDecodeError
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("sound", [b"RIFF", b"RIFF $ text", b"\xff\xfb\x90d" * 9, b"OggS\0\2"])
+def test_what_is_no_text_is_a_recording(call: Caller, tmp_path: Path, sound: bytes) -> None:
+    saved = call(response_with([sound[:1], sound[1:]], AUDIO), download(tmp_path))
+    assert saved.read_bytes() == sound
+
+
+def response_with(pieces: list[bytes], headers: dict[str, str]) -> Any:
+    return lambda _: httpx.Response(200, stream=Pieces(*pieces), headers=headers)
+
+
+@pytest.mark.parametrize("finished", [True, False], ids=["finished", "running"])
+def test_of_two_downloads_to_one_path_the_earlier_gives_up(tmp_path: Path, finished: bool) -> None:
+    target = tmp_path / "a.wav"
+    earlier, later = PartFile(target, overwrite=False), PartFile(target, overwrite=False)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(earlier).write(b"early")
+        later.__enter__().write(b"later")
+        if finished:
+            later.__exit__(None, None, None)
+        with pytest.raises(FileExistsError, match="began meanwhile"):
+            stack.close()
+    if not finished:
+        later.__exit__(None, None, None)
+    assert (names(tmp_path), target.read_bytes()) == (["a.wav"], b"later")
+
+
+def test_a_file_that_appears_meanwhile_is_kept(call: Caller, tmp_path: Path) -> None:
+    target = tmp_path / "a.wav"
+    with pytest.raises(FileExistsError, match="appeared meanwhile"):
+        call(
+            response_with([WAV], AUDIO),
+            lambda client: client.download_recording(
+                "CA1", target, progress=lambda *_: target.write_bytes(b"mine")
+            ),
+        )
+    assert (names(tmp_path), target.read_bytes()) == (["a.wav"], b"mine")
+
+
+def test_a_directory_that_is_not_there_is_no_file(call: Caller, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no directory"):
+        call(
+            response_with([WAV], AUDIO),
+            lambda client: client.download_recording("CA1", f"{tmp_path}/new/"),
+        )
+    assert names(tmp_path) == []

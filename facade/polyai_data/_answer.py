@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
+import httpx
 from attrs import frozen
 
 from . import errors
@@ -34,6 +35,13 @@ class Answer:
     content: bytes
     elapsed: float
 
+    @classmethod
+    def of(cls, response: httpx.Response, content: bytes, elapsed: float) -> Answer:
+        """Return the answer that a response is."""
+        headers = response.headers.copy()
+        headers.update(response.extensions.get("polyai_data.location", {}))
+        return cls(response.status_code, headers, content, elapsed)
+
     def meta(self, call: Call[Any]) -> Meta:
         """Return where it came from."""
         return Meta(
@@ -45,6 +53,18 @@ class Answer:
             elapsed=timedelta(seconds=self.elapsed),
             attempts=1,
         )
+
+
+def hide_location(response: httpx.Response) -> None:
+    """Keep httpx from working out a redirect that is not followed: on some it fails."""
+    if "Location" in response.headers:
+        response.extensions["polyai_data.location"] = {"Location": response.headers["Location"]}
+        del response.headers["Location"]
+
+
+async def hide_location_asynchronously(response: httpx.Response) -> None:
+    """Do what `hide_location` does; the asynchronous client awaits its hooks."""
+    hide_location(response)
 
 
 def read_answer(call: Call[_T], answer: Answer) -> _T:
@@ -78,7 +98,7 @@ def _result_or_error(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
         return decode_error(*whole, reason)
     if hasattr(result, "success"):  # a write: what it says of itself counts, not its status alone
         success = data.get("success")
-        if success is False or (success is None and "error" in data):
+        if success is not True and (success is not None or "error" in data):
             return status_error(*whole)
     return result
 
@@ -99,6 +119,13 @@ def is_html(answer: Answer) -> bool:
     """Whether the answer is a page for people."""
     kind = answer.headers.get("Content-Type", "")
     return "html" in kind.lower() or answer.content.lstrip().startswith(b"<")
+
+
+def is_text(beginning: bytes) -> bool:
+    """Whether a body that begins so is text, as JSON and HTML are; an empty one is."""
+    text = beginning.decode("utf-8-sig", errors="ignore")
+    missing = len(beginning) - len(text.encode())
+    return missing <= 6 and all(c.isprintable() or c.isspace() for c in text)
 
 
 def claims_audio(headers: Mapping[str, str]) -> bool:

@@ -13,9 +13,9 @@ from typing import Any, NoReturn, Self, TypeVar
 import httpx
 
 from . import _operations
-from ._answer import Answer, claims_audio, not_audio, read_answer
+from ._answer import Answer, claims_audio, hide_location_asynchronously, not_audio, read_answer
 from ._auth import ApiKey
-from ._chats import AsyncChat, ChatSettings, StartingChat
+from ._chats import AsyncChat, ChatSettings, StartingChat, environment_of
 from ._config import Timeout, check_transport, describe, settle, setup_error
 from ._failure import failed
 from ._files import recording_target
@@ -66,11 +66,13 @@ class AsyncDataClient:
         self._config = settle(
             api_key=api_key, region=region, agent_id=agent_id, base_url=base_url, timeout=timeout
         )
+        self._chats: dict[str, str] = {}  # the environment of each chat that was started
         check_transport(transport, "handle_async_request")
         try:
             self._http = httpx.AsyncClient(
                 transport=transport,
                 follow_redirects=False,
+                event_hooks={"response": [hide_location_asynchronously]},
                 trust_env=self._config.trusts_environment,
             )
         except Exception as failure:
@@ -127,7 +129,8 @@ class AsyncDataClient:
             max_items: How many to yield at most; None for all.
             strict: Whether a record with a field that is not of its documented type, or one that
                 cannot be read at all, is an error instead of being handed over as it came.
-            prefetch: 1, or 0 to fetch a page only when the one before is used up.
+            prefetch: 1, or 0 to fetch a page only when the one before is used up. With 1, who
+                leaves early waits for the page that is on its way; asyncio cancels it instead.
             agent_id: The agent, if not the client's.
             timeout: Seconds, as in the constructor, for each page.
 
@@ -202,9 +205,9 @@ class AsyncDataClient:
     async def open_recording(
         self,
         conversation_id: str,
-        *,
         direction: str = "combined",
         redacted: bool = False,
+        *,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
     ) -> AsyncIterator[AsyncRecording]:
@@ -409,6 +412,7 @@ class AsyncDataClient:
 
         async def start() -> AsyncChat:
             greeting = await self._send(call)
+            self._chats[greeting.conversation_id] = environment
             return AsyncChat(self._send, self._config, settings, greeting.conversation_id, greeting)
 
         return StartingChat(start)
@@ -416,7 +420,7 @@ class AsyncDataClient:
     def resume_chat(
         self,
         conversation_id: str,
-        environment: str,
+        environment: str | None = None,
         *,
         language: str | None = None,
         asr_language: str | None = None,
@@ -428,7 +432,8 @@ class AsyncDataClient:
 
         Args:
             conversation_id: The chat's ID.
-            environment: Where it was started: every message names it.
+            environment: Where it was started, since every message names it; it may be absent for
+                a chat that this client started.
             language: Such as `en-US`, for both of the next two.
             asr_language: That of speech recognition alone.
             tts_language: That of speech synthesis alone.
@@ -436,8 +441,10 @@ class AsyncDataClient:
             timeout: Seconds, as in the constructor, for its messages.
 
         Raises:
+            ConfigurationError: if it is not known where the chat was started.
             ValueError: if an argument cannot be sent.
         """
+        environment = environment_of(self._chats, conversation_id, environment)
         settings = ChatSettings.of(
             environment, language, asr_language, tts_language, agent_id, timeout
         )
@@ -480,7 +487,7 @@ class AsyncDataClient:
             error = failed(call, response, failure)
         else:
             elapsed = time.perf_counter() - started
-            return response, Answer(response.status_code, response.headers, content, elapsed)
+            return response, Answer.of(response, content, elapsed)
         # Outside of the except clause: the failure's frames hold the headers, and so the key.
         raise error
 

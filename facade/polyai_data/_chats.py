@@ -11,7 +11,7 @@ from attrs import frozen
 from . import _operations, errors
 from ._chat_reply import ChatReply
 from ._config import Config, Timeout
-from ._request import Call
+from ._request import Call, check_id
 from ._transcripts import Transcript, Utterance
 
 
@@ -47,6 +47,24 @@ class ChatSettings:
         asr_language = _first_given(asr_language, language)
         tts_language = _first_given(tts_language, language)
         return cls(environment, asr_language, tts_language, agent_id, timeout)
+
+
+def environment_of(
+    started: Mapping[str, str], conversation_id: str, environment: str | None
+) -> str:
+    """Return where a chat runs: as given, else where this client started it.
+
+    Raises:
+        ConfigurationError: if neither says so.
+    """
+    check_id("conversation_id", conversation_id)
+    environment = environment if environment is not None else started.get(conversation_id)
+    if environment is None:
+        raise errors.ConfigurationError(
+            "This client did not start that chat: pass environment=, where it was started, such as "
+            "'sandbox', 'pre-release' or 'live'."
+        )
+    return environment
 
 
 def _first_given(*choices: str | None) -> str | None:

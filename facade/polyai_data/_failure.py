@@ -40,7 +40,7 @@ def status_error(
 ) -> errors.APIStatusError:
     """Return the error for a status that is not success, without the key if it was echoed."""
     redact = call.config.key.redact
-    body = _parse_body(redact(content))
+    body = redacted_body(call, content)
     envelope = body if isinstance(body, dict) else {}
     code = _text(envelope, "error_code")
     if status >= 500:
@@ -119,8 +119,12 @@ def _retry_after(value: str | None) -> float | None:
     return max(0.0, seconds) if seconds < float("inf") else None
 
 
-def _parse_body(content: bytes) -> Any:
-    """Return the body as a JSON value, else as text, else as bytes; None if it is empty."""
+def redacted_body(call: Call[Any], content: bytes) -> Any:
+    """Return the body as a JSON value, else as text, else as bytes; None if it is empty.
+
+    Without the key, should a server have echoed it.
+    """
+    content = call.config.key.redact(content)
     if not content:
         return None
     try:
@@ -144,7 +148,7 @@ def decode_error(
         url=call.url,
         status_code=status,
         correlation_id=correlation_id(call, headers),
-        body=_parse_body(redact(content)),
+        body=redacted_body(call, content),
     )
 
 

@@ -44,6 +44,8 @@ def recording_target(
         FileNotFoundError: if its directory is not there.
     """
     target = Path(path)
+    if os.fspath(path).endswith(("/", os.sep)) and not target.is_dir():
+        raise FileNotFoundError(f"There is no directory {target}.")
     if target.is_dir():
         target /= _file_name(conversation_id, direction, redacted)
     if target.exists() and not overwrite:
@@ -59,13 +61,15 @@ class PartFile:
     Used in a `with` statement; what raises in it leaves neither file behind.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, *, overwrite: bool) -> None:
         self._target = target
+        self._overwrite = overwrite
         self._part = target.with_name(f"{target.name}.part")
         self._file: BinaryIO
 
     def __enter__(self) -> Self:
-        self._file = self._part.open("wb")
+        self._part.unlink(missing_ok=True)  # left over, or another download's, which will notice
+        self._file = self._part.open("xb")
         return self
 
     def write(self, chunk: bytes) -> None:
@@ -78,9 +82,25 @@ class PartFile:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        is_ours = self._is_ours()
         try:
             self._file.close()  # a full disk may show only now
             if exc_type is None:
-                os.replace(self._part, self._target)
+                self._rename(is_ours)
         finally:
-            self._part.unlink(missing_ok=True)
+            if is_ours:
+                self._part.unlink(missing_ok=True)
+
+    def _is_ours(self) -> bool:
+        """Whether the `.part` file is still the one that was written here."""
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self._part.stat())
+        except FileNotFoundError:
+            return False
+
+    def _rename(self, is_ours: bool) -> None:
+        if not is_ours:
+            raise FileExistsError(f"Another download to {self._target} began meanwhile.")
+        if self._target.exists() and not self._overwrite:
+            raise FileExistsError(f"{self._target} appeared meanwhile; it was not replaced.")
+        os.replace(self._part, self._target)

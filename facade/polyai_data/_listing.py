@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing, closing
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 from . import _operations
 from ._config import Config, Timeout
 from ._conversations import ConversationPage, ConversationSummary
+from ._failure import redacted_body
 from ._request import Call, check_whole_number
 from ._walk import ListChangedTooMuch, Walk, record_key
 from .errors import PolyAIError, ResponseDecodeError
@@ -91,7 +93,7 @@ class _Listing:
                     " ".join(f"{name}: {problem.field} {problem.reason}".split()),
                     method=call.method,
                     url=call.url,
-                    body=record.raw,
+                    body=redacted_body(call, json.dumps(record.raw).encode()),
                     **_origin(page),
                 )
 

@@ -11,10 +11,13 @@ import attrs
 import httpx
 
 from . import errors
-from ._answer import Answer, not_audio
+from ._answer import Answer, is_text, not_audio
 from ._failure import broken_off, failed
 from ._files import PartFile, recording_target
 from ._request import Call
+
+_ENOUGH = 64
+"""How many bytes of a body tell sound from text."""
 
 Progress = Callable[[int, int | None], object]
 """Is called with the bytes so far and the bytes in all, None where the server did not say."""
@@ -45,6 +48,7 @@ class _Recording:
         self._response = response
         self._answer = answer
         self._received = 0
+        self._head = b""
         self._begun = False
 
     def __repr__(self) -> str:
@@ -60,16 +64,23 @@ class _Recording:
 
     def _take(self, chunk: bytes) -> None:
         """Count the bytes, and refuse what only claims to be audio."""
-        if self._received == 0 and chunk.lstrip()[:1] in (b"<", b"{", b"["):
-            raise not_audio(self._call, attrs.evolve(self._answer, content=chunk))
         self._received += len(chunk)
+        if len(self._head) < _ENOUGH:
+            self._head += chunk[: _ENOUGH - len(self._head)]
+            if len(self._head) == _ENOUGH:
+                self._check_head()
 
     def _end(self) -> None:
         """Refuse what is not whole."""
-        if self._received == 0:
-            raise not_audio(self._call, self._answer)
+        if self._received < _ENOUGH:
+            self._check_head()
         if self.content_length not in (None, self._received):
             raise broken_off(self._call, self._received, self.content_length)
+
+    def _check_head(self) -> None:
+        """Refuse text: sound begins with RIFF, or with bytes that are no text."""
+        if not self._head.startswith((b"RIFF", b"RF64", b"RIFX")) and is_text(self._head):
+            raise not_audio(self._call, attrs.evolve(self._answer, content=self._head))
 
     def _failed(self, failure: BaseException) -> BaseException:
         if isinstance(failure, httpx.StreamClosed):
@@ -155,7 +166,7 @@ class Recording(_Recording):
             ResponseDecodeError: if it is no audio.
         """
         target = self._target(path, overwrite=overwrite)
-        with PartFile(target) as file:
+        with PartFile(target, overwrite=overwrite) as file:
             for piece in self.iter_bytes():
                 file.write(piece)
                 self._report(progress)
@@ -229,7 +240,7 @@ class AsyncRecording(_Recording):
             ResponseDecodeError: if it is no audio.
         """
         target = self._target(path, overwrite=overwrite)
-        with PartFile(target) as file:
+        with PartFile(target, overwrite=overwrite) as file:
             async for piece in self.iter_bytes():
                 file.write(piece)
                 self._report(progress)
