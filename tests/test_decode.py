@@ -295,7 +295,7 @@ def test_the_answer_comes_raw_as_well(call: Caller, server: FakeServer, sample: 
 def test_only_what_has_no_identity_is_refused(data: Any, reason: str) -> None:
     with pytest.raises(ResponseDecodeError) as caught:
         Conversation.from_dict(data)
-    assert str(caught.value) == f"Not a conversation: {reason}."
+    assert str(caught.value) == f"This is no Conversation: {reason}."
 
 
 def test_an_identity_of_another_type_comes_through() -> None:

@@ -367,6 +367,7 @@ def test_a_success_that_cannot_be_read_is_an_error(
 @pytest.mark.parametrize(
     "location",
     ["mailto:x", "https://h:port/", "https://elsewhere.test/", "/v1/there", "x" * 70_000],
+    ids=["mailto", "bad port", "elsewhere", "path", "long"],
 )
 def test_a_redirect_to_anywhere_is_a_status(
     call: Caller, server: FakeServer, status: int, location: str

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from polyai_data import (
+    ChatReply,
     Conversation,
     ConversationPage,
     ConversationSummary,
     FunctionEvent,
     Meta,
     ResponseDecodeError,
+    Turn,
     UnreadableRecord,
+    WriteResult,
 )
 
 if TYPE_CHECKING:
@@ -339,3 +342,30 @@ def test_the_repr_of_a_page_counts() -> None:
     page = page_of([{"conversationId": "CA1"}, 5])
     assert repr(page) == "<ConversationPage 2 from 2 on, of 9 in all>"
     assert repr(page.conversations[0]) == "<ConversationSummary CA1>"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (Turn, {"userInput": "Hi.", "response": "Hello."}),
+        (ChatReply, {"conversationId": "1", "response": "Hello."}),
+        (ConversationPage, {"conversations": [{"conversationId": "1"}, None], "new": 1}),
+        (ConversationSummary, {"conversationId": "1", "duration": "x"}),
+        (WriteResult, {"success": True}),
+    ],
+)
+def test_every_answer_is_made_from_its_json_and_gives_it_back(kind: Any, data: Any) -> None:
+    made = kind.from_dict(data)
+    assert type(made) is kind
+    assert made.raw == made.to_dict() == data
+    assert kind.from_dict(made.to_dict()) == made
+
+
+def test_a_page_from_json_marks_what_is_unreadable() -> None:
+    page = ConversationPage.from_dict({"conversations": [{"conversationId": "1"}, None]})
+    assert [type(record) for record in page.conversations] == [
+        ConversationSummary,
+        UnreadableRecord,
+    ]
+    with pytest.raises(ResponseDecodeError, match="no ConversationPage: conversations is missing"):
+        ConversationPage.from_dict({})

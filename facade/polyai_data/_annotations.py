@@ -10,6 +10,7 @@ from polyai_data_generated import models as generated
 from polyai_data_generated.models import AnnotationRole, AnnotationType
 
 from ._decode import MODELS
+from ._from_json import FromJson
 from ._meta import Meta
 
 
@@ -63,7 +64,7 @@ class Annotation:
 
 
 @define(repr=False)
-class WriteResult(generated.WriteResult):
+class WriteResult(FromJson, generated.WriteResult):
     """The answer to a write that succeeded; one that did not is raised as an error.
 
     Attributes:

@@ -9,11 +9,12 @@ from polyai_data_generated import models as generated
 from polyai_data_generated.models import ChatMetadata
 
 from ._decode import MODELS, FieldProblem
+from ._from_json import FromJson
 from ._meta import Meta
 
 
 @define(repr=False)
-class ChatReply(generated.ChatReply):
+class ChatReply(FromJson, generated.ChatReply):
     """The agent's reply to one message, or its greeting.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -15,12 +14,12 @@ from polyai_data_generated.wire_names import WIRE_NAMES
 
 from . import _html
 from ._decode import MODELS, FieldProblem, IdentityMissing, decode
+from ._from_json import FromJson
 from ._meta import Meta
 from ._transcripts import FunctionCall, Transcript, Turn, function_calls_of, transcript_of
-from .errors import ResponseDecodeError
 
 
-class _Summarised:
+class _Summarised(FromJson):
     """What the summary of a conversation and the conversation in full can both do."""
 
     __slots__ = ()
@@ -30,24 +29,6 @@ class _Summarised:
     started_at: datetime | None
     duration: int | None
     short_summary: Summary | str | None
-    raw: dict[str, Any]
-
-    @classmethod
-    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """Return the conversation that a JSON object describes, such as one saved from `raw`.
-
-        Raises:
-            ResponseDecodeError: if it has no `conversationId`.
-        """
-        data = dict(src_dict) if isinstance(src_dict, Mapping) else src_dict
-        try:
-            return decode(cls, data)
-        except IdentityMissing as error:
-            raise ResponseDecodeError(f"Not a conversation: {error}.") from None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object exactly as it came: `raw`."""
-        return self.raw
 
     @property
     def heading(self) -> str | None:
@@ -149,7 +130,7 @@ class UnreadableRecord(ConversationSummary):
 
 
 @define(repr=False)
-class ConversationPage(generated.ConversationPage):
+class ConversationPage(FromJson, generated.ConversationPage):
     """A page of the list of conversations.
 
     Attributes:
@@ -168,6 +149,12 @@ class ConversationPage(generated.ConversationPage):
     raw: dict[str, Any] = field(factory=dict, eq=False, kw_only=True)
     problems: tuple[FieldProblem, ...] = field(default=(), eq=False, kw_only=True)
     meta: Meta | None = field(default=None, eq=False, kw_only=True)
+
+    @classmethod
+    def _read(cls, data: Any) -> Self:
+        page = decode(cls, data)
+        _mark_unreadable(page)
+        return page
 
     def __repr__(self) -> str:
         found = len(self.conversations)
@@ -257,7 +244,11 @@ def read_page(data: object) -> ConversationPage:
     Raises:
         IdentityMissing: if it has no list of conversations.
     """
-    page = decode(ConversationPage, data)
+    return ConversationPage._read(data)
+
+
+def _mark_unreadable(page: ConversationPage) -> None:
+    """Give each record its problems, and put an UnreadableRecord in place of what is none."""
     if not isinstance(page.conversations, list):
         raise IdentityMissing("conversations is no array")
     problems: dict[int, list[FieldProblem]] = {}
@@ -271,7 +262,6 @@ def read_page(data: object) -> ConversationPage:
             page.conversations[index] = _unreadable(record, problems[index])
         elif index in problems:
             record.problems = tuple(problems[index])
-    return page
 
 
 def _unreadable(record: Any, problems: list[FieldProblem]) -> UnreadableRecord:

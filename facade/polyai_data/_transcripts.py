@@ -11,6 +11,7 @@ from polyai_data_generated.models import FunctionEvent
 
 from . import _html
 from ._decode import MODELS
+from ._from_json import FromJson
 
 
 def _camel(snake: str) -> str:
@@ -19,7 +20,7 @@ def _camel(snake: str) -> str:
 
 
 @define(repr=False)
-class Turn(generated.Turn):
+class Turn(FromJson, generated.Turn):
     """One exchange of a conversation: what the user said, and what the agent answered.
 
     Either text is empty where that side said nothing. The generated class lists the fields; the
