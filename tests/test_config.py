@@ -287,3 +287,9 @@ def test_the_repr_says_where_requests_go(call: Caller, options: dict[str, Any], 
 def test_arguments_are_keyword_only() -> None:
     with pytest.raises(TypeError, match="positional"):
         DataClient("key")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("end", ["?", "#", "?x=1", "/#"])
+def test_a_base_url_ends_before_query_and_fragment(end: str) -> None:
+    with pytest.raises(ConfigurationError, match="no query and no fragment"):
+        DataClient(api_key="k", base_url=f"https://x.test{end}")

@@ -535,3 +535,13 @@ def test_a_page_that_failed_ahead_is_raised_when_it_is_its_turn(call: Caller) ->
     assert type(error) is ServerError
     assert len(seen) == 4
     assert threads() == []
+
+
+def test_a_strict_error_does_not_hold_an_echoed_key(call: Caller) -> None:
+    key, shelf = "a-key-that-is-echoed-0123", Shelf()
+    shelf.records = [{"conversationId": 5, "echo": key}]
+    client = call.client(shelf, **{**MADE_UP, "api_key": key})
+    with pytest.raises(ResponseDecodeError) as caught:
+        call.use(client, walked(strict=True))
+    assert caught.value.body == {"conversationId": 5, "echo": "[API key]"}
+    call.close(client)

@@ -333,3 +333,12 @@ def test_the_sandbox_keeps_what_is_written(call: Caller) -> None:
         int(index == turn) for index in range(len(read.turns))
     ]
     assert "wrong_info" in json.dumps(read.turns[turn].reviews)
+
+
+@pytest.mark.parametrize("success", ["false", 0, "no", {}])
+def test_a_success_that_is_not_true_is_none(
+    call: Caller, server: FakeServer, success: object
+) -> None:
+    server.respond(201, json={"success": success})
+    error = call.fails(server, lambda client: client.set_note("CA1", "x"))
+    assert type(error) is APIStatusError
