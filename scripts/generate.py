@@ -12,6 +12,7 @@ import copy
 import difflib
 import hashlib
 import io
+import itertools
 import json
 import os
 import shutil
@@ -29,6 +30,8 @@ from openapi_python_client import Project
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError, ParseError
+from openapi_python_client.schema.untrusted_string import UntrustedString
+from openapi_python_client.strings import PythonIdentifier
 from overlay import OverlayError, apply_overlay
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +42,7 @@ PACKAGE = ROOT / "generated" / "polyai_data_generated"
 
 TOOLS = ("openapi-python-client", "python-jsonpath", "ruff")
 DATE_TIME_FORMATS = ("date-time-local", "http-date")  # of the OpenAPI format registry
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 DO_NOT_EDIT = "# Written by `make generate`. Do not edit: the next run overwrites it.\n"
 
 
@@ -217,11 +221,50 @@ def _origin(document: dict[str, Any]) -> str:
         "OVERLAY_SHA256": sha256(OVERLAY),
         "CONFIG_SHA256": sha256(GENERATOR_CONFIG),
         "TOOLS": {tool: version(tool) for tool in TOOLS},
-        "SERVERS": tuple(server["url"] for server in document.get("servers", ())),
+        "SERVERS": server_urls(document.get("servers")),
     }
     lines = ['"""What this package was generated from, and the servers that the document names."""']
     lines += [f"{name} = {value!r}" for name, value in constants.items()]
+    lines += [
+        f"OPERATION_SERVERS: dict[str, tuple[str, ...]] = {_operation_servers(document)!r}",
+        '"""Operations that have servers of their own, which count instead of SERVERS."""',
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _operation_servers(document: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the servers of each operation that has some of its own, or whose path has."""
+    result = {}
+    for path_item in document["paths"].values():
+        for method in METHODS:
+            operation = path_item.get(method)
+            if operation is None:
+                continue
+            servers = operation.get("servers") or path_item.get("servers")
+            if servers:
+                result[python_name(operation["operationId"])] = server_urls(servers)
+    return result
+
+
+def python_name(operation_id: str) -> str:
+    """Return the name of an operation's module."""
+    return str(PythonIdentifier(UntrustedString(operation_id), prefix="field_"))
+
+
+def server_urls(servers: list[dict[str, Any]] | None) -> tuple[str, ...]:
+    """Return the URLs of the servers, one for each combination of the values of their variables."""
+    urls = []
+    for server in servers or ():
+        choices = {
+            name: variable.get("enum") or [variable.get("default", "")]
+            for name, variable in (server.get("variables") or {}).items()
+        }
+        for values in itertools.product(*choices.values()):
+            url = str(server["url"])
+            for name, value in zip(choices, values, strict=True):
+                url = url.replace(f"{{{name}}}", str(value))
+            urls.append(url.rstrip("/"))
+    return tuple(dict.fromkeys(urls))
 
 
 def _wire_names(data: GeneratorData) -> str:

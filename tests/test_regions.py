@@ -6,9 +6,14 @@ import json
 import pickle
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
-from polyai_data import ConfigurationError, DataClient, Region, _regions
+from polyai_data import ConfigurationError, DataClient, NotFoundError, Region, _regions
+from polyai_data._auth import ApiKey
+from polyai_data._config import settle
+from polyai_data_generated.origin import OPERATION_SERVERS
 
 DOCUMENT = Path(__file__).parent.parent / "openapi.json"
 
@@ -126,3 +131,76 @@ def test_other_urls_are_refused_with_an_example(url: Any) -> None:
     message = str(caught.value)
     assert message.startswith(f"{url!r} is no URL of an agent in Agent Studio.")
     assert "https://studio.us.poly.ai/<account>/<project>/" in message
+
+
+@pytest.mark.parametrize(
+    ("servers", "region", "expected"),
+    [
+        (
+            ("https://media.us.poly.ai", "https://media.eu.poly.ai"),
+            "eu",
+            "https://media.eu.poly.ai",
+        ),
+        (("https://media.euw-1.poly.ai/v2",), "eu", "https://media.euw-1.poly.ai/v2"),
+        (("https://media.poly.ai",), "uk", "https://media.poly.ai"),
+        (
+            ("https://studio.us.poly.ai", "https://api.studio.poly.ai"),
+            "us",
+            "https://studio.us.poly.ai",
+        ),
+        (("https://media.us.poly.ai", "https://media.poly.ai"), "uk", "https://media.poly.ai"),
+    ],
+)
+def test_an_operation_with_servers_of_its_own_is_served_from_there(
+    monkeypatch: pytest.MonkeyPatch, servers: tuple[str, ...], region: str, expected: str
+) -> None:
+    monkeypatch.setitem(OPERATION_SERVERS, "get_conversation", servers)
+    hosts = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        hosts.append(str(request.url).partition("/v1/")[0])
+        return httpx.Response(404)
+
+    with DataClient(
+        api_key="key", region=region, agent_id="A", transport=httpx.MockTransport(answer)
+    ) as client:
+        with pytest.raises(NotFoundError) as caught:
+            client.get_conversation("C")
+        with pytest.raises(NotFoundError):
+            client.get_page()
+    assert hosts == [expected, f"https://api.{region}.poly.ai"]
+    assert urlsplit(expected).netloc in (caught.value.hint or "")
+
+
+def test_a_base_url_of_the_users_wins_over_the_servers_of_an_operation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(OPERATION_SERVERS, "get_conversation", ("https://media.us.poly.ai",))
+    config = settle(
+        api_key=ApiKey("key"),
+        region="us",
+        agent_id="A",
+        base_url="http://127.0.0.1:1/proxy",
+        timeout=None,
+    )
+    assert config.base_url_of("get_conversation") == "http://127.0.0.1:1/proxy"
+
+
+def test_an_operation_without_a_server_in_the_region_is_refused_before_anything_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(OPERATION_SERVERS, "get_conversation", ("https://media.us.poly.ai",))
+    with (
+        DataClient(api_key="key", region="eu", agent_id="A") as client,
+        pytest.raises(ConfigurationError, match=r"no server for get_.*'eu'.*media.us"),
+    ):
+        client.get_conversation("C")
+
+
+def test_the_key_is_not_sent_to_a_server_over_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPERATION_SERVERS, "get_conversation", ("http://media.us.poly.ai",))
+    with (
+        DataClient(api_key="key", region="us", agent_id="A") as client,
+        pytest.raises(ConfigurationError, match="plain http"),
+    ):
+        client.get_conversation("C")

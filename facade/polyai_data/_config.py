@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 import httpx
 from attrs import frozen
+from polyai_data_generated.origin import SERVERS
 
 from ._auth import ApiKey
-from ._regions import VALID_REGIONS, Region
+from ._regions import VALID_REGIONS, Region, find_server
 from .errors import ConfigurationError
 
 DEFAULT_CONNECT_TIMEOUT = 5.0
@@ -41,10 +42,26 @@ class Config:
     timeout: tuple[float, float]
 
     @property
-    def destination(self) -> str:
-        """The region and host that requests go to, for messages."""
-        host = urlsplit(self.base_url).netloc
-        if self.region is not None and self.region.base_url == self.base_url:
+    def uses_region(self) -> bool:
+        """Whether requests go to the servers of the region, not to a base URL of the user's."""
+        return self.region is not None and find_server(self.region, SERVERS) == self.base_url
+
+    def base_url_of(self, operation: str) -> str:
+        """Return where the requests of an operation go.
+
+        Raises:
+            ConfigurationError: if the document gives the operation servers of its own, and none
+                of them can be used in the region.
+        """
+        if self.region is None or not self.uses_region:
+            return self.base_url
+        server = self.region.server_of(operation)
+        return server if server == self.base_url else check_base_url(server)
+
+    def describe(self, url: str) -> str:
+        """Return the region and host that a URL leads to, for messages."""
+        host = urlsplit(url).netloc
+        if self.region is not None and self.uses_region:
             return f"region {self.region.value!r} ({host})"
         return host
 
@@ -180,8 +197,10 @@ def check_transport(transport: object, method: str) -> None:
 def describe(client: object) -> str:
     """Return the repr of a client, of one that could not be made as well: tracebacks show it."""
     config: Config | None = getattr(client, "_config", None)
-    where = f"{config.destination} agent {config.agent_id}" if config else "not set up"
-    return f"<{type(client).__name__} {where}>"
+    if config is None:
+        return f"<{type(client).__name__} not set up>"
+    where = config.describe(config.base_url)
+    return f"<{type(client).__name__} {where} agent {config.agent_id}>"
 
 
 def setup_error(failure: Exception) -> ConfigurationError:

@@ -63,7 +63,7 @@ def status_error(
         correlation_id=_text(envelope, "error_id") or correlation_id(call, headers),
         body=body,
         retry_after=_retry_after(headers.get("Retry-After")),
-        hint=_hint(status, call.config.destination),
+        hint=_hint(status, call.destination),
     )
 
 

@@ -42,7 +42,9 @@ def get_conversation(
         require_agent_id(config, agent_id), check_id("conversation_id", conversation_id)
     )
     read = partial(decode, Conversation)
-    return prepare(config, request, read, timeout=timeout, meanings=_NO_CONVERSATION)
+    return prepare(
+        config, "get_conversation", request, read, timeout=timeout, meanings=_NO_CONVERSATION
+    )
 
 
 def list_conversations(
@@ -54,7 +56,7 @@ def list_conversations(
         limit=check_whole_number("limit", limit, least=1),
         offset=check_whole_number("offset", offset, least=0),
     )
-    return prepare(config, request, read_page, timeout=timeout)
+    return prepare(config, "list_conversations", request, read_page, timeout=timeout)
 
 
 def check_recording(conversation_id: str, direction: str, redacted: bool) -> None:
@@ -91,6 +93,7 @@ def get_recording(
     )
     return prepare(
         config,
+        "get_recording",
         request,
         lambda _: None,
         timeout=timeout,
@@ -132,7 +135,9 @@ def add_annotations(
         body=body,
     )
     read = partial(decode, WriteResult)
-    return prepare(config, request, read, timeout=timeout, meanings=_NO_CONVERSATION)
+    return prepare(
+        config, "add_annotations", request, read, timeout=timeout, meanings=_NO_CONVERSATION
+    )
 
 
 def set_note(
@@ -150,7 +155,7 @@ def set_note(
         body=SetNoteBody(check_text("note", note)),
     )
     read = partial(decode, WriteResult)
-    return prepare(config, request, read, timeout=timeout, meanings=_NO_CONVERSATION)
+    return prepare(config, "set_note", request, read, timeout=timeout, meanings=_NO_CONVERSATION)
 
 
 def start_chat(
@@ -179,7 +184,7 @@ def start_chat(
         integration_attributes=_object("attributes", attributes),
     )
     request = _start_chat._get_kwargs(require_agent_id(config, agent_id), body=body)
-    return prepare(config, request, partial(decode, ChatReply), timeout=timeout)
+    return prepare(config, "start_chat", request, partial(decode, ChatReply), timeout=timeout)
 
 
 def send_chat_message(
@@ -207,6 +212,7 @@ def send_chat_message(
     )
     return prepare(
         config,
+        "send_chat_message",
         request,
         partial(decode, ChatReply),
         timeout=timeout,

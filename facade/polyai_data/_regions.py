@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
-from polyai_data_generated.origin import SERVERS
+from polyai_data_generated.origin import OPERATION_SERVERS, SERVERS
 
 from .errors import ConfigurationError
 
@@ -38,18 +39,52 @@ class Region(StrEnum):
     @property
     def base_url(self) -> str:
         """The URL of the region's API, from the servers of the document."""
-        for server in SERVERS:
-            if urlsplit(server).hostname == f"api.{self.value}.poly.ai":
-                return server
-        raise ConfigurationError(
-            f"The API's document names no server for the region {self.value!r}."
-        )
+        server = find_server(self, SERVERS)
+        if server is None:
+            raise ConfigurationError(
+                f"The API's document names no server for the region {self.value!r}."
+            )
+        return server
+
+    def server_of(self, operation: str) -> str:
+        """Return the URL that an operation has in the region; nearly always `base_url`.
+
+        Raises:
+            ConfigurationError: if the document serves it from hosts of its own, and from none for
+                this region.
+        """
+        if operation not in OPERATION_SERVERS:
+            return self.base_url
+        servers = OPERATION_SERVERS[operation]
+        server = find_server(self, servers) or find_server(None, servers)
+        if server is None:
+            raise ConfigurationError(
+                f"The API's document has no server for {operation} in the region {self.value!r}; "
+                f"it names {', '.join(servers)}."
+            )
+        return server
 
     @property
     def studio_url(self) -> str:
         """The URL of the region's Agent Studio."""
         return f"https://{_studio_host(self)}"
 
+
+def find_server(region: Region | None, servers: Iterable[str]) -> str | None:
+    """Return the first server of a region, or with None the first that names no region at all.
+
+    A host names its region in its last label that is a region's name: `media.eu.poly.ai`.
+    """
+    for server in servers:
+        labels = (urlsplit(server).hostname or "").split(".")
+        named = [_OTHER_NAMES.get(label, label) for label in labels]
+        regions = [Region(name) for name in named if name in _NAMES]
+        if (regions[-1] if regions else None) is region:
+            return server
+    return None
+
+
+_NAMES = frozenset(region.value for region in Region)
 
 VALID_REGIONS = (
     f"The regions are {', '.join(Region)} (us, eu and uk are also known as "

@@ -30,6 +30,7 @@ class Call(Generic[_T]):
 
     Attributes:
         config: The client's settings.
+        operation: The operation's name, such as `get_conversation`.
         method: The HTTP method, in capitals.
         url: The whole URL.
         correlation_id: The ID that finds the request in PolyAI's logs.
@@ -41,6 +42,7 @@ class Call(Generic[_T]):
     """
 
     config: Config
+    operation: str
     method: str
     url: str
     correlation_id: str
@@ -49,6 +51,11 @@ class Call(Generic[_T]):
     content: bytes | None = field(repr=False)
     meanings: Mapping[int, type[errors.APIStatusError]]
     read: Callable[[Any], _T] = field(repr=False)
+
+    @property
+    def destination(self) -> str:
+        """The region and host that the request goes to, for messages."""
+        return self.config.describe(self.url)
 
     def headers(self) -> dict[str, str]:
         """Return the headers to send, the key among them: not to be kept in a variable."""
@@ -68,6 +75,7 @@ class Call(Generic[_T]):
 
 def prepare(
     config: Config,
+    operation: str,
     request: Mapping[str, Any],
     read: Callable[[Any], _T],
     *,
@@ -78,16 +86,18 @@ def prepare(
     """Return the call for a request as the generated client describes it.
 
     Raises:
-        ConfigurationError: if the time-out is none.
+        ConfigurationError: if the time-out is none, or the operation has no server in the region.
         TypeError: if the body holds what JSON cannot express.
         ValueError: likewise, or if the request is too long for a URL.
     """
     try:
-        url = str(httpx.URL(config.base_url + request["url"], params=request.get("params")))
+        base_url = config.base_url_of(operation)
+        url = str(httpx.URL(base_url + request["url"], params=request.get("params")))
     except httpx.InvalidURL as error:
         raise ValueError(f"The request does not fit into a URL: {error}.") from None
     return Call(
         config=config,
+        operation=operation,
         method=request["method"].upper(),
         url=url,
         correlation_id=f"polyai-data-{uuid.uuid4()}",

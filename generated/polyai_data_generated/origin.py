@@ -13,3 +13,5 @@ SERVERS = (
     "https://api.uk.poly.ai",
     "https://api.studio.poly.ai",
 )
+OPERATION_SERVERS: dict[str, tuple[str, ...]] = {}
+"""Operations that have servers of their own, which count instead of SERVERS."""
