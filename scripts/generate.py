@@ -1,38 +1,44 @@
 """Writes generated/polyai_data_generated from openapi.json, overlay.yaml and generator.yaml.
 
 `python scripts/generate.py` replaces the package; with `--check` it generates elsewhere and fails
-on any difference. Offline and deterministic: the same inputs and tools give the same bytes.
+on any difference, with `--stale-ok` it leaves out what is stale in the overlay. Offline and
+deterministic: the same inputs and tools give the same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import copy
 import difflib
 import hashlib
 import io
 import itertools
 import json
 import os
+import re
+import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jsonpath
 import yaml
+from adapt import (
+    AdaptationError,
+    adapt_to_generator,
+    operations,
+    python_name,
+    with_distinct_class,
+)
 from openapi_python_client import Project
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError, ParseError
-from openapi_python_client.schema.untrusted_string import UntrustedString
-from openapi_python_client.strings import PythonIdentifier
-from overlay import OverlayError, apply_overlay
+from overlay import OverlayError, Stale, StaleOverlayError, apply_overlay
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "openapi.json"
@@ -41,8 +47,7 @@ GENERATOR_CONFIG = ROOT / "scripts" / "generator.yaml"
 PACKAGE = ROOT / "generated" / "polyai_data_generated"
 
 TOOLS = ("openapi-python-client", "python-jsonpath", "ruff")
-DATE_TIME_FORMATS = ("date-time-local", "http-date")  # of the OpenAPI format registry
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+NOT_ALL = "openapi-python-client cannot do all of the document:"
 DO_NOT_EDIT = "# Written by `make generate`. Do not edit: the next run overwrites it.\n"
 
 
@@ -50,124 +55,92 @@ class GenerationError(Exception):
     """The code could not be generated; the message says why, and what was there is untouched."""
 
 
-def corrected_document() -> dict[str, Any]:
-    """Return the vendored document with the overlay applied: the API as it really answers."""
-    document = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+def corrected_document(
+    document: dict[str, Any] | None = None, *, stale: list[Stale] | None = None
+) -> dict[str, Any]:
+    """Return a document with the overlay applied: the API as it really answers.
+
+    Args:
+        document: The document; the vendored one if absent.
+        stale: If it is given, what is stale in the overlay is left out and appended to it.
+
+    Raises:
+        GenerationError: if the overlay does not fit.
+    """
+    if document is None:
+        document = json.loads(DOCUMENT.read_bytes())
     overlay = yaml.safe_load(OVERLAY.read_text(encoding="utf-8"))
     try:
-        return apply_overlay(document, overlay)
+        return apply_overlay(document, overlay, skipped=stale, known_fields=_known_fields())
+    except StaleOverlayError as error:
+        raise GenerationError(
+            f"{OVERLAY.relative_to(ROOT)} does not fit the document:\n{error}\n"
+            "Correct or delete each of these actions; `make generate STALE=ok` carries on without "
+            "them, to look at what comes out."
+        ) from None
     except OverlayError as error:
-        raise GenerationError(f"{OVERLAY.relative_to(ROOT)} does not fit:\n{error}") from None
+        raise GenerationError(f"{OVERLAY.relative_to(ROOT)} is malformed:\n{error}") from None
 
 
-def adapt_to_generator(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document as the generator must see it to write types that users can work with.
-
-    - A map becomes untyped, because the generator would wrap it in a class that is no mapping; it
-      reaches users as the dict that it is, and the facade names the type of its values.
-    - In schemas that only answers use, what may be absent becomes nullable and required, because
-      users read None for both; the generator would give an absent field a sentinel of its own.
-    - There, all formats of dates with times become `date-time`, the one that the generator types as
-      a datetime.
-    """
-    document = copy.deepcopy(document)
-    in_requests = _schemas_used(document, ("requestBody", "parameters"))
-    only_in_answers = _schemas_used(document, ("responses",)) - in_requests
-    for name, schema in document.get("components", {}).get("schemas", {}).items():
-        for field, spec in schema.get("properties", {}).items():
-            schema["properties"][field] = _untype_maps(spec)
-        if name in only_in_answers:
-            _settle_absence(schema)
-    return document
+def _known_fields() -> dict[str, frozenset[str]]:
+    """Return the fields of each schema of the document that the package was generated from."""
+    path = PACKAGE / "wire_names.py"
+    if not path.exists():
+        return {}
+    overrides = yaml.safe_load(GENERATOR_CONFIG.read_text(encoding="utf-8"))["class_overrides"]
+    schemas = {names["class_name"]: schema for schema, names in overrides.items()}
+    wire_names = runpy.run_path(str(path))["WIRE_NAMES"]
+    return {schemas.get(c, c): frozenset(fields.values()) for c, fields in wire_names.items()}
 
 
-def _untype_maps(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema with each map in it untyped: objects that declare no properties."""
-    types = spec.get("type", ())
-    if "object" in ([types] if isinstance(types, str) else types) and not spec.get("properties"):
-        return {key: spec[key] for key in ("description",) if key in spec}
-    if isinstance(spec.get("items"), dict):
-        return {**spec, "items": _untype_maps(spec["items"])}
-    return spec
-
-
-def _settle_absence(schema: dict[str, Any]) -> None:
-    """Make what may be absent nullable and required, and dates of both formats dates, in place."""
-    properties: dict[str, dict[str, Any]] = schema.get("properties", {})
-    for name, spec in properties.items():
-        if spec.get("format") in DATE_TIME_FORMATS:
-            spec["format"] = "date-time"
-        if name not in schema.get("required", ()):
-            properties[name] = _nullable(spec)
-    if properties:
-        schema["required"] = list(properties)
-
-
-def _nullable(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema that also allows null."""
-    types = spec.get("type")
-    if isinstance(types, str):
-        return {**spec, "type": [types, "null"]} if types != "null" else spec
-    if isinstance(types, list):
-        return spec if "null" in types else {**spec, "type": [*types, "null"]}
-    for combination in ("anyOf", "oneOf"):
-        members = spec.get(combination)
-        if isinstance(members, list):
-            present = any(member.get("type") == "null" for member in members)
-            return spec if present else {**spec, combination: [*members, {"type": "null"}]}
-    if "$ref" in spec or "allOf" in spec:
-        return {"anyOf": [spec, {"type": "null"}]}
-    return spec  # an untyped schema allows null already
-
-
-def _schemas_used(document: dict[str, Any], parts: tuple[str, ...]) -> set[str]:
-    """Return the names of the component schemas that these parts of the operations lead to."""
-    pending = [
-        operation[part]
-        for path_item in document.get("paths", {}).values()
-        for operation in path_item.values()
-        if isinstance(operation, dict)
-        for part in parts
-        if part in operation
-    ]
-    followed: set[str] = set()
-    while pending:
-        for reference in set(_references(pending.pop())) - followed:
-            followed.add(reference)
-            pending.append(_resolve(document, reference))
-    prefix = "#/components/schemas/"
-    return {
-        reference.removeprefix(prefix) for reference in followed if reference.startswith(prefix)
-    }
-
-
-def _references(node: Any) -> Iterator[str]:
-    """Yield every $ref in the node."""
-    if isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"]
-        for value in node.values():
-            yield from _references(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _references(value)
-
-
-def _resolve(document: dict[str, Any], reference: str) -> Any:
-    """Return what a local reference points at, or None."""
-    try:
-        return jsonpath.pointer.resolve(reference.removeprefix("#"), document)
-    except jsonpath.JSONPointerError:
-        return None  # the generator names what cannot be resolved
-
-
-def generate(target: Path) -> None:
+def generate(target: Path, raw: bytes | None = None, *, stale: list[Stale] | None = None) -> None:
     """Write the package to the directory `target`, which must not exist yet.
+
+    Args:
+        target: The directory.
+        raw: The document as JSON; the vendored one if absent.
+        stale: If it is given, what is stale in the overlay is left out and appended to it.
 
     Raises:
         GenerationError: if the overlay does not fit or the generator says as much as a warning.
     """
-    document = adapt_to_generator(corrected_document())
+    raw = DOCUMENT.read_bytes() if raw is None else raw
+    corrected = corrected_document(json.loads(raw), stale=stale)
+    while True:
+        try:
+            document, data = _build(target, corrected)
+            break
+        except _SameClassTwice as error:
+            shutil.rmtree(target, ignore_errors=True)
+            distinct = with_distinct_class(corrected, error.class_name)
+            if distinct is None:
+                raise GenerationError(str(error)) from None
+            corrected = distinct
+    _check_modules(target, document)
+
+    (target / "py.typed").touch()
+    (target / "origin.py").write_text(_origin(document, raw), encoding="utf-8")
+    (target / "wire_names.py").write_text(_wire_names(data), encoding="utf-8")
+    for module in target.rglob("*.py"):
+        module.write_text(DO_NOT_EDIT + module.read_text(encoding="utf-8"), encoding="utf-8")
+    # Only what formatting needs: wider rule sets rewrote code that type checkers then refused.
+    for arguments in (["check", "--fix-only", "--select=I,F401"], ["format", "--line-length=100"]):
+        command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache"]
+        done = subprocess.run([*command, str(target)], capture_output=True, text=True)
+        if done.returncode:
+            raise GenerationError(
+                f"{NOT_ALL}\n{done.stderr.replace(str(target), PACKAGE.name)[:2000]}"
+            )
+
+
+class _SameClassTwice(Exception):
+    def __init__(self, text: str, class_name: str) -> None:
+        super().__init__(text)
+        self.class_name = class_name
+
+
+def _build(target: Path, corrected: dict[str, Any]) -> tuple[dict[str, Any], GeneratorData]:
+    """Run the generator; return the document as it saw it, and what it read there."""
     config = Config.from_sources(
         ConfigFile.load_from_path(GENERATOR_CONFIG),
         MetaType.NONE,
@@ -177,49 +150,60 @@ def generate(target: Path) -> None:
         output_path=target,
     )
     config.package_name_override = PACKAGE.name
-    config.post_hooks = []  # ruff is run below, apart from the project's own configuration
+    config.post_hooks = []  # ruff is run apart from the project's own configuration
+    try:
+        document = adapt_to_generator(corrected, config)
+    except AdaptationError as error:
+        raise GenerationError(str(error)) from None
     with contextlib.redirect_stdout(io.StringIO()):
-        data = GeneratorData.from_dict(document, config=config)
+        try:
+            data = GeneratorData.from_dict(document, config=config)
+        except Exception as failure:
+            raise GenerationError(f"{NOT_ALL}\n{type(failure).__name__}: {failure}") from failure
         if isinstance(data, GeneratorError):
             raise GenerationError(_describe([data]))
         complaints = Project(openapi=data, config=config).build()
     if complaints:
-        raise GenerationError(_describe(complaints))
-
-    (target / "py.typed").touch()
-    (target / "origin.py").write_text(_origin(document), encoding="utf-8")
-    (target / "wire_names.py").write_text(_wire_names(data), encoding="utf-8")
-    for module in target.rglob("*.py"):
-        module.write_text(DO_NOT_EDIT + module.read_text(encoding="utf-8"), encoding="utf-8")
-    # Only what formatting needs: wider rule sets rewrote code that type checkers then refused.
-    for arguments in (["check", "--fix-only", "--select=I,F401"], ["format", "--line-length=100"]):
-        command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache", "--quiet"]
-        subprocess.run([*command, str(target)], check=True)
+        text = _describe(complaints)
+        twice = re.search(r'duplicate models with name "(\w+)"', text)
+        raise _SameClassTwice(text, twice[1]) if twice else GenerationError(text)
+    return document, data
 
 
-def _describe(complaints: Any) -> str:
-    lines = ["openapi-python-client cannot do all of the document:"]
+def _check_modules(target: Path, document: dict[str, Any]) -> None:
+    """Refuse what the generator left out without a word."""
+    expected = {python_name(operation["operationId"]) for _, operation in operations(document)}
+    missing = expected - {path.stem for path in (target / "api").glob("*/*.py")}
+    if missing:
+        raise GenerationError(f"{NOT_ALL}\nno module for {', '.join(sorted(missing))}")
+
+
+def _describe(complaints: Iterable[Any]) -> str:
+    """Return what the generator complains of: schemas first, since the rest follows from them."""
+    texts = []
     for complaint in complaints:
-        lines.append(
-            f"{complaint.level.value}: {complaint.header} {complaint.detail or ''}".rstrip()
-        )
+        text = f"{complaint.header} {complaint.detail or ''}".strip()
         if isinstance(complaint, ParseError) and complaint.data is not None:
-            lines.append(complaint.data.model_dump_json(exclude_unset=True, by_alias=True)[:500])
-    return "\n".join(lines)
+            text += f"\n  {complaint.data.model_dump_json(exclude_unset=True, by_alias=True)[:300]}"
+        # The generator prints the object where a name was meant.
+        texts.append(re.sub(r"<\S+UntrustedString object at 0x[0-9a-f]+>", "…", text))
+    texts.sort(key=lambda text: "/components/schemas/" not in text.partition("\n")[0])
+    more = [f"and {len(texts) - 20} more"] if len(texts) > 20 else []
+    return "\n".join([NOT_ALL, *texts[:20], *more])
 
 
-def _origin(document: dict[str, Any]) -> str:
+def _origin(document: dict[str, Any], raw: bytes) -> str:
     """Return the module that says what the package was generated from."""
 
-    def sha256(path: Path) -> str:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+    def sha256(content: bytes) -> str:
+        return hashlib.sha256(content).hexdigest()
 
     constants = {
         "DOCUMENT_TITLE": document["info"]["title"],
         "DOCUMENT_VERSION": document["info"]["version"],
-        "DOCUMENT_SHA256": sha256(DOCUMENT),
-        "OVERLAY_SHA256": sha256(OVERLAY),
-        "CONFIG_SHA256": sha256(GENERATOR_CONFIG),
+        "DOCUMENT_SHA256": sha256(raw),
+        "OVERLAY_SHA256": sha256(OVERLAY.read_bytes()),
+        "CONFIG_SHA256": sha256(GENERATOR_CONFIG.read_bytes()),
         "TOOLS": {tool: version(tool) for tool in TOOLS},
         "SERVERS": server_urls(document.get("servers")),
     }
@@ -235,20 +219,11 @@ def _origin(document: dict[str, Any]) -> str:
 def _operation_servers(document: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the servers of each operation that has some of its own, or whose path has."""
     result = {}
-    for path_item in document["paths"].values():
-        for method in METHODS:
-            operation = path_item.get(method)
-            if operation is None:
-                continue
-            servers = operation.get("servers") or path_item.get("servers")
-            if servers:
-                result[python_name(operation["operationId"])] = server_urls(servers)
+    for (_, path), operation in operations(document):
+        servers = operation.get("servers") or document["paths"][path].get("servers")
+        if servers:
+            result[python_name(operation["operationId"])] = server_urls(servers)
     return result
-
-
-def python_name(operation_id: str) -> str:
-    """Return the name of an operation's module."""
-    return str(PythonIdentifier(UntrustedString(operation_id), prefix="field_"))
 
 
 def server_urls(servers: list[dict[str, Any]] | None) -> tuple[str, ...]:
@@ -328,19 +303,26 @@ def main() -> int:
     parser.add_argument(
         "--check", action="store_true", help="fail where the package is not up to date"
     )
-    check = parser.parse_args().check
+    parser.add_argument(
+        "--stale-ok", action="store_true", help="leave out what is stale in the overlay"
+    )
+    arguments = parser.parse_args()
+    check = arguments.check
+    stale: list[Stale] | None = [] if arguments.stale_ok else None
     PACKAGE.parent.mkdir(exist_ok=True)
     # Beside the package, so that the swap is a rename on one file system; a check goes elsewhere.
     parent = None if check else PACKAGE.parent
     with tempfile.TemporaryDirectory(dir=parent, prefix=".generate-") as directory:
         fresh = Path(directory) / PACKAGE.name
         try:
-            generate(fresh)
+            generate(fresh, stale=stale)
         except GenerationError as error:
             print(f"Nothing was generated, and {PACKAGE.relative_to(ROOT)} is as it was.\n{error}")
             return 1
         if not check:
             replace_package(fresh)
+            for action in stale or ():
+                print(f"Left out, because it is stale: {action}")
             print(f"Wrote {PACKAGE.relative_to(ROOT)}.")
             return 0
         diff = differences(fresh)

@@ -6,7 +6,7 @@ from ._client import DataClient
 from ._listing import AsyncConversationList, ConversationList
 from ._recording import AsyncRecording, Recording
 from ._regions import Region
-from ._version import __version__
+from ._version import __spec_version__, __version__
 from .errors import (
     APIConnectionError,
     APIStatusError,
@@ -106,5 +106,6 @@ __all__ = [
     "UnreadableRecord",
     "Utterance",
     "WriteResult",
+    "__spec_version__",
     "__version__",
 ]

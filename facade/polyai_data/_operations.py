@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from polyai_data_generated.api.conversations import add_annotations as _add_annotations
-from polyai_data_generated.api.conversations import get_conversation as _get_conversation
-from polyai_data_generated.api.conversations import get_recording as _get_recording
-from polyai_data_generated.api.conversations import list_conversations as _list_conversations
-from polyai_data_generated.api.conversations import set_note as _set_note
-from polyai_data_generated.api.debug_chat import send_chat_message as _send_chat_message
-from polyai_data_generated.api.debug_chat import start_chat as _start_chat
+from polyai_data_generated.api.operations import add_annotations as _add_annotations
+from polyai_data_generated.api.operations import get_conversation as _get_conversation
+from polyai_data_generated.api.operations import get_recording as _get_recording
+from polyai_data_generated.api.operations import list_conversations as _list_conversations
+from polyai_data_generated.api.operations import send_chat_message as _send_chat_message
+from polyai_data_generated.api.operations import set_note as _set_note
+from polyai_data_generated.api.operations import start_chat as _start_chat
 from polyai_data_generated.models import (
     AddAnnotationsBody,
     RecordingDirection,

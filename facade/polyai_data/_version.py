@@ -1,3 +1,7 @@
-"""The version of the package, read by the build as well."""
+"""The version of the package, read by the build as well, and that of the API's document."""
+
+from polyai_data_generated.origin import DOCUMENT_VERSION as __spec_version__
 
 __version__ = "0.1.0"
+
+__all__ = ["__spec_version__", "__version__"]

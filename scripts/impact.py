@@ -1,0 +1,387 @@
+"""Tells what a new version of the document changes, and what that means for this project.
+
+The changes themselves come from Redocly. What they mean is seen by trying: the package is generated
+from the new document elsewhere, and the facade is type-checked against it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from adapt import operation_ids, operations
+from attrs import frozen
+from generate import PACKAGE, GenerationError, corrected_document, generate
+from overlay import Stale
+from redocly import diff
+
+ROOT = Path(__file__).resolve().parent.parent
+FACADE = ROOT / "facade" / "polyai_data"
+VERSION = FACADE / "_version.py"
+MAX_ROWS = 8
+"""How many rows of a kind the screen shows; the report has all of them."""
+WIDTH = 110
+"""How many characters of a row the screen shows."""
+
+Bump = Literal["none", "patch", "minor", "major"]
+_BUMPS: tuple[Bump, ...] = ("none", "patch", "minor", "major")
+
+
+@frozen
+class Change:
+    """One change of the document.
+
+    Attributes:
+        kind: `added`, `removed` or `changed`.
+        is_breaking: Whether a client of the API can fail over it.
+        where: What it is in: an operation, mostly.
+        text: What changed there.
+    """
+
+    kind: str
+    is_breaking: bool
+    where: str
+    text: str
+
+
+@frozen
+class Task:
+    """Something that a person must decide or do.
+
+    Attributes:
+        blocks: Whether `make generate` or `make check` fails until it is done.
+        bump: What it means for the package's own version.
+        what: What was found.
+        todo: What to do about it.
+    """
+
+    blocks: bool
+    bump: Bump
+    what: str
+    todo: str
+
+
+@frozen
+class Impact:
+    """What a new version of the document changes.
+
+    Attributes:
+        title: The document's title.
+        versions: Its version before and now.
+        package: The version of this package.
+        changes: What changed, breaking changes first.
+        tasks: What there is to do, most urgent first.
+        bump: What the changes mean for the package's version.
+        mark: Names the new document in the report.
+    """
+
+    title: str
+    versions: tuple[str, str]
+    package: str
+    changes: list[Change]
+    tasks: list[Task]
+    bump: Bump
+    mark: str
+
+    @property
+    def next_version(self) -> str:
+        """The package's next version, as semantic versioning has it."""
+        major, minor, patch = (int(part) for part in self.package.split("."))
+        if self.bump == "major" and major > 0:
+            return f"{major + 1}.0.0"
+        if self.bump == "major" or (self.bump == "minor" and major > 0):
+            return f"{major}.{minor + 1}.0"
+        return f"{major}.{minor}.{patch + 1}" if self.bump != "none" else self.package
+
+    def _summary(self) -> list[str]:
+        before, now = self.versions
+        if not self.changes:
+            return [f"{self.title} {now}: no change."]
+        breaking = sum(change.is_breaking for change in self.changes)
+        count = f"{len(self.changes)} change{'s' if len(self.changes) > 1 else ''}"
+        lines = [f"{self.title} {before} → {now}: {count}, {breaking or 'none'} breaking."]
+        if before == now:
+            lines.append("The version number is the same; the contents are not.")
+        lines.append(f"polyai-data {self.package} → {self.next_version} is suggested.")
+        return lines
+
+    def as_text(self) -> str:
+        """Return the report for a screen, cut to what fits."""
+        lines = self._summary()
+        if self.tasks:
+            lines += ["", "To do, most urgent first:"]
+            for number, task in enumerate(self.tasks[:MAX_ROWS], start=1):
+                lines += [f"{number:3}. {_one_line(task.what)}", f"     → {_one_line(task.todo)}"]
+            lines += _more(self.tasks)
+        else:
+            lines += ["", "There is nothing to decide."]
+        if self.changes:
+            lines += ["", "Changes, breaking ones first:"]
+            for change in self.changes[:MAX_ROWS]:
+                sign = "!" if change.is_breaking else " "
+                line = f"{change.where}: {change.text}"
+                lines.append(f"  {sign} {change.kind:8}{_one_line(line)}")
+            lines += _more(self.changes)
+        return "\n".join(lines)
+
+    def as_markdown(self) -> str:
+        """Return the whole report, for a pull request."""
+        lines = [f"# {self._summary()[0]}", "", *self._summary()[1:], ""]
+        if self.tasks:
+            lines += ["## To do, most urgent first", ""]
+            for number, task in enumerate(self.tasks, start=1):
+                lines += [f"{number}. {_indented(task.what)}", f"   → {_indented(task.todo)}"]
+            lines.append("")
+        if self.changes:
+            lines += ["## Changes", "", "| | change | where | what |", "|---|---|---|---|"]
+            for change in self.changes:
+                verdict = "**breaking**" if change.is_breaking else ""
+                cells = (verdict, change.kind, change.where, change.text)
+                lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
+            lines.append("")
+        return "\n".join([*lines, self.mark, ""])
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "  \n   ")
+
+
+def _more(rows: list[Any]) -> list[str]:
+    return [f"     and {len(rows) - MAX_ROWS} more"] if len(rows) > MAX_ROWS else []
+
+
+def measure(old: bytes, new: bytes) -> Impact:
+    """Return what taking the new document in the place of the old one changes.
+
+    Args:
+        old: The document as it is vendored, as JSON.
+        new: The new one, valid, as JSON.
+
+    Raises:
+        RedoclyError: if the two cannot be compared.
+    """
+    before, now = json.loads(old), json.loads(new)
+    changes, bump = _changes(old, new)
+    tasks = list(_tasks(new))
+    if changes:
+        bump = max([bump, *(task.bump for task in tasks)], key=_BUMPS.index)
+    return Impact(
+        title=now["info"]["title"],
+        versions=(before["info"]["version"], now["info"]["version"]),
+        package=_package_version(),
+        changes=changes,
+        tasks=sorted(tasks, key=lambda task: (not task.blocks, -_BUMPS.index(task.bump))),
+        bump=bump,
+        mark=f"<!-- openapi.json: sha256 {hashlib.sha256(new).hexdigest()} -->",
+    )
+
+
+def _package_version() -> str:
+    match = re.search(r'^__version__ = "(.*)"$', VERSION.read_text(encoding="utf-8"), re.MULTILINE)
+    if match is None:
+        raise RuntimeError(f"{VERSION} has no line that reads __version__ = …")
+    return match[1]
+
+
+# --- What changed ------------------------------------------------------------------------------
+
+
+def _changes(old: bytes, new: bytes) -> tuple[list[Change], Bump]:
+    with tempfile.TemporaryDirectory() as directory:
+        base, revision = Path(directory) / "old.json", Path(directory) / "new.json"
+        base.write_bytes(old)
+        revision.write_bytes(new)
+        report = diff(base, revision)
+    changes = []
+    for entry in report["changes"]:
+        where, place = _place(entry["path"])
+        verdicts = " ".join(verdict["message"] for verdict in entry["verdicts"])
+        text = verdicts or f"{place}{_values(entry)}" or "the whole of it"
+        changes.append(Change(entry["kind"], entry["impact"] == "major", where, text))
+    changes.sort(key=lambda change: not change.is_breaking)
+    bump: Bump = report["bump"] if report["bump"] in _BUMPS else "none"
+    return changes, bump
+
+
+def _place(pointer: str) -> tuple[str, str]:
+    """Return the operation that a pointer leads into, and the rest of its way."""
+    keys = [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
+    if keys[:1] != ["paths"] or len(keys) < 2:
+        return (keys[0] if keys else "document"), " → ".join(keys[1:])
+    if len(keys) < 3 or keys[2] not in ("get", "put", "post", "delete", "patch", "head", "options"):
+        return keys[1], " → ".join(keys[2:])
+    hidden = ("content", "application/json", "schema", "properties")
+    return f"{keys[2].upper()} {keys[1]}", " → ".join(k for k in keys[3:] if k not in hidden)
+
+
+def _values(entry: dict[str, Any]) -> str:
+    """Return the old and new value of a change, where they are short."""
+    sides = [entry.get(side, {}).get("value") for side in ("base", "revision")]
+    names = [
+        side.get("url") or side.get("name") if isinstance(side, dict) else side for side in sides
+    ]
+    texts = [json.dumps(n, ensure_ascii=False) for n in names if isinstance(n, str | int | float)]
+    return f": {' → '.join(texts)}" if texts else ""
+
+
+# --- What it means here ------------------------------------------------------------------------
+
+
+def _tasks(new: bytes) -> Iterator[Task]:
+    """Yield what there is to do, by trying the new document out."""
+    stale: list[Stale] = []
+    with tempfile.TemporaryDirectory() as directory:
+        trial = Path(directory) / PACKAGE.name
+        try:
+            generate(trial, new, stale=stale)
+        except GenerationError as error:
+            todo = "until this is settled `make generate` changes nothing"
+            yield Task(True, "major", str(error), todo)
+            yield from _stale_actions(stale)
+            return
+        yield from _stale_actions(stale)
+        yield from _operations(corrected_document(json.loads(new), stale=[]), trial)
+        yield from _facade(trial)
+        yield from _servers(trial)
+        yield from _models(trial)
+
+
+def _stale_actions(stale: Iterable[Stale]) -> Iterator[Task]:
+    for action in stale:
+        todo = f"scripts/overlay.yaml: correct or delete action {action.number}"
+        yield Task(True, "none", f"overlay {action}", todo)
+
+
+def _operations(document: dict[str, Any], trial: Path) -> Iterator[Task]:
+    """Yield what there is to do about operations that came, went or have no name."""
+    wrapped = _wrapped_operations()
+    folder = Path("api") / "operations"
+    present = {path.stem for path in (trial / folder).glob("*.py")} - {"__init__"}
+    if wrapped - present:
+        what = f"operations that the facade calls are gone: {', '.join(sorted(wrapped - present))}"
+        todo = (
+            "give others these operationIds in the overlay, or take the methods out of the facade"
+        )
+        yield Task(True, "major", what, todo)
+    names = operation_ids(document)
+    for place, operation in operations(document):
+        if not operation.get("operationId"):
+            what = f"{place[0].upper()} {place[1]} has no operationId and becomes {names[place]}"
+            yield Task(False, "minor", what, "give it a better one in the overlay, if there is one")
+    for name in sorted(present - wrapped):
+        what = f"the facade does not wrap the operation {name}"
+        todo = "a function in _operations.py, a method on both clients, scenarios; or leave it"
+        yield Task(False, "minor", what, todo)
+    for name in sorted(present & wrapped):
+        old, new = (_parameters(base / folder / f"{name}.py") for base in (PACKAGE, trial))
+        for parameter in [each for each in new if each not in old]:
+            what = f"{name} takes a new parameter, {parameter}"
+            todo = "offer it in _operations.py and on both clients, or leave it"
+            yield Task(False, "minor", what, todo)
+
+
+def _wrapped_operations() -> set[str]:
+    """Return the generated operations that the facade imports."""
+    tree = ast.parse((FACADE / "_operations.py").read_text(encoding="utf-8"))
+    return {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == f"{PACKAGE.name}.api.operations"
+        for alias in node.names
+    }
+
+
+def _parameters(module: Path) -> list[str]:
+    """Return the names of the parameters that a generated operation takes."""
+    tree = ast.parse(module.read_text(encoding="utf-8") if module.exists() else "")
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "_get_kwargs":
+            return [each.arg for each in [*node.args.args, *node.args.kwonlyargs]]
+    return []
+
+
+def _facade(trial: Path) -> Iterator[Task]:
+    """Yield what in the facade no longer fits the generated code, as the type checker sees it."""
+    cache = ROOT / ".mypy_cache" / "trial"
+    facade = str(FACADE.relative_to(ROOT))
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--no-error-summary", f"--cache-dir={cache}", facade],
+        cwd=ROOT,
+        env={**os.environ, "MYPYPATH": str(trial.parent)},
+        capture_output=True,
+        text=True,
+    )
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        match = re.fullmatch(
+            r"(?P<file>\S+?):(?P<line>\d+): error: (?P<text>.*?)(  \[\S+\])?", line
+        )
+        if match:
+            found.setdefault(match["file"], []).append(f"line {match['line']}: {match['text']}")
+    for file, faults in found.items():
+        yield Task(True, "major", f"{file} no longer fits: {'; '.join(faults)}", "adapt the facade")
+    if done.returncode and not found:
+        raise RuntimeError(f"mypy failed: {done.stdout}{done.stderr}")
+
+
+def _servers(trial: Path) -> Iterator[Task]:
+    """Yield what there is to do about regions and hosts that came or went."""
+    old, new = (runpy.run_path(str(base / "origin.py")) for base in (PACKAGE, trial))
+    for server in [each for each in old["SERVERS"] if each not in new["SERVERS"]]:
+        todo = "its region is refused from now on; take it out of Region in _regions.py"
+        yield Task(True, "major", f"the server {server} is gone", todo)
+    for server in [each for each in new["SERVERS"] if each not in old["SERVERS"]]:
+        todo = f"{_warning(server)}add its region to Region in _regions.py"
+        yield Task(True, "minor", f"there is a new server, {server}", todo)
+    for name, servers in new["OPERATION_SERVERS"].items():
+        for server in servers:
+            if server not in old["OPERATION_SERVERS"].get(name, ()):
+                todo = f"{_warning(server)}the facade sends it there; see that it is meant so"
+                yield Task(False, "minor", f"{name} is served from {server}", todo)
+
+
+def _warning(server: str) -> str:
+    """Return a warning if the key would travel to a host that may not be PolyAI's."""
+    host = urlsplit(server).hostname or ""
+    if host.endswith(".poly.ai") and server.startswith("https://"):
+        return ""
+    return "BEWARE, the API key would go there, which is no https://….poly.ai; "
+
+
+def _models(trial: Path) -> Iterator[Task]:
+    """Yield what there is to do about models and fields that came or went."""
+    old, new = (
+        runpy.run_path(str(base / "wire_names.py"))["WIRE_NAMES"] for base in (PACKAGE, trial)
+    )
+    for model in sorted(old.keys() - new.keys()):
+        what = f"the model {model} is gone, or has another name"
+        todo = f"scripts/generator.yaml: name {model} what took its place"
+        yield Task(False, "major", what, todo)
+    for model in sorted(old.keys() & new.keys()):
+        for name in [each for each in old[model] if each not in new[model]]:
+            what = f"the field {model}.{name} is gone"
+            yield Task(False, "major", what, "say so in CHANGELOG.md: users read it")
+        for name in [each for each in new[model] if each not in old[model]]:
+            what = f"there is a new field, {model}.{name}"
+            todo = "`make generate` names and types it; document it, or offer it to be sent"
+            yield Task(False, "minor", what, todo)
+    for model in sorted(new.keys() - old.keys()):
+        what = f"there is a new model, {model}"
+        todo = "give it a name that reads well in scripts/generator.yaml; export it in models.py"
+        yield Task(False, "minor", what, todo)

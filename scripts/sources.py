@@ -1,0 +1,320 @@
+"""Reads an OpenAPI document from where its publisher puts it, and refuses what is none.
+
+A source is a file, an https URL, or a documentation page: Markdown with a fenced OpenAPI fragment
+for one operation, headed by the file and the operation that it was cut from. Several pages of one
+document merge into one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+from attrs import frozen
+from markdown_it import MarkdownIt
+from overlay import references
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import YAMLError
+
+MAX_BYTES = 50 * 1024 * 1024
+MAX_VALUES = 5_000_000
+"""How many values a document may have: aliases let a small YAML text grow without end."""
+
+_HEADING = re.compile(r"ya?ml\s+(?P<file>\S+)\s+(?P<method>[A-Za-z]+)\s+(?P<path>/\S*)")
+
+
+class SourceError(Exception):
+    """The source is no OpenAPI document; the message says what is wrong, and where."""
+
+
+@frozen
+class Fragment:
+    """What one documentation page says of a document.
+
+    Attributes:
+        source: The page.
+        file: The document it was cut from.
+        content: The fragment.
+    """
+
+    source: str
+    file: str
+    content: dict[str, Any]
+
+
+def read_document(sources: Sequence[str]) -> dict[str, Any]:
+    """Return the document that the sources give.
+
+    Args:
+        sources: One document or page, or several pages of one document: paths and https URLs.
+
+    Raises:
+        SourceError: if one cannot be read, is no OpenAPI document, or contradicts another.
+    """
+    if not sources:
+        raise SourceError("No source: name a file, an https URL, or documentation pages.")
+    fragments: list[Fragment] = []
+    for source in sources:
+        text = _decode(source, _fetch(source) if "://" in source else _read(source))
+        pages = list(_fragments(source, text))
+        if not pages:
+            if len(sources) > 1:
+                raise SourceError(
+                    f"{source}: holds no fragment of OpenAPI; only documentation pages can be "
+                    "given several at a time."
+                )
+            document: dict[str, Any] = _parse(source, text)
+            check_version(source, document)
+            return document
+        fragments += pages
+    return merge(fragments)
+
+
+def _read(source: str) -> bytes:
+    path = Path(source)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SourceError(_too_large(source))
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{source}: {error.strerror or error}.") from None
+
+
+def _fetch(url: str, transport: httpx.BaseTransport | None = None) -> bytes:
+    if not url.lower().startswith("https://"):
+        raise SourceError(f"{url}: only https URLs are fetched; nobody on the way can edit those.")
+    content = b""
+    try:
+        with (
+            httpx.Client(transport=transport, timeout=30, follow_redirects=True) as client,
+            client.stream("GET", url) as response,
+        ):
+            if response.url.scheme != "https":
+                raise SourceError(f"{url}: leads to {response.url}, which is not https.")
+            if response.status_code != 200:
+                raise SourceError(f"{url}: the server answered {response.status_code}.")
+            for piece in response.iter_bytes():
+                content += piece
+                if len(content) > MAX_BYTES:
+                    raise SourceError(_too_large(url))
+    except httpx.HTTPError as error:
+        raise SourceError(f"{url}: {type(error).__name__}: {error}.") from None
+    return content
+
+
+def _too_large(source: str) -> str:
+    return f"{source}: larger than {MAX_BYTES // 1024 // 1024} MB, which no OpenAPI document is."
+
+
+def _decode(source: str, content: bytes) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{source}: is not UTF-8 text (byte {error.start:,}).") from None
+    if not text.strip():
+        raise SourceError(f"{source}: is empty.")
+    if text.lstrip().startswith("<"):
+        raise SourceError(
+            f"{source}: is an HTML or XML page, not a document. PolyAI's documentation gives the "
+            "Markdown of a page at its address with .md at the end."
+        )
+    return text
+
+
+def _parse(source: str, text: str) -> Any:
+    """Return what the JSON or YAML text holds, as JSON would."""
+    try:
+        if text.lstrip().startswith(("{", "[")):
+            value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        else:
+            value = _yaml().load(text)
+        return _plain(value)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        ending = "; it seems to be cut off" if error.pos >= len(text.rstrip()) - 1 else ""
+        raise SourceError(f"{source}: is no JSON: {error.msg} ({place}){ending}.") from None
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise SourceError(f"{source}: is neither JSON nor YAML: {problem}{place}.") from None
+    except RecursionError:
+        raise SourceError(f"{source}: is nested too deeply.") from None
+    except ValueError as error:
+        raise SourceError(f"{source}: {error}.") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"gives the key {twice!r} twice in one object")
+    return result
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"holds {name}, which is no JSON")
+
+
+class _TextDates(SafeConstructor):
+    """Leaves dates as the text that they are, as JSON does."""
+
+
+_TextDates.add_constructor(
+    "tag:yaml.org,2002:timestamp", lambda constructor, node: constructor.construct_scalar(node)
+)
+
+
+def _yaml() -> YAML:
+    """Return a parser of YAML 1.2, where `no` is a word and not false."""
+    parser = YAML(typ="safe", pure=True)
+    parser.Constructor = _TextDates
+    return parser
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as JSON has it: keys are text, and nothing is shared or leads to itself."""
+    left = MAX_VALUES
+
+    def copy(value: Any, above: tuple[int, ...]) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0 or id(value) in above:
+            raise ValueError("holds aliases that make it grow without end")
+        if isinstance(value, Mapping):
+            inner = (*above, id(value))
+            return {_key(key): copy(each, inner) for key, each in value.items()}
+        if isinstance(value, list):
+            inner = (*above, id(value))
+            return [copy(each, inner) for each in value]
+        if not isinstance(value, str | int | float | bool | None):
+            raise ValueError(f"holds a {type(value).__name__}, which JSON does not have")
+        return value
+
+    return copy(value, ())
+
+
+def _key(key: Any) -> str:
+    return key if isinstance(key, str) else json.dumps(key)
+
+
+def _fragments(source: str, text: str) -> Iterator[Fragment]:
+    """Yield the OpenAPI fragments of a documentation page; none if it is no such page."""
+    lines = text.splitlines()
+    for token in MarkdownIt().parse(text):
+        heading = _HEADING.fullmatch(token.info.strip()) if token.type == "fence" else None
+        if heading is None or token.map is None:
+            continue
+        closing = lines[token.map[1] - 1].strip() if token.map[1] <= len(lines) else ""
+        if closing.strip(token.markup[0]) or len(closing) < len(token.markup):
+            raise SourceError(f"{source}: is cut off: its OpenAPI fragment is not closed.")
+        content = _parse(source, token.content)
+        check_version(source, content)
+        method, path = heading["method"].lower(), heading["path"]
+        if method not in ((content.get("paths") or {}).get(path) or {}):
+            raise SourceError(
+                f"{source}: its fragment is headed {method.upper()} {path}, and does not hold it."
+            )
+        yield Fragment(source, heading["file"], content)
+
+
+def check_version(source: str, document: Any) -> None:
+    """Refuse what is no OpenAPI document of a version that can be worked with.
+
+    Raises:
+        SourceError: saying what it is instead.
+    """
+    if not isinstance(document, dict):
+        kind = "a list" if isinstance(document, list) else "text"
+        raise SourceError(f"{source}: is {kind}, where an OpenAPI document is an object.")
+    if "swagger" in document:
+        raise SourceError(
+            f"{source}: is Swagger {document['swagger']}; convert it to OpenAPI 3 first."
+        )
+    if "openapi" not in document:
+        keys = ", ".join(list(document)[:5]) or "nothing"
+        raise SourceError(f"{source}: is no OpenAPI document: no 'openapi' beside {keys}.")
+    if not re.fullmatch(r"3\.[01](\.[0-9]+)?(-.*)?", str(document["openapi"])):
+        raise SourceError(
+            f"{source}: is OpenAPI {document['openapi']}; 3.0 and 3.1 can be worked with."
+        )
+
+
+def merge(fragments: Sequence[Fragment]) -> dict[str, Any]:
+    """Return the document that the fragments were cut from, as far as they give it.
+
+    Raises:
+        SourceError: if they are not of one document, or contradict each other.
+    """
+    first = fragments[0]
+    for fragment in fragments[1:]:
+        if fragment.file != first.file:
+            raise SourceError(
+                f"These are pages of two documents: {first.source} of {first.file}, "
+                f"{fragment.source} of {fragment.file}."
+            )
+    merged: dict[str, Any] = {}
+    for number, fragment in enumerate(fragments):
+        _merge_into(merged, fragment.content, (), fragment, fragments[:number])
+    # What stands last in a document follows every path, though the first page ended with it.
+    return {key: merged[key] for key in sorted(merged, key=["paths", "components"].count)}
+
+
+def _merge_into(
+    merged: dict[str, Any],
+    new: dict[str, Any],
+    place: tuple[str, ...],
+    fragment: Fragment,
+    earlier: Sequence[Fragment],
+) -> None:
+    for key, value in new.items():
+        present = merged.get(key)
+        if key not in merged:
+            merged[key] = json.loads(json.dumps(value))
+        elif isinstance(present, dict) and isinstance(value, dict):
+            _merge_into(present, value, (*place, key), fragment, earlier)
+        elif (*place, key) == ("tags",) and isinstance(present, list) and isinstance(value, list):
+            present += [tag for tag in value if tag not in present]
+        elif present != value:
+            other = next(each.source for each in earlier if _has((*place, key), each.content))
+            raise SourceError(
+                f"Two pages contradict each other at {' → '.join((*place, key))}:\n"
+                f"  {other}: {_short(present)}\n  {fragment.source}: {_short(value)}"
+            )
+
+
+def _has(place: tuple[str, ...], node: Any) -> bool:
+    for key in place:
+        if not isinstance(node, dict) or key not in node:
+            return False
+        node = node[key]
+    return True
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else text[:119] + "…"
+
+
+def to_json(document: dict[str, Any]) -> bytes:
+    """Return the document in the form in which it is kept: two-space JSON, its keys in their order.
+
+    Raises:
+        SourceError: if it holds what JSON in UTF-8 cannot.
+    """
+    for reference in references(document):
+        if not reference.startswith("#"):
+            raise SourceError(
+                f"It refers to another file ({reference}): bundle it into one document first."
+            )
+    try:
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        return text.encode() + b"\n"
+    except ValueError as error:
+        raise SourceError(f"It cannot be written as JSON: {error}.") from None
