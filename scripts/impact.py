@@ -77,7 +77,7 @@ class Impact:
     """What a new version of the document changes.
 
     Attributes:
-        title: The document's title.
+        titles: The document's title before and now.
         versions: Its version before and now.
         package: The version of this package.
         changes: What changed, breaking changes first.
@@ -86,7 +86,7 @@ class Impact:
         mark: Names the new document in the report.
     """
 
-    title: str
+    titles: tuple[str, str]
     versions: tuple[str, str]
     package: str
     changes: list[Change]
@@ -105,12 +105,14 @@ class Impact:
         return f"{major}.{minor}.{patch + 1}" if self.bump != "none" else self.package
 
     def _summary(self) -> list[str]:
-        before, now = self.versions
+        before, now = (f"{self.titles[side]} {self.versions[side]}" for side in (0, 1))
         if not self.changes:
-            return [f"{self.title} {now}: no change."]
+            return [f"{now}: no change."]
         breaking = sum(change.is_breaking for change in self.changes)
         count = f"{len(self.changes)} change{'s' if len(self.changes) > 1 else ''}"
-        lines = [f"{self.title} {before} → {now}: {count}, {breaking or 'none'} breaking."]
+        lines = [f"{before} → {now}: {count}, {breaking or 'none'} breaking."]
+        if self.titles[0] != self.titles[1]:
+            lines.append("It is another document, by its title.")
         if before == now:
             lines.append("The version number is the same; the contents are not.")
         lines.append(f"polyai-data {self.package} → {self.next_version} is suggested.")
@@ -131,7 +133,7 @@ class Impact:
             for change in self.changes[:MAX_ROWS]:
                 sign = "!" if change.is_breaking else " "
                 line = f"{change.where}: {change.text}"
-                lines.append(f"  {sign} {change.kind:8}{_one_line(line)}")
+                lines.append(f"  {sign} {change.kind:9}{_one_line(line)}")
             lines += _more(self.changes)
         return "\n".join(lines)
 
@@ -182,7 +184,7 @@ def measure(old: bytes, new: bytes) -> Impact:
     if changes:
         bump = max([bump, *(task.bump for task in tasks)], key=_BUMPS.index)
     return Impact(
-        title=now["info"]["title"],
+        titles=(before["info"]["title"], now["info"]["title"]),
         versions=(before["info"]["version"], now["info"]["version"]),
         package=_package_version(),
         changes=changes,
