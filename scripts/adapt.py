@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -188,7 +189,7 @@ def derive_operation_id(method: str, path: str) -> str:
         if segment and segment != "api" and not re.fullmatch(r"v[0-9]+([._][0-9]+)*", segment)
     ]
     words = []
-    for segment, following in zip(segments, [*segments[1:], ""], strict=True):
+    for segment, following in itertools.zip_longest(segments, segments[1:], fillvalue=""):
         if not segment.startswith("{"):
             word = "_".join(re.findall(r"[A-Za-z0-9]+", re.sub(r"\{.*?\}", "", segment)))
             words.append(_singular(word) if following.startswith("{") else word)

@@ -118,19 +118,34 @@ def generate(target: Path, raw: bytes | None = None, *, stale: list[Stale] | Non
             corrected = distinct
     _check_modules(target, document)
 
+    _import_unset(target)
     (target / "py.typed").touch()
     (target / "origin.py").write_text(_origin(document, raw), encoding="utf-8")
     (target / "wire_names.py").write_text(_wire_names(data), encoding="utf-8")
     for module in target.rglob("*.py"):
         module.write_text(DO_NOT_EDIT + module.read_text(encoding="utf-8"), encoding="utf-8")
     # Only what formatting needs: wider rule sets rewrote code that type checkers then refused.
-    for arguments in (["check", "--fix-only", "--select=I,F401"], ["format", "--line-length=100"]):
+    steps = (
+        ["check", "--fix-only", "--select=I,F401"],
+        ["format", "--line-length=100"],
+        ["check", "--select=F821"],  # names that nothing defines
+    )
+    for arguments in steps:
         command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache"]
         done = subprocess.run([*command, str(target)], capture_output=True, text=True)
         if done.returncode:
-            raise GenerationError(
-                f"{NOT_ALL}\n{done.stderr.replace(str(target), PACKAGE.name)[:2000]}"
-            )
+            reason = (done.stderr + done.stdout).replace(str(target), PACKAGE.name)[:2000]
+            raise GenerationError(f"{NOT_ALL}\n{reason}")
+
+
+def _import_unset(target: Path) -> None:
+    """Import the name that the generator forgets where a body may be absent or of several types."""
+    line = "from ...types import Response, UNSET\n"
+    for module in (target / "api" / "operations").glob("[!_]*.py"):
+        text = module.read_text(encoding="utf-8")
+        if line not in text:
+            raise GenerationError(f"{module.name} does not import what it used to: {line}")
+        module.write_text(text.replace(line, f"{line[:-1]}, Unset\n"), encoding="utf-8")
 
 
 class _SameClassTwice(Exception):

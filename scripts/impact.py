@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from adapt import operation_ids, operations
 from attrs import frozen
-from generate import PACKAGE, GenerationError, corrected_document, generate
+from generate import PACKAGE, GenerationError, corrected_document, generate, server_urls
 from overlay import Stale
 from redocly import diff
 
@@ -33,6 +33,9 @@ MAX_ROWS = 8
 """How many rows of a kind the screen shows; the report has all of them."""
 WIDTH = 110
 """How many characters of a row the screen shows."""
+
+BLOCKS, USERS_NOTICE, CAN_WAIT = range(3)
+"""How urgent a task is."""
 
 Bump = Literal["none", "patch", "minor", "major"]
 _BUMPS: tuple[Bump, ...] = ("none", "patch", "minor", "major")
@@ -60,14 +63,12 @@ class Task:
     """Something that a person must decide or do.
 
     Attributes:
-        blocks: Whether `make generate` or `make check` fails until it is done.
-        bump: What it means for the package's own version.
+        urgency: BLOCKS if `make generate` or `make check` fails until it is done, and so on.
         what: What was found.
         todo: What to do about it.
     """
 
-    blocks: bool
-    bump: Bump
+    urgency: int
     what: str
     todo: str
 
@@ -180,15 +181,14 @@ def measure(old: bytes, new: bytes) -> Impact:
     """
     before, now = json.loads(old), json.loads(new)
     changes, bump = _changes(old, new)
-    tasks = list(_tasks(new))
     if changes:
-        bump = max([bump, *(task.bump for task in tasks)], key=_BUMPS.index)
+        bump = max(bump, "patch", key=_BUMPS.index)
     return Impact(
         titles=(before["info"]["title"], now["info"]["title"]),
         versions=(before["info"]["version"], now["info"]["version"]),
         package=_package_version(),
         changes=changes,
-        tasks=sorted(tasks, key=lambda task: (not task.blocks, -_BUMPS.index(task.bump))),
+        tasks=sorted(_tasks(new), key=lambda task: task.urgency),
         bump=bump,
         mark=f"<!-- openapi.json: sha256 {hashlib.sha256(new).hexdigest()} -->",
     )
@@ -210,15 +210,28 @@ def _changes(old: bytes, new: bytes) -> tuple[list[Change], Bump]:
         base.write_bytes(old)
         revision.write_bytes(new)
         report = diff(base, revision)
-    changes = []
+    changes = list(_server_changes(json.loads(old), json.loads(new)))
+    bumps: list[Bump] = ["major" if change.is_breaking else "minor" for change in changes]
     for entry in report["changes"]:
         where, place = _place(entry["path"])
+        if where == "servers":  # told above: spelt otherwise, they may be the same
+            continue
         verdicts = " ".join(verdict["message"] for verdict in entry["verdicts"])
         text = verdicts or f"{place}{_values(entry)}" or "the whole of it"
         changes.append(Change(entry["kind"], entry["impact"] == "major", where, text))
+        bumps.append(entry["impact"])
     changes.sort(key=lambda change: not change.is_breaking)
-    bump: Bump = report["bump"] if report["bump"] in _BUMPS else "none"
-    return changes, bump
+    return changes, max(bumps, key=_BUMPS.index, default="none")
+
+
+def _server_changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[Change]:
+    old, new = server_urls(before.get("servers")), server_urls(now.get("servers"))
+    for url in old:
+        if url not in new:
+            yield Change("removed", True, "servers", url)
+    for url in new:
+        if url not in old:
+            yield Change("added", False, "servers", url)
 
 
 def _place(pointer: str) -> tuple[str, str]:
@@ -254,7 +267,7 @@ def _tasks(new: bytes) -> Iterator[Task]:
             generate(trial, new, stale=stale)
         except GenerationError as error:
             todo = "until this is settled `make generate` changes nothing"
-            yield Task(True, "major", str(error), todo)
+            yield Task(BLOCKS, str(error), todo)
             yield from _stale_actions(stale)
             return
         yield from _stale_actions(stale)
@@ -267,7 +280,7 @@ def _tasks(new: bytes) -> Iterator[Task]:
 def _stale_actions(stale: Iterable[Stale]) -> Iterator[Task]:
     for action in stale:
         todo = f"scripts/overlay.yaml: correct or delete action {action.number}"
-        yield Task(True, "none", f"overlay {action}", todo)
+        yield Task(BLOCKS, f"overlay {action}", todo)
 
 
 def _operations(document: dict[str, Any], trial: Path) -> Iterator[Task]:
@@ -280,22 +293,22 @@ def _operations(document: dict[str, Any], trial: Path) -> Iterator[Task]:
         todo = (
             "give others these operationIds in the overlay, or take the methods out of the facade"
         )
-        yield Task(True, "major", what, todo)
+        yield Task(BLOCKS, what, todo)
     names = operation_ids(document)
     for place, operation in operations(document):
         if not operation.get("operationId"):
             what = f"{place[0].upper()} {place[1]} has no operationId and becomes {names[place]}"
-            yield Task(False, "minor", what, "give it a better one in the overlay, if there is one")
+            yield Task(CAN_WAIT, what, "give it a better one in the overlay, if there is one")
     for name in sorted(present - wrapped):
         what = f"the facade does not wrap the operation {name}"
         todo = "a function in _operations.py, a method on both clients, scenarios; or leave it"
-        yield Task(False, "minor", what, todo)
+        yield Task(CAN_WAIT, what, todo)
     for name in sorted(present & wrapped):
         old, new = (_parameters(base / folder / f"{name}.py") for base in (PACKAGE, trial))
         for parameter in [each for each in new if each not in old]:
             what = f"{name} takes a new parameter, {parameter}"
             todo = "offer it in _operations.py and on both clients, or leave it"
-            yield Task(False, "minor", what, todo)
+            yield Task(CAN_WAIT, what, todo)
 
 
 def _wrapped_operations() -> set[str]:
@@ -337,7 +350,7 @@ def _facade(trial: Path) -> Iterator[Task]:
         if match:
             found.setdefault(match["file"], []).append(f"line {match['line']}: {match['text']}")
     for file, faults in found.items():
-        yield Task(True, "major", f"{file} no longer fits: {'; '.join(faults)}", "adapt the facade")
+        yield Task(BLOCKS, f"{file} no longer fits: {'; '.join(faults)}", "adapt the facade")
     if done.returncode and not found:
         raise RuntimeError(f"mypy failed: {done.stdout}{done.stderr}")
 
@@ -347,15 +360,15 @@ def _servers(trial: Path) -> Iterator[Task]:
     old, new = (runpy.run_path(str(base / "origin.py")) for base in (PACKAGE, trial))
     for server in [each for each in old["SERVERS"] if each not in new["SERVERS"]]:
         todo = "its region is refused from now on; take it out of Region in _regions.py"
-        yield Task(True, "major", f"the server {server} is gone", todo)
+        yield Task(BLOCKS, f"the server {server} is gone", todo)
     for server in [each for each in new["SERVERS"] if each not in old["SERVERS"]]:
         todo = f"{_warning(server)}add its region to Region in _regions.py"
-        yield Task(True, "minor", f"there is a new server, {server}", todo)
+        yield Task(BLOCKS, f"there is a new server, {server}", todo)
     for name, servers in new["OPERATION_SERVERS"].items():
         for server in servers:
             if server not in old["OPERATION_SERVERS"].get(name, ()):
                 todo = f"{_warning(server)}the facade sends it there; see that it is meant so"
-                yield Task(False, "minor", f"{name} is served from {server}", todo)
+                yield Task(CAN_WAIT, f"{name} is served from {server}", todo)
 
 
 def _warning(server: str) -> str:
@@ -372,18 +385,22 @@ def _models(trial: Path) -> Iterator[Task]:
         runpy.run_path(str(base / "wire_names.py"))["WIRE_NAMES"] for base in (PACKAGE, trial)
     )
     for model in sorted(old.keys() - new.keys()):
-        what = f"the model {model} is gone, or has another name"
-        todo = f"scripts/generator.yaml: name {model} what took its place"
-        yield Task(False, "major", what, todo)
+        fields = frozenset(old[model].values())
+        alike = [
+            name for name in new.keys() - old.keys() if fields <= frozenset(new[name].values())
+        ]
+        what = f"the model {model} is gone" + (f"; {alike[0]} has all its fields" if alike else "")
+        todo = f"scripts/generator.yaml: give what took its place the class_name {model}"
+        yield Task(BLOCKS, what, todo)
     for model in sorted(old.keys() & new.keys()):
         for name in [each for each in old[model] if each not in new[model]]:
             what = f"the field {model}.{name} is gone"
-            yield Task(False, "major", what, "say so in CHANGELOG.md: users read it")
+            yield Task(USERS_NOTICE, what, "say so in CHANGELOG.md: users read it")
         for name in [each for each in new[model] if each not in old[model]]:
             what = f"there is a new field, {model}.{name}"
             todo = "`make generate` names and types it; document it, or offer it to be sent"
-            yield Task(False, "minor", what, todo)
+            yield Task(CAN_WAIT, what, todo)
     for model in sorted(new.keys() - old.keys()):
         what = f"there is a new model, {model}"
         todo = "give it a name that reads well in scripts/generator.yaml; export it in models.py"
-        yield Task(False, "minor", what, todo)
+        yield Task(CAN_WAIT, what, todo)

@@ -136,7 +136,8 @@ def _parse(source: str, text: str) -> Any:
         return _plain(value)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        ending = "; it seems to be cut off" if error.pos >= len(text.rstrip()) - 1 else ""
+        at_end = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated")
+        ending = "; it seems to be cut off" if at_end else ""
         raise SourceError(f"{source}: is no JSON: {error.msg} ({place}){ending}.") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)

@@ -189,7 +189,12 @@ def test_all_is_sorted_and_complete() -> None:
         and not name.startswith("_")
         and (value.__module__ == errors.__name__ or name in models.__all__)
     }
-    rest = {"Region", "__version__", *(kind.__name__ for pair in PAIRS for kind in pair)}
+    rest = {
+        "Region",
+        "__spec_version__",
+        "__version__",
+        *(kind.__name__ for pair in PAIRS for kind in pair),
+    }
     assert set(polyai_data.__all__) == public | rest
     assert sorted(models.__all__) == models.__all__
 

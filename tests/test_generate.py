@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import importlib
 import json
+import runpy
 import shutil
 import sys
 from collections.abc import Callable
@@ -74,9 +74,12 @@ class Project:
 
     def skip_generating(self) -> None:
         """Let the generator give what is committed, at once."""
-        self.monkeypatch.setattr(
-            generate, "generate", lambda target: shutil.copytree(PACKAGE, target)
-        )
+
+        def copy(target: Path, *, stale: object) -> None:
+            assert stale is None
+            shutil.copytree(PACKAGE, target)
+
+        self.monkeypatch.setattr(generate, "generate", copy)
 
 
 @pytest.fixture
@@ -147,9 +150,20 @@ def test_a_package_that_is_not_there_yet_is_written(project: Project) -> None:
     assert tree(project.package) == tree(PACKAGE)
 
 
-def unknown_media_type(document: Any) -> None:
-    recording = document["paths"]["/v1/agents/{agentId}/conversations/{conversationId}/audio"]
-    recording["get"]["responses"]["200"]["content"] = {"audio/x-unheard-of": {"schema": {}}}
+def impossible_default(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    schemas["ConversationSummaryResponse"]["properties"]["odd"] = {
+        "type": "integer",
+        "default": "x",
+    }
+
+
+def circle_of_responses(document: Any) -> None:
+    responses = {name: {"$ref": f"#/components/responses/{other}"} for name, other in ("AB", "BA")}
+    document["components"]["responses"] = responses
+    document["paths"]["/v1/agents/{agentId}/conversations"]["get"]["responses"]["500"] = {
+        "$ref": "#/components/responses/A"
+    }
 
 
 def no_openapi(document: Any) -> None:
@@ -172,20 +186,24 @@ def renamed(document: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (unknown_media_type, ["WARNING", "audio/x-unheard-of"]),
-        (no_openapi, ["ERROR", "Failed to parse OpenAPI document"]),
+        (impossible_default, ["/components/schemas/ConversationSummaryResponse", "default"]),
+        (circle_of_responses, ["leads in a circle: #/components/responses/A → "]),
+        (no_openapi, ["Failed to parse OpenAPI document"]),
         (unresolvable, ["#/components/schemas/No"]),
         (
             renamed,
             [
-                "overlay.yaml does not fit",
+                "overlay.yaml does not fit the document",
                 "action 6: target matches nothing",
                 "target: $.paths['/v1/agents/{agentId}/debug-chat'].post",
                 "reason: The document has no operationIds",
+                "now: $['paths'] is there, without '/v1/agents/{agentId}/debug-chat'; closest",
+                "there: '/v1/agents/{agentId}/debug-chats'",
+                "make generate STALE=ok",
             ],
         ),
     ],
-    ids=["warning", "error", "unresolvable", "unmatched overlay action"],
+    ids=["schema", "circle", "error", "unresolvable", "unmatched overlay action"],
 )
 def test_what_cannot_be_generated_leaves_the_package_untouched(
     project: Project,
@@ -252,8 +270,7 @@ def test_each_operation_of_the_document_has_a_name_and_a_module() -> None:
     modules = {path.stem: path for path in (PACKAGE / "api").glob("*/*.py")}
     assert set(modules) - {"__init__"} == OPERATIONS
     for operation in operations:
-        tag = operation["tags"][0].lower().replace(" ", "_")
-        name = f"polyai_data_generated.api.{tag}.{operation['operationId']}"
+        name = f"polyai_data_generated.api.operations.{operation['operationId']}"
         assert callable(importlib.import_module(name)._get_kwargs)
 
 
@@ -270,95 +287,6 @@ def test_each_action_of_the_overlay_gives_a_reason_of_its_own_words() -> None:
         assert len(action["description"].split()) >= 5, action["target"]
 
 
-def adapted(schemas: dict[str, Any], *, request: str = "Request") -> Any:
-    def body(name: str) -> dict[str, Any]:
-        return {
-            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-        }
-
-    document = {
-        "paths": {
-            "/x": {
-                "summary": "a path item holds more than operations",
-                "post": {"requestBody": body(request), "responses": {"200": body("Answer")}},
-            }
-        },
-        "components": {"schemas": schemas},
-    }
-    before = copy.deepcopy(document)
-    result = generate.adapt_to_generator(document)
-    assert document == before
-    return result["components"]["schemas"]
-
-
-REF = {"$ref": "#/components/schemas/Inner"}
-NULL = {"type": "null"}
-
-
-@pytest.mark.parametrize(
-    ("spec", "adapted_spec"),
-    [
-        ({"type": "string"}, {"type": ["string", "null"]}),
-        ({"type": "null"}, {"type": "null"}),
-        ({"type": ["string", "null"]}, {"type": ["string", "null"]}),
-        ({"type": ["string", "integer"]}, {"type": ["string", "integer", "null"]}),
-        ({"anyOf": [REF]}, {"anyOf": [REF, NULL]}),
-        ({"oneOf": [REF, NULL]}, {"oneOf": [REF, NULL]}),
-        (REF, {"anyOf": [REF, NULL]}),
-        ({"allOf": [REF]}, {"anyOf": [{"allOf": [REF]}, NULL]}),
-        ({}, {}),
-        (
-            {"type": "string", "format": "http-date"},
-            {"type": ["string", "null"], "format": "date-time"},
-        ),
-        ({"type": "object", "description": "D"}, {"description": "D"}),
-        ({"type": ["object", "null"], "additionalProperties": REF}, {}),
-        (
-            {"type": "object", "properties": {"a": {}}},
-            {"type": ["object", "null"], "properties": {"a": {}}},
-        ),
-        (
-            {"type": "array", "items": {"type": "object"}},
-            {"type": ["array", "null"], "items": {}},
-        ),
-    ],
-    ids=str,
-)
-def test_what_an_answer_may_leave_out_becomes_nullable_and_required(
-    spec: Any, adapted_spec: Any
-) -> None:
-    schemas = adapted(
-        {
-            "Answer": {"properties": {"field": spec, "id": {"type": "string"}}, "required": ["id"]},
-            "Inner": {},
-        }
-    )
-    assert schemas["Answer"] == {
-        "properties": {"field": adapted_spec, "id": {"type": "string"}},
-        "required": ["field", "id"],
-    }
-
-
-def test_what_requests_use_stays_optional() -> None:
-    inner = {"properties": {"field": {"type": "string"}}}
-    schemas = adapted(
-        {
-            "Request": {"properties": {"inner": {"type": "array", "items": REF}}},
-            "Answer": {"properties": {"inner": REF}},
-            "Inner": inner,
-            "Unused": inner,
-        }
-    )
-    assert schemas["Request"] == {"properties": {"inner": {"type": "array", "items": REF}}}
-    assert schemas["Inner"] == schemas["Unused"] == inner
-    assert schemas["Answer"]["required"] == ["inner"]
-
-
-def test_a_reference_to_nowhere_is_left_to_the_generator() -> None:
-    schemas = adapted({"Answer": {"properties": {"field": REF}}}, request="Nowhere")
-    assert schemas["Answer"]["properties"]["field"] == {"anyOf": [REF, NULL]}
-
-
 def test_a_package_that_cannot_be_put_in_place_leaves_the_old_one(
     project: Project, tmp_path: Path
 ) -> None:
@@ -366,3 +294,53 @@ def test_a_package_that_cannot_be_put_in_place_leaves_the_old_one(
     with pytest.raises(FileNotFoundError):
         generate.replace_package(tmp_path / "not_there")
     assert tree(project.package) == before
+
+
+def test_what_is_stale_in_the_overlay_can_be_left_out_to_look(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.change(renamed)
+    assert project.run("--stale-ok") == 0
+    out = capsys.readouterr().out
+    assert "Left out, because it is stale: action 6: target matches nothing" in out
+    modules = {path.stem for path in (project.package / "api" / "operations").glob("*.py")}
+    assert modules - {"__init__"} == OPERATIONS - {"start_chat"} | {"create_agent_debug_chat"}
+
+
+def test_servers_of_paths_and_operations_are_recorded_with_their_variables_filled_in(
+    project: Project,
+) -> None:
+    def change(document: Any) -> None:
+        paths = document["paths"]
+        conversation = "/v1/agents/{agentId}/conversations/{conversationId}"
+        paths[conversation]["servers"] = [
+            {
+                "url": "https://{what}.{region}.poly.ai/",
+                "variables": {
+                    "what": {"default": "detail"},
+                    "region": {"default": "us", "enum": ["us", "eu"]},
+                },
+            }
+        ]
+        paths[f"{conversation}/audio"]["get"]["servers"] = [{"url": "https://media.poly.ai"}]
+        paths[f"{conversation}/audio"]["servers"] = [{"url": "https://not.this.one"}]
+
+    project.change(change)
+    assert project.run() == 0
+    written = runpy.run_path(str(project.package / "origin.py"))
+    assert written["OPERATION_SERVERS"] == {
+        "get_conversation": ("https://detail.us.poly.ai", "https://detail.eu.poly.ai"),
+        "get_recording": ("https://media.poly.ai",),
+    }
+    assert written["SERVERS"] == origin.SERVERS
+
+
+def test_complaints_name_schemas_first_and_no_objects_in_memory(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.change(impossible_default)
+    assert project.run() == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "openapi-python-client cannot do all of the document:"
+    assert "/components/schemas/" in lines[2]
+    assert not [line for line in lines if "object at 0x" in line]

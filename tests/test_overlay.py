@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from overlay import OverlayError, apply_overlay
+from overlay import OverlayError, Stale, StaleOverlayError, apply_overlay
 
 DOCUMENT: dict[str, Any] = {
     "info": {"title": "T", "tags": ["a"]},
@@ -118,9 +118,11 @@ def test_an_action_that_matches_nothing_is_named_with_number_target_and_reason()
         "action 2: target matches nothing in the document\n"
         "  target: $.nowhere\n"
         "  reason: Real answers differ.\n"
+        "  now: $ is there, without 'nowhere', and nothing like it\n"
         "action 3: target matches nothing in the document\n"
         "  target: $.list[?@ == 'z']\n"
-        "  reason: because"
+        "  reason: because\n"
+        "  now: $['list'] is there, and nothing in it needs this any more: delete the action"
     )
 
 
@@ -149,3 +151,122 @@ def test_only_overlay_1_0_is_applied(version: Any) -> None:
         apply_overlay(DOCUMENT, {"overlay": version, "actions": []})
     with pytest.raises(OverlayError, match="must read 1"):
         apply_overlay(DOCUMENT, {})
+
+
+# --- What is stale -------------------------------------------------------------------------------
+
+API: dict[str, Any] = {
+    "paths": {"/v2/agents/{agentId}/chats": {"get": {}}, "/v2/calls": {"post": {}}},
+    "components": {
+        "schemas": {
+            "Detail": {"properties": {"id": {}, "note": {}, "score": {}, "audio": {}}},
+            "Page": {"properties": {"items": {}, "limit": {}}},
+        }
+    },
+}
+
+
+def stale(*actions: dict[str, Any]) -> list[Stale]:
+    """Return what is stale, which is the same whether it is refused or left out."""
+    given = [{"description": "because", "update": {"x": 1}, **action} for action in actions]
+    overlay = {"overlay": "1.0.0", "actions": given}
+    known = {"Conversation": frozenset({"id", "note", "score"}), "Chat": frozenset({"text"})}
+    with pytest.raises(StaleOverlayError) as caught:
+        apply_overlay(API, overlay, known_fields=known)
+    skipped: list[Stale] = []
+    apply_overlay(API, overlay, skipped=skipped, known_fields=known)
+    assert skipped == caught.value.stale
+    return skipped
+
+
+@pytest.mark.parametrize(
+    ("target", "where"),
+    [
+        (
+            "$.components.schemas.Conversation.properties.note",
+            "$['components']['schemas'] is there, without 'Conversation'; "
+            "'Detail' has 3 of its 3 fields",
+        ),
+        (
+            "$.paths['/v1/agents/{agentId}/chats'].get",
+            "$['paths'] is there, without '/v1/agents/{agentId}/chats'; "
+            "closest there: '/v2/agents/{agentId}/chats'",
+        ),
+        (
+            "$.components.schemas.Page.properties.note",
+            "$['components']['schemas']['Page']['properties'] is there, without 'note'; "
+            "a field of that name stands in Detail",
+        ),
+        (
+            "$.components.schemas.Detail.properties.scores",
+            "$['components']['schemas']['Detail']['properties'] is there, without 'scores'; "
+            "closest there: 'score'",
+        ),
+        (
+            "$.components.schemas.Chat",
+            "$['components']['schemas'] is there, without 'Chat', and nothing like it",
+        ),
+    ],
+)
+def test_a_stale_action_says_where_its_target_went(target: str, where: str) -> None:
+    (found,) = stale({"target": target})
+    assert found.complaint == "target matches nothing in the document"
+    assert found.where == where
+    assert str(found).endswith(f"\n  now: {where}")
+
+
+def test_a_name_that_matches_nothing_is_stale_and_the_others_are_still_corrected() -> None:
+    action = {"target": "$.components.schemas['Page','Conversation'].properties['limit','offset']"}
+    found = stale(action)
+    assert [(each.number, each.complaint) for each in found] == [
+        (1, "'Conversation' in the target matches nothing in the document"),
+        (1, "'offset' in the target matches nothing in the document"),
+    ]
+    result = apply_overlay(
+        API,
+        {"overlay": "1.0.0", "actions": [{"description": "d", "update": {"x": 1}, **action}]},
+        skipped=[],
+    )
+    assert result["components"]["schemas"]["Page"]["properties"]["limit"] == {"x": 1}
+
+
+def test_a_schema_that_the_document_has_by_now_is_not_mixed_with_the_overlays() -> None:
+    page = API["components"]["schemas"]["Page"]
+    action = {
+        "target": "$.components.schemas",
+        "update": {"Detail": {"a": 1}, "Page": page, "N": {}},
+    }
+    (found,) = stale(action)
+    assert found.complaint == "adds the schema Detail, which the document has by now"
+    assert "compare the two" in found.where
+    overlay = {"overlay": "1.0.0", "actions": [{"description": "because", **action}]}
+    result = apply_overlay(API, overlay, skipped=[])
+    assert result["components"]["schemas"] == {**API["components"]["schemas"], "N": {}}
+
+
+def test_what_refers_to_a_schema_that_is_left_out_is_left_out_too() -> None:
+    reference = {"$ref": "#/components/schemas/New"}
+    found = stale(
+        {"target": "$.components.schemas.Page", "update": {"new": reference}},
+        {"target": "$.components.nowhere", "update": {"New": {}}},
+    )
+    assert [(each.number, each.complaint) for each in found] == [
+        (1, "refers to #/components/schemas/New, which does not exist"),
+        (2, "target matches nothing in the document"),
+    ]
+
+
+def test_a_schema_may_be_referred_to_before_it_is_added() -> None:
+    update = {"$ref": "#/components/schemas/New"}
+    actions = [
+        {"description": "d", "target": "$.components.schemas.Page", "update": update},
+        {"description": "d", "target": "$.components.schemas", "update": {"New": {}}},
+    ]
+    result = apply_overlay(API, {"overlay": "1.0.0", "actions": actions})
+    assert result["components"]["schemas"]["Page"]["$ref"] == "#/components/schemas/New"
+
+
+def test_a_malformed_action_is_an_error_even_where_stale_ones_are_left_out() -> None:
+    overlay = {"overlay": "1.0.0", "actions": [{"description": "d", "target": "$.x"}]}
+    with pytest.raises(OverlayError, match="action 1: has neither update nor remove"):
+        apply_overlay(API, overlay, skipped=[])

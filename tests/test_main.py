@@ -1,0 +1,39 @@
+"""The command `python -m polyai_data`: which versions these are."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import polyai_data
+import pytest
+
+DOCUMENT = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["polyai_data", *arguments])
+    runpy.run_module("polyai_data", run_name="__main__")
+
+
+def test_the_version_of_the_package_and_of_the_document_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert polyai_data.__spec_version__ == DOCUMENT["info"]["version"]
+    with pytest.raises(SystemExit) as caught:
+        run(monkeypatch, "--version")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == (
+        f"polyai-data {polyai_data.__version__} (Data API {DOCUMENT['info']['version']})\n"
+    )
+
+
+def test_without_arguments_it_says_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch)
+    out = capsys.readouterr().out
+    assert "--version" in out
+    assert "python -m polyai_data.sandbox" in out
