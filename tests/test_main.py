@@ -9,12 +9,14 @@ from pathlib import Path
 
 import polyai_data
 import pytest
+from polyai_data.__main__ import main
 
 DOCUMENT = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     monkeypatch.setattr(sys, "argv", ["polyai_data", *arguments])
+    monkeypatch.delitem(sys.modules, "polyai_data.__main__")
     runpy.run_module("polyai_data", run_name="__main__")
 
 
@@ -33,7 +35,8 @@ def test_the_version_of_the_package_and_of_the_document_are_told(
 def test_without_arguments_it_says_what_there_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(monkeypatch)
+    monkeypatch.setattr(sys, "argv", ["polyai_data"])
+    main()
     out = capsys.readouterr().out
     assert "--version" in out
     assert "python -m polyai_data.sandbox" in out
