@@ -45,7 +45,11 @@ async def record(scenario: Scenario, *, real: bool) -> None:
         before_record_response=scrubber.response if real else with_fixed_ids,
     )
     async with AsyncDataClient(
-        api_key=api_key, region=scenario.region, agent_id=agent_id, transport=transport
+        api_key=api_key,
+        region=scenario.region,
+        agent_id=agent_id,
+        max_retries=0,  # a cassette holds one attempt
+        transport=transport,
     ) as client:
         for earlier in scenario.before:
             await earlier.take_asynchronously(client)

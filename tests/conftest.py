@@ -15,12 +15,24 @@ from typing import Any
 import httpx
 import pytest
 from hypothesis import settings
-from polyai_data import Annotation, AsyncDataClient, Conversation, DataClient, PolyAIError
+from polyai_data import (
+    Annotation,
+    AsyncDataClient,
+    Conversation,
+    DataClient,
+    PolyAIError,
+    _retry,
+)
 
 settings.register_profile("polyai-data", deadline=None, derandomize=True, database=None)
 settings.load_profile("polyai-data")
 
-SETTINGS = {"api_key": "made-up-key-8f3a61", "region": "us", "agent_id": "PROJECT-1"}
+SETTINGS: dict[str, Any] = {
+    "api_key": "made-up-key-8f3a61",
+    "region": "us",
+    "agent_id": "PROJECT-1",
+    "max_retries": 0,  # so that each failure shows; test_retries.py has the rest
+}
 
 CONVERSATION: dict[str, Any] = {
     "conversationId": "CA1",
@@ -283,6 +295,19 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("POLYAI_", "SSL_CERT_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that the clients wanted to wait between attempts; no test really waits."""
+    waited: list[float] = []
+
+    async def sleep_asynchronously(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(_retry, "sleep", waited.append)
+    monkeypatch.setattr(_retry, "sleep_asynchronously", sleep_asynchronously)
+    return waited
 
 
 @pytest.fixture(scope="session", params=[DataClient, AsyncDataClient], ids=["sync", "async"])

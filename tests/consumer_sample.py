@@ -35,6 +35,7 @@ from polyai_data import (
     PolyAIError,
     Recording,
     Region,
+    Retry,
     StateChanges,
     Summary,
     Transcript,
@@ -49,6 +50,21 @@ def with_a_client() -> Conversation:
     with DataClient(region="us", agent_id="PROJECT-1", timeout=(5, 60)) as client:
         assert_type(client, DataClient)
         return client.get_conversation("CA1", agent_id="PROJECT-2", timeout=90)
+
+
+def with_limits() -> None:
+    def tell(retry: Retry) -> None:
+        assert_type(retry.operation, str)
+        assert_type(retry.attempt, int)
+        assert_type(retry.delay, float)
+        assert_type(retry.cause, PolyAIError)
+
+    with DataClient(max_retries=5, deadline=60, max_response_bytes=1_000, on_retry=tell) as client:
+        try:
+            client.set_note("CA1", "done", max_retries=0, deadline=1.5)
+        except PolyAIError as error:
+            assert_type(error.attempts, int)
+            assert_type(error.outcome_unknown, bool)
 
 
 async def with_an_async_client() -> None:

@@ -39,7 +39,12 @@ ERRORS: dict[str, type[PolyAIError]] = {
 
 def call(scenario: Scenario, *, asynchronous: bool) -> Any:
     """Make the scenario's call; return its result, or the error that it raised."""
-    options: Any = {"api_key": "any", "region": scenario.region, "agent_id": scenario.agent_id}
+    options: Any = {
+        "api_key": "any",
+        "region": scenario.region,
+        "agent_id": scenario.agent_id,
+        "max_retries": 0,  # a cassette holds one attempt
+    }
 
     async def call_asynchronously() -> Any:
         async with AsyncDataClient(**options) as client:

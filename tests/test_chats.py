@@ -59,7 +59,7 @@ class Agent:
 
 
 def client_of(call: Caller, agent: Any) -> Any:
-    return call.client(agent, api_key="key", region="us", agent_id="PROJECT-1")
+    return call.client(agent, api_key="key", region="us", agent_id="PROJECT-1", max_retries=0)
 
 
 START = {

@@ -191,6 +191,7 @@ def test_all_is_sorted_and_complete() -> None:
     }
     rest = {
         "Region",
+        "Retry",
         "__spec_version__",
         "__version__",
         *(kind.__name__ for pair in PAIRS for kind in pair),

@@ -98,7 +98,7 @@ def test_every_status_with_any_body_is_the_right_error(
 ) -> None:
     content, body, message = BODIES[kind]
     envelope = kind == "envelope"
-    client = call.client(server, api_key="key", region="us", agent_id="PROJECT-1")
+    client = call.client(server, api_key="key", region="us", agent_id="PROJECT-1", max_retries=0)
     for status in range(300, 600) if kind in WITH_EVERY_STATUS else (302, 400, 401, 404, 500, 599):
         server.respond(status, content=content)
         with pytest.raises(PolyAIError) as caught:
@@ -302,8 +302,10 @@ def test_each_error_survives_pickling_and_copying(kind: type[PolyAIError]) -> No
         "body": {"error": [1, None]},
         "retry_after": 1.5,
         "hint": "H",
+        "outcome_unknown": True,
     }
     error = kind("Message.", **attributes)
+    error.attempts = attributes["attempts"] = 3
     copies = [pickle.loads(pickle.dumps(error, protocol)) for protocol in range(2, 6)]
     for other in [*copies, copy.copy(error), copy.deepcopy(error)]:
         assert type(other) is kind

@@ -6,6 +6,7 @@ from ._client import DataClient
 from ._listing import AsyncConversationList, ConversationList
 from ._recording import AsyncRecording, Recording
 from ._regions import Region
+from ._retry import Retry
 from ._version import __spec_version__, __version__
 from .errors import (
     APIConnectionError,
@@ -96,6 +97,7 @@ __all__ = [
     "RecordingNotFoundError",
     "Region",
     "ResponseDecodeError",
+    "Retry",
     "ServerError",
     "StateChanges",
     "Summary",

@@ -28,19 +28,21 @@ class Answer:
         headers: Its headers; any case finds them.
         content: Its body, decompressed; empty if it was not read.
         elapsed: Seconds from the request to the end of the answer, or to its headers.
+        attempts: How many requests it took.
     """
 
     status: int
     headers: Mapping[str, str]
     content: bytes
     elapsed: float
+    attempts: int = 1
 
     @classmethod
-    def of(cls, response: httpx.Response, content: bytes, elapsed: float) -> Answer:
+    def of(cls, response: httpx.Response, content: bytes, elapsed: float, attempts: int) -> Answer:
         """Return the answer that a response is."""
         headers = response.headers.copy()
         headers.update(response.extensions.get("polyai_data.location", {}))
-        return cls(response.status_code, headers, content, elapsed)
+        return cls(response.status_code, headers, content, elapsed, attempts)
 
     def meta(self, call: Call[Any]) -> Meta:
         """Return where it came from."""
@@ -51,7 +53,7 @@ class Answer:
             },
             correlation_id=correlation_id(call, self.headers),
             elapsed=timedelta(seconds=self.elapsed),
-            attempts=1,
+            attempts=self.attempts,
         )
 
 
@@ -67,18 +69,51 @@ async def hide_location_asynchronously(response: httpx.Response) -> None:
     hide_location(response)
 
 
-def read_answer(call: Call[_T], answer: Answer) -> _T:
-    """Return what the answer means.
-
-    Raises:
-        APIStatusError: if it is no success.
-        ResponseDecodeError: if it is, but the body cannot be read.
-    """
+def read_answer(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
+    """Return what the answer means: a model, or the error for what is none."""
     result = _result_or_error(call, answer)
-    if isinstance(result, errors.PolyAIError):
-        raise result
-    cast(Any, result).meta = answer.meta(call)
+    if not isinstance(result, errors.PolyAIError):
+        cast(Any, result).meta = answer.meta(call)
     return result
+
+
+class Body:
+    """The body of an answer as it comes, bounded in size.
+
+    A success that is larger is refused; of an error the beginning is enough.
+    """
+
+    def __init__(self, call: Call[Any], response: httpx.Response) -> None:
+        self._call = call
+        self._response = response
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def take(self, piece: bytes) -> bool:
+        """Keep a piece; return whether there may be more.
+
+        Raises:
+            ResponseDecodeError: if the answer is too large.
+        """
+        limit = self._call.config.max_response_bytes
+        self._size += len(piece)
+        if self._size <= limit:
+            self._pieces.append(piece)
+            return True
+        if self._response.is_success:
+            raise decode_error(
+                self._call,
+                self._response.status_code,
+                self._response.headers,
+                b"",
+                f"The answer is larger than {limit:,} bytes; max_response_bytes= allows for more",
+            )
+        self._pieces.append(piece[: limit - self._size])
+        return False
+
+    def content(self) -> bytes:
+        """Return what came."""
+        return b"".join(self._pieces)
 
 
 def _result_or_error(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
@@ -145,3 +180,10 @@ def not_audio(call: Call[Any], answer: Answer) -> errors.PolyAIError:
     what = "text" if claims_audio(answer.headers) else answer.headers["Content-Type"]
     what = "an HTML page" if is_html(answer) else what
     return decode_error(*whole, f"The body is {what}, where audio was expected")
+
+
+def audio_or_error(call: Call[Any], answer: Answer) -> Answer | errors.PolyAIError:
+    """Return the answer if a recording may follow, else the error for it."""
+    if 200 <= answer.status < 300 and claims_audio(answer.headers):
+        return answer
+    return not_audio(call, answer)

@@ -12,21 +12,30 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import httpx
 
-from . import _operations
-from ._answer import Answer, claims_audio, hide_location_asynchronously, not_audio, read_answer
+from . import _operations, _retry
+from ._answer import (
+    Answer,
+    Body,
+    audio_or_error,
+    claims_audio,
+    hide_location_asynchronously,
+    read_answer,
+)
 from ._auth import ApiKey
 from ._chats import AsyncChat, ChatSettings, StartingChat, environment_of
-from ._config import Timeout, check_transport, describe, settle, setup_error
+from ._config import Limits, Timeout, check_transport, describe, settle, setup_error
 from ._failure import failed
 from ._files import recording_target
 from ._listing import AsyncConversationList
 from ._recording import AsyncRecording, Progress
 from ._regions import Region, parse_studio_url
 from ._request import Call
+from ._retry import Attempts, OnRetry
 from .errors import PolyAIError
 from .models import Annotation, Conversation, ConversationPage, WriteResult
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 class AsyncDataClient:
@@ -46,6 +55,13 @@ class AsyncDataClient:
             else `POLYAI_BASE_URL`. https, or http on loopback. It wins over the region.
         timeout: Seconds, as one number for connecting and for each wait for a part of an answer, or
             as a pair (connect, read); 5 and 30 if absent.
+        max_retries: How often a request that failed in passing is sent once more at most; 2 if
+            absent, and 0 for never. Annotations and chat messages are repeated only where the
+            server cannot have seen them, or says that it refused them; a note like what reads,
+            since setting it twice does the same.
+        deadline: Seconds for a call with all its retries; none if absent.
+        max_response_bytes: How large a JSON answer may be; 64 MiB if absent.
+        on_retry: Is called with a `Retry` before each retry.
         transport: An httpx transport to send requests with: `httpx.AsyncHTTPTransport(proxy=…)`.
 
     Raises:
@@ -60,12 +76,24 @@ class AsyncDataClient:
         agent_id: str | None = None,
         base_url: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
+        max_response_bytes: int | None = None,
+        on_retry: OnRetry | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         api_key = ApiKey.wrap(api_key)  # first, so that no traceback shows it bare
         self._config = settle(
-            api_key=api_key, region=region, agent_id=agent_id, base_url=base_url, timeout=timeout
+            api_key=api_key,
+            region=region,
+            agent_id=agent_id,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            deadline=deadline,
+            max_response_bytes=max_response_bytes,
         )
+        self._on_retry = on_retry
         self._chats: dict[str, str] = {}  # the environment of each chat that was started
         check_transport(transport, "handle_async_request")
         try:
@@ -85,6 +113,10 @@ class AsyncDataClient:
         *,
         api_key: str | ApiKey | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
+        max_response_bytes: int | None = None,
+        on_retry: OnRetry | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
         """Return a client for the region and the agent that an Agent Studio URL names.
@@ -93,6 +125,10 @@ class AsyncDataClient:
             url: Such as `https://studio.us.poly.ai/acme/PROJECT-1/conversations`.
             api_key: As in the constructor, likewise the rest.
             timeout: Seconds.
+            max_retries: How often a request is sent once more at most.
+            deadline: Seconds.
+            max_response_bytes: Bytes.
+            on_retry: Is called before each retry.
             transport: An httpx transport.
 
         Raises:
@@ -101,7 +137,15 @@ class AsyncDataClient:
         api_key = ApiKey.wrap(api_key)  # first, so that no traceback shows it bare
         region, agent_id = parse_studio_url(url)
         return cls(
-            api_key=api_key, region=region, agent_id=agent_id, timeout=timeout, transport=transport
+            api_key=api_key,
+            region=region,
+            agent_id=agent_id,
+            timeout=timeout,
+            max_retries=max_retries,
+            deadline=deadline,
+            max_response_bytes=max_response_bytes,
+            on_retry=on_retry,
+            transport=transport,
         )
 
     # --- Conversations -----------------------------------------------------------------------
@@ -116,6 +160,8 @@ class AsyncDataClient:
         prefetch: int = 1,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> AsyncConversationList:
         """Return an iterable over every conversation of the agent, newest first.
 
@@ -133,6 +179,8 @@ class AsyncDataClient:
                 leaves early waits for the page that is on its way; asyncio cancels it instead.
             agent_id: The agent, if not the client's.
             timeout: Seconds, as in the constructor, for each page.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if a number is out of range; TypeError if it is none.
@@ -147,7 +195,7 @@ class AsyncDataClient:
             strict=strict,
             prefetch=prefetch,
             agent_id=agent_id,
-            timeout=timeout,
+            limits=Limits(timeout, max_retries, deadline),
         )
 
     async def get_page(
@@ -157,6 +205,8 @@ class AsyncDataClient:
         offset: int = 0,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> ConversationPage:
         """Return one page of the list: the bare call, for those who do their own paging.
 
@@ -165,6 +215,8 @@ class AsyncDataClient:
             offset: The position of the first, from 0 on; the newest is at 0.
             agent_id: The agent, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if a number is out of range; TypeError if it is none. Nothing is sent.
@@ -172,12 +224,22 @@ class AsyncDataClient:
         """
         return await self._send(
             _operations.list_conversations(
-                self._config, limit=limit, offset=offset, agent_id=agent_id, timeout=timeout
+                self._config,
+                limit=limit,
+                offset=offset,
+                agent_id=agent_id,
+                limits=Limits(timeout, max_retries, deadline),
             )
         )
 
     async def get_conversation(
-        self, conversation_id: str, *, agent_id: str | None = None, timeout: Timeout | None = None
+        self,
+        conversation_id: str,
+        *,
+        agent_id: str | None = None,
+        timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> Conversation:
         """Return one conversation with its transcript, metrics and function events.
 
@@ -185,6 +247,8 @@ class AsyncDataClient:
             conversation_id: Its ID, such as `CA681f3ad0d037c1884614548178a5bc1b`.
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if an ID cannot be one; nothing is sent.
@@ -195,7 +259,10 @@ class AsyncDataClient:
         """
         return await self._send(
             _operations.get_conversation(
-                self._config, conversation_id, agent_id=agent_id, timeout=timeout
+                self._config,
+                conversation_id,
+                agent_id=agent_id,
+                limits=Limits(timeout, max_retries, deadline),
             )
         )
 
@@ -210,6 +277,8 @@ class AsyncDataClient:
         *,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> AsyncIterator[AsyncRecording]:
         """Open the recording of a voice conversation as a stream, for an `async with` statement.
 
@@ -219,6 +288,8 @@ class AsyncDataClient:
             redacted: Whether to have personal data removed.
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Yields:
             The recording, to be read once: `iter_bytes`, `read` or `save`.
@@ -235,12 +306,11 @@ class AsyncDataClient:
             direction=direction,
             redacted=redacted,
             agent_id=agent_id,
-            timeout=timeout,
+            limits=Limits(timeout, max_retries, deadline),
         )
-        response, answer = await self._exchange(call, streams=claims_audio)
+        attempts = Attempts(call, self._on_retry)
+        response, answer = await self._exchange(call, attempts, audio_or_error, claims_audio)
         try:
-            if not (response.is_success and claims_audio(response.headers)):
-                raise not_audio(call, answer)
             yield AsyncRecording(
                 call,
                 response,
@@ -263,6 +333,8 @@ class AsyncDataClient:
         progress: Progress | None = None,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> Path:
         """Save the recording of a voice conversation as a WAV file and return its path.
 
@@ -279,6 +351,8 @@ class AsyncDataClient:
             progress: Is called with the bytes so far and the bytes in all, or None.
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             FileExistsError: if the file is there, unless `overwrite` is set; nothing is sent.
@@ -295,6 +369,8 @@ class AsyncDataClient:
             redacted=redacted,
             agent_id=agent_id,
             timeout=timeout,
+            max_retries=max_retries,
+            deadline=deadline,
         ) as recording:
             return await recording.save(target, overwrite=overwrite, progress=progress)
 
@@ -307,6 +383,8 @@ class AsyncDataClient:
         *,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> WriteResult:
         """Add annotations to a conversation: what is wrong with which side of which turn.
 
@@ -319,6 +397,8 @@ class AsyncDataClient:
                 are counted from zero.
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if there is none, or the ID cannot be one; nothing is sent.
@@ -327,7 +407,11 @@ class AsyncDataClient:
         """
         return await self._send(
             _operations.add_annotations(
-                self._config, conversation_id, annotations, agent_id=agent_id, timeout=timeout
+                self._config,
+                conversation_id,
+                annotations,
+                agent_id=agent_id,
+                limits=Limits(timeout, max_retries, deadline),
             )
         )
 
@@ -338,6 +422,8 @@ class AsyncDataClient:
         *,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> WriteResult:
         """Set the note of a conversation. It replaces the note that is there.
 
@@ -346,6 +432,8 @@ class AsyncDataClient:
             note: The whole new note.
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if the ID cannot be one; nothing is sent.
@@ -354,7 +442,11 @@ class AsyncDataClient:
         """
         return await self._send(
             _operations.set_note(
-                self._config, conversation_id, note, agent_id=agent_id, timeout=timeout
+                self._config,
+                conversation_id,
+                note,
+                agent_id=agent_id,
+                limits=Limits(timeout, max_retries, deadline),
             )
         )
 
@@ -373,6 +465,8 @@ class AsyncDataClient:
         attributes: Mapping[str, Any] | None = None,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> StartingChat:
         """Start a debug chat with the agent, for testing it. Its greeting is the first reply.
 
@@ -389,13 +483,20 @@ class AsyncDataClient:
             attributes: What the agent's functions can read, by name, as JSON values.
             agent_id: The agent, if not the client's.
             timeout: Seconds, as in the constructor, for this call and the chat's messages.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if an argument cannot be sent; nothing is.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
         settings = ChatSettings.of(
-            environment, language, asr_language, tts_language, agent_id, timeout
+            environment,
+            language,
+            asr_language,
+            tts_language,
+            agent_id,
+            Limits(timeout, max_retries, deadline),
         )
         call = _operations.start_chat(
             self._config,
@@ -407,7 +508,7 @@ class AsyncDataClient:
             conversation_id=conversation_id,
             attributes=attributes,
             agent_id=agent_id,
-            timeout=timeout,
+            limits=Limits(timeout, max_retries, deadline),
         )
 
         async def start() -> AsyncChat:
@@ -427,6 +528,8 @@ class AsyncDataClient:
         tts_language: str | None = None,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> AsyncChat:
         """Return a chat that was started before, to go on with it. Nothing is sent.
 
@@ -439,6 +542,8 @@ class AsyncDataClient:
             tts_language: That of speech synthesis alone.
             agent_id: The agent, if not the client's.
             timeout: Seconds, as in the constructor, for its messages.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ConfigurationError: if it is not known where the chat was started.
@@ -446,7 +551,12 @@ class AsyncDataClient:
         """
         environment = environment_of(self._chats, conversation_id, environment)
         settings = ChatSettings.of(
-            environment, language, asr_language, tts_language, agent_id, timeout
+            environment,
+            language,
+            asr_language,
+            tts_language,
+            agent_id,
+            Limits(timeout, max_retries, deadline),
         )
         chat = AsyncChat(self._send, self._config, settings, conversation_id, None)
         chat._check()
@@ -455,15 +565,46 @@ class AsyncDataClient:
     # --- The rest ----------------------------------------------------------------------------
 
     async def _send(self, call: Call[_T]) -> _T:
-        _, answer = await self._exchange(call)
-        return read_answer(call, answer)
+        _, result = await self._exchange(call, Attempts(call, self._on_retry), read_answer)
+        return result
 
     async def _exchange(
-        self, call: Call[Any], streams: Callable[[Mapping[str, str]], bool] = lambda _: False
-    ) -> tuple[httpx.Response, Answer]:
-        """Send the request; return the response, unread if it is a success that `streams`."""
+        self,
+        call: Call[_T],
+        attempts: Attempts,
+        read: Callable[[Call[_T], Answer], _R | PolyAIError],
+        streams: Callable[[Mapping[str, str]], bool] = lambda _: False,
+    ) -> tuple[httpx.Response, _R]:
+        """Send the request until `read` makes something of the answer, or there is no retry left.
+
+        Returns:
+            The response, unread if it is a success that `streams`, and what was made of it.
+        """
         if self._http.is_closed:
             raise PolyAIError("This client is closed; create another one.")
+        while True:
+            outcome = await self._attempt(call, attempts, streams)
+            if isinstance(outcome, BaseException):
+                error = outcome
+            else:
+                response, answer = outcome
+                result = read(call, answer)
+                if not isinstance(result, PolyAIError):
+                    return response, result
+                error = result
+            delay = attempts.failed(error)
+            if delay is None:
+                # Outside of any except clause: the failure's frames hold the headers, and the key.
+                raise error
+            await _retry.sleep_asynchronously(delay)
+
+    async def _attempt(
+        self,
+        call: Call[Any],
+        attempts: Attempts,
+        streams: Callable[[Mapping[str, str]], bool],
+    ) -> tuple[httpx.Response, Answer] | BaseException:
+        """Send the request once; return the response and the answer, or what to raise."""
         started = time.perf_counter()
         response = None
         try:
@@ -473,23 +614,23 @@ class AsyncDataClient:
                     call.url,
                     headers=call.headers(),
                     content=call.content,
-                    timeout=call.httpx_timeout(),
+                    timeout=attempts.timeout(),
                 ),
                 stream=True,
             )
-            content = b""
+            body = Body(call, response)
             if not (response.is_success and streams(response.headers)):
                 try:
-                    content = await response.aread()
+                    async for piece in response.aiter_bytes():
+                        attempts.check_deadline()
+                        if not body.take(piece):
+                            break
                 finally:
                     await response.aclose()
         except BaseException as failure:
-            error = failed(call, response, failure)
-        else:
-            elapsed = time.perf_counter() - started
-            return response, Answer.of(response, content, elapsed)
-        # Outside of the except clause: the failure's frames hold the headers, and so the key.
-        raise error
+            return failed(call, response, failure)
+        elapsed = time.perf_counter() - started
+        return response, Answer.of(response, body.content(), elapsed, attempts.count)
 
     async def close(self) -> None:
         """Close the connections. A closed client sends nothing more."""

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from . import _operations, errors
 from ._chat_reply import ChatReply
-from ._config import Config, Timeout
+from ._config import NO_LIMITS, Config, Limits, Timeout
 from ._request import Call, check_id
 from ._transcripts import Transcript, Utterance
 
@@ -24,14 +24,14 @@ class ChatSettings:
         asr_language: The language of speech recognition, or None for the server's choice.
         tts_language: The language of speech synthesis, or None for the server's choice.
         agent_id: The agent, or None for the client's.
-        timeout: Seconds, or None for the client's.
+        limits: What bounds each message, where the client's limits do not count.
     """
 
     environment: str
     asr_language: str | None
     tts_language: str | None
     agent_id: str | None
-    timeout: Timeout | None
+    limits: Limits
 
     @classmethod
     def of(
@@ -41,12 +41,12 @@ class ChatSettings:
         asr_language: str | None,
         tts_language: str | None,
         agent_id: str | None,
-        timeout: Timeout | None,
+        limits: Limits,
     ) -> Self:
         """Return the settings for these arguments; `language` stands for both of the next two."""
         asr_language = _first_given(asr_language, language)
         tts_language = _first_given(tts_language, language)
-        return cls(environment, asr_language, tts_language, agent_id, timeout)
+        return cls(environment, asr_language, tts_language, agent_id, limits)
 
 
 def environment_of(
@@ -125,7 +125,7 @@ class _Chat:
         asr_language: str | None = None,
         tts_language: str | None = None,
         metadata: Mapping[str, Any] | None = None,
-        timeout: Timeout | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> Call[ChatReply]:
         if self.ended:
             raise errors.ChatEndedError("This chat has ended; nothing was sent. Start another one.")
@@ -138,7 +138,7 @@ class _Chat:
             tts_language=_first_given(tts_language, language, self._settings.tts_language),
             metadata=metadata,
             agent_id=self._settings.agent_id,
-            timeout=timeout if timeout is not None else self._settings.timeout,
+            limits=limits.over(self._settings.limits),
         )
 
     def _take(self, reply: ChatReply, message: str | None = None) -> ChatReply:
@@ -179,6 +179,8 @@ class Chat(_Chat):
         tts_language: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> ChatReply:
         """Say something to the agent and return its reply.
 
@@ -189,6 +191,8 @@ class Chat(_Chat):
             tts_language: That of speech synthesis alone.
             metadata: Metadata of the user's input, as JSON values.
             timeout: Seconds, as in the client, for this message.
+            max_retries: As in the client, for this message.
+            deadline: Seconds, as in the client, for this message.
 
         Raises:
             ChatEndedError: if the chat is over; where that is known, nothing is sent.
@@ -201,7 +205,7 @@ class Chat(_Chat):
             asr_language=asr_language,
             tts_language=tts_language,
             metadata=metadata,
-            timeout=timeout,
+            limits=Limits(timeout, max_retries, deadline),
         )
         try:
             return self._take(self._send(call), message)
@@ -247,6 +251,8 @@ class AsyncChat(_Chat):
         tts_language: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> ChatReply:
         """Say something to the agent and return its reply.
 
@@ -257,6 +263,8 @@ class AsyncChat(_Chat):
             tts_language: That of speech synthesis alone.
             metadata: Metadata of the user's input, as JSON values.
             timeout: Seconds, as in the client, for this message.
+            max_retries: As in the client, for this message.
+            deadline: Seconds, as in the client, for this message.
 
         Raises:
             ChatEndedError: if the chat is over; where that is known, nothing is sent.
@@ -269,7 +277,7 @@ class AsyncChat(_Chat):
             asr_language=asr_language,
             tts_language=tts_language,
             metadata=metadata,
-            timeout=timeout,
+            limits=Limits(timeout, max_retries, deadline),
         )
         try:
             return self._take(await self._send(call), message)

@@ -12,21 +12,23 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import httpx
 
-from . import _operations
-from ._answer import Answer, claims_audio, hide_location, not_audio, read_answer
+from . import _operations, _retry
+from ._answer import Answer, Body, audio_or_error, claims_audio, hide_location, read_answer
 from ._auth import ApiKey
 from ._chats import Chat, ChatSettings, environment_of
-from ._config import Timeout, check_transport, describe, settle, setup_error
+from ._config import Limits, Timeout, check_transport, describe, settle, setup_error
 from ._failure import failed
 from ._files import recording_target
 from ._listing import ConversationList
 from ._recording import Progress, Recording
 from ._regions import Region, parse_studio_url
 from ._request import Call
+from ._retry import Attempts, OnRetry
 from .errors import PolyAIError
 from .models import Annotation, Conversation, ConversationPage, WriteResult
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 class DataClient:
@@ -46,6 +48,13 @@ class DataClient:
             else `POLYAI_BASE_URL`. https, or http on loopback. It wins over the region.
         timeout: Seconds, as one number for connecting and for each wait for a part of an answer, or
             as a pair (connect, read); 5 and 30 if absent.
+        max_retries: How often a request that failed in passing is sent once more at most; 2 if
+            absent, and 0 for never. Annotations and chat messages are repeated only where the
+            server cannot have seen them, or says that it refused them; a note like what reads,
+            since setting it twice does the same.
+        deadline: Seconds for a call with all its retries; none if absent.
+        max_response_bytes: How large a JSON answer may be; 64 MiB if absent.
+        on_retry: Is called with a `Retry` before each retry.
         transport: An httpx transport to send requests with: `httpx.HTTPTransport(proxy=…)`.
 
     Raises:
@@ -60,12 +69,24 @@ class DataClient:
         agent_id: str | None = None,
         base_url: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
+        max_response_bytes: int | None = None,
+        on_retry: OnRetry | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         api_key = ApiKey.wrap(api_key)  # first, so that no traceback shows it bare
         self._config = settle(
-            api_key=api_key, region=region, agent_id=agent_id, base_url=base_url, timeout=timeout
+            api_key=api_key,
+            region=region,
+            agent_id=agent_id,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            deadline=deadline,
+            max_response_bytes=max_response_bytes,
         )
+        self._on_retry = on_retry
         self._chats: dict[str, str] = {}  # the environment of each chat that was started
         check_transport(transport, "handle_request")
         try:
@@ -85,6 +106,10 @@ class DataClient:
         *,
         api_key: str | ApiKey | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
+        max_response_bytes: int | None = None,
+        on_retry: OnRetry | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> Self:
         """Return a client for the region and the agent that an Agent Studio URL names.
@@ -93,6 +118,10 @@ class DataClient:
             url: Such as `https://studio.us.poly.ai/acme/PROJECT-1/conversations`.
             api_key: As in the constructor, likewise the rest.
             timeout: Seconds.
+            max_retries: How often a request is sent once more at most.
+            deadline: Seconds.
+            max_response_bytes: Bytes.
+            on_retry: Is called before each retry.
             transport: An httpx transport.
 
         Raises:
@@ -101,7 +130,15 @@ class DataClient:
         api_key = ApiKey.wrap(api_key)  # first, so that no traceback shows it bare
         region, agent_id = parse_studio_url(url)
         return cls(
-            api_key=api_key, region=region, agent_id=agent_id, timeout=timeout, transport=transport
+            api_key=api_key,
+            region=region,
+            agent_id=agent_id,
+            timeout=timeout,
+            max_retries=max_retries,
+            deadline=deadline,
+            max_response_bytes=max_response_bytes,
+            on_retry=on_retry,
+            transport=transport,
         )
 
     # --- Conversations -----------------------------------------------------------------------
@@ -116,6 +153,8 @@ class DataClient:
         prefetch: int = 1,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> ConversationList:
         """Return an iterable over every conversation of the agent, newest first.
 
@@ -133,6 +172,8 @@ class DataClient:
                 leaves early waits for the page that is on its way; asyncio cancels it instead.
             agent_id: The agent, if not the client's.
             timeout: Seconds, as in the constructor, for each page.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if a number is out of range; TypeError if it is none.
@@ -147,7 +188,7 @@ class DataClient:
             strict=strict,
             prefetch=prefetch,
             agent_id=agent_id,
-            timeout=timeout,
+            limits=Limits(timeout, max_retries, deadline),
         )
 
     def get_page(
@@ -157,6 +198,8 @@ class DataClient:
         offset: int = 0,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> ConversationPage:
         """Return one page of the list: the bare call, for those who do their own paging.
 
@@ -165,6 +208,8 @@ class DataClient:
             offset: The position of the first, from 0 on; the newest is at 0.
             agent_id: The agent, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if a number is out of range; TypeError if it is none. Nothing is sent.
@@ -172,12 +217,22 @@ class DataClient:
         """
         return self._send(
             _operations.list_conversations(
-                self._config, limit=limit, offset=offset, agent_id=agent_id, timeout=timeout
+                self._config,
+                limit=limit,
+                offset=offset,
+                agent_id=agent_id,
+                limits=Limits(timeout, max_retries, deadline),
             )
         )
 
     def get_conversation(
-        self, conversation_id: str, *, agent_id: str | None = None, timeout: Timeout | None = None
+        self,
+        conversation_id: str,
+        *,
+        agent_id: str | None = None,
+        timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> Conversation:
         """Return one conversation with its transcript, metrics and function events.
 
@@ -185,6 +240,8 @@ class DataClient:
             conversation_id: Its ID, such as `CA681f3ad0d037c1884614548178a5bc1b`.
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if an ID cannot be one; nothing is sent.
@@ -195,7 +252,10 @@ class DataClient:
         """
         return self._send(
             _operations.get_conversation(
-                self._config, conversation_id, agent_id=agent_id, timeout=timeout
+                self._config,
+                conversation_id,
+                agent_id=agent_id,
+                limits=Limits(timeout, max_retries, deadline),
             )
         )
 
@@ -210,6 +270,8 @@ class DataClient:
         *,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> Iterator[Recording]:
         """Open the recording of a voice conversation as a stream, for a `with` statement.
 
@@ -219,6 +281,8 @@ class DataClient:
             redacted: Whether to have personal data removed.
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Yields:
             The recording, to be read once: `iter_bytes`, `read` or `save`.
@@ -235,12 +299,11 @@ class DataClient:
             direction=direction,
             redacted=redacted,
             agent_id=agent_id,
-            timeout=timeout,
+            limits=Limits(timeout, max_retries, deadline),
         )
-        response, answer = self._exchange(call, streams=claims_audio)
+        attempts = Attempts(call, self._on_retry)
+        response, answer = self._exchange(call, attempts, audio_or_error, claims_audio)
         try:
-            if not (response.is_success and claims_audio(response.headers)):
-                raise not_audio(call, answer)
             yield Recording(
                 call,
                 response,
@@ -263,6 +326,8 @@ class DataClient:
         progress: Progress | None = None,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> Path:
         """Save the recording of a voice conversation as a WAV file and return its path.
 
@@ -279,6 +344,8 @@ class DataClient:
             progress: Is called with the bytes so far and the bytes in all, or None.
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             FileExistsError: if the file is there, unless `overwrite` is set; nothing is sent.
@@ -295,6 +362,8 @@ class DataClient:
             redacted=redacted,
             agent_id=agent_id,
             timeout=timeout,
+            max_retries=max_retries,
+            deadline=deadline,
         ) as recording:
             return recording.save(target, overwrite=overwrite, progress=progress)
 
@@ -307,6 +376,8 @@ class DataClient:
         *,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> WriteResult:
         """Add annotations to a conversation: what is wrong with which side of which turn.
 
@@ -319,6 +390,8 @@ class DataClient:
                 are counted from zero.
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if there is none, or the ID cannot be one; nothing is sent.
@@ -327,7 +400,11 @@ class DataClient:
         """
         return self._send(
             _operations.add_annotations(
-                self._config, conversation_id, annotations, agent_id=agent_id, timeout=timeout
+                self._config,
+                conversation_id,
+                annotations,
+                agent_id=agent_id,
+                limits=Limits(timeout, max_retries, deadline),
             )
         )
 
@@ -338,6 +415,8 @@ class DataClient:
         *,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> WriteResult:
         """Set the note of a conversation. It replaces the note that is there.
 
@@ -346,6 +425,8 @@ class DataClient:
             note: The whole new note.
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if the ID cannot be one; nothing is sent.
@@ -354,7 +435,11 @@ class DataClient:
         """
         return self._send(
             _operations.set_note(
-                self._config, conversation_id, note, agent_id=agent_id, timeout=timeout
+                self._config,
+                conversation_id,
+                note,
+                agent_id=agent_id,
+                limits=Limits(timeout, max_retries, deadline),
             )
         )
 
@@ -373,6 +458,8 @@ class DataClient:
         attributes: Mapping[str, Any] | None = None,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> Chat:
         """Start a debug chat with the agent, for testing it. Its greeting is the first reply.
 
@@ -387,13 +474,20 @@ class DataClient:
             attributes: What the agent's functions can read, by name, as JSON values.
             agent_id: The agent, if not the client's.
             timeout: Seconds, as in the constructor, for this call and the chat's messages.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ValueError: if an argument cannot be sent; nothing is.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
         settings = ChatSettings.of(
-            environment, language, asr_language, tts_language, agent_id, timeout
+            environment,
+            language,
+            asr_language,
+            tts_language,
+            agent_id,
+            Limits(timeout, max_retries, deadline),
         )
         call = _operations.start_chat(
             self._config,
@@ -405,7 +499,7 @@ class DataClient:
             conversation_id=conversation_id,
             attributes=attributes,
             agent_id=agent_id,
-            timeout=timeout,
+            limits=Limits(timeout, max_retries, deadline),
         )
         greeting = self._send(call)
         self._chats[greeting.conversation_id] = environment
@@ -421,6 +515,8 @@ class DataClient:
         tts_language: str | None = None,
         agent_id: str | None = None,
         timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
     ) -> Chat:
         """Return a chat that was started before, to go on with it. Nothing is sent.
 
@@ -433,6 +529,8 @@ class DataClient:
             tts_language: That of speech synthesis alone.
             agent_id: The agent, if not the client's.
             timeout: Seconds, as in the constructor, for its messages.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
 
         Raises:
             ConfigurationError: if it is not known where the chat was started.
@@ -440,7 +538,12 @@ class DataClient:
         """
         environment = environment_of(self._chats, conversation_id, environment)
         settings = ChatSettings.of(
-            environment, language, asr_language, tts_language, agent_id, timeout
+            environment,
+            language,
+            asr_language,
+            tts_language,
+            agent_id,
+            Limits(timeout, max_retries, deadline),
         )
         chat = Chat(self._send, self._config, settings, conversation_id, None)
         chat._check()
@@ -449,15 +552,46 @@ class DataClient:
     # --- The rest ----------------------------------------------------------------------------
 
     def _send(self, call: Call[_T]) -> _T:
-        _, answer = self._exchange(call)
-        return read_answer(call, answer)
+        _, result = self._exchange(call, Attempts(call, self._on_retry), read_answer)
+        return result
 
     def _exchange(
-        self, call: Call[Any], streams: Callable[[Mapping[str, str]], bool] = lambda _: False
-    ) -> tuple[httpx.Response, Answer]:
-        """Send the request; return the response, unread if it is a success that `streams`."""
+        self,
+        call: Call[_T],
+        attempts: Attempts,
+        read: Callable[[Call[_T], Answer], _R | PolyAIError],
+        streams: Callable[[Mapping[str, str]], bool] = lambda _: False,
+    ) -> tuple[httpx.Response, _R]:
+        """Send the request until `read` makes something of the answer, or there is no retry left.
+
+        Returns:
+            The response, unread if it is a success that `streams`, and what was made of it.
+        """
         if self._http.is_closed:
             raise PolyAIError("This client is closed; create another one.")
+        while True:
+            outcome = self._attempt(call, attempts, streams)
+            if isinstance(outcome, BaseException):
+                error = outcome
+            else:
+                response, answer = outcome
+                result = read(call, answer)
+                if not isinstance(result, PolyAIError):
+                    return response, result
+                error = result
+            delay = attempts.failed(error)
+            if delay is None:
+                # Outside of any except clause: the failure's frames hold the headers, and the key.
+                raise error
+            _retry.sleep(delay)
+
+    def _attempt(
+        self,
+        call: Call[Any],
+        attempts: Attempts,
+        streams: Callable[[Mapping[str, str]], bool],
+    ) -> tuple[httpx.Response, Answer] | BaseException:
+        """Send the request once; return the response and the answer, or what to raise."""
         started = time.perf_counter()
         response = None
         try:
@@ -467,23 +601,23 @@ class DataClient:
                     call.url,
                     headers=call.headers(),
                     content=call.content,
-                    timeout=call.httpx_timeout(),
+                    timeout=attempts.timeout(),
                 ),
                 stream=True,
             )
-            content = b""
+            body = Body(call, response)
             if not (response.is_success and streams(response.headers)):
                 try:
-                    content = response.read()
+                    for piece in response.iter_bytes():
+                        attempts.check_deadline()
+                        if not body.take(piece):
+                            break
                 finally:
                     response.close()
         except BaseException as failure:
-            error = failed(call, response, failure)
-        else:
-            elapsed = time.perf_counter() - started
-            return response, Answer.of(response, content, elapsed)
-        # Outside of the except clause: the failure's frames hold the headers, and so the key.
-        raise error
+            return failed(call, response, failure)
+        elapsed = time.perf_counter() - started
+        return response, Answer.of(response, body.content(), elapsed, attempts.count)
 
     def close(self) -> None:
         """Close the connections. A closed client sends nothing more."""

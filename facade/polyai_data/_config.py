@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from attrs import frozen
+from attrs import astuple, frozen
 from polyai_data_generated.origin import SERVERS
 
 from ._auth import ApiKey
@@ -18,9 +18,39 @@ from .errors import ConfigurationError
 
 DEFAULT_CONNECT_TIMEOUT = 5.0
 DEFAULT_READ_TIMEOUT = 30.0
+DEFAULT_MAX_RETRIES = 2
+DEFAULT_MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 
 Timeout = float | tuple[float, float]
 """Seconds: one number for every wait, or a pair of them, to connect and to read."""
+
+
+@frozen
+class Limits:
+    """What bounds a call; None where the client's setting counts.
+
+    Attributes:
+        timeout: Seconds for each wait.
+        max_retries: How often the request is sent once more at most.
+        deadline: Seconds for all attempts together.
+    """
+
+    timeout: Timeout | None = None
+    max_retries: int | None = None
+    deadline: float | None = None
+
+    def over(self, others: Limits) -> Limits:
+        """Return these limits, filled up with others."""
+        return Limits(
+            *(
+                mine if mine is not None else other
+                for mine, other in zip(astuple(self), astuple(others), strict=True)
+            )
+        )
+
+
+NO_LIMITS = Limits()
+"""The client's settings count."""
 
 
 @frozen
@@ -33,6 +63,9 @@ class Config:
         region: The region, or None where only a base URL was given.
         agent_id: The agent that calls are about unless they name another.
         timeout: Seconds to connect and seconds to wait for each part of an answer.
+        max_retries: How often a request is sent once more at most.
+        deadline: Seconds for all attempts of a call together, or None.
+        max_response_bytes: How large a JSON answer may be.
     """
 
     key: ApiKey
@@ -40,6 +73,9 @@ class Config:
     region: Region | None
     agent_id: str | None
     timeout: tuple[float, float]
+    max_retries: int
+    deadline: float | None
+    max_response_bytes: int
 
     @property
     def uses_region(self) -> bool:
@@ -78,6 +114,9 @@ def settle(
     agent_id: str | None,
     base_url: str | None,
     timeout: Timeout | None,
+    max_retries: int | None = None,
+    deadline: float | None = None,
+    max_response_bytes: int | None = None,
 ) -> Config:
     """Return the settings: each argument where there is one, else its environment variable.
 
@@ -103,6 +142,9 @@ def settle(
         region=settled_region,
         agent_id=agent_id,
         timeout=check_timeout(timeout) or (DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT),
+        max_retries=DEFAULT_MAX_RETRIES if max_retries is None else check_max_retries(max_retries),
+        deadline=check_deadline(deadline),
+        max_response_bytes=check_max_response_bytes(max_response_bytes),
     )
 
 
@@ -178,6 +220,45 @@ def check_timeout(timeout: Timeout | None) -> tuple[float, float] | None:
             "(connect, read)."
         )
     return pair
+
+
+def check_max_retries(max_retries: Any) -> Any:
+    """Return the number as it is given.
+
+    Raises:
+        ConfigurationError: unless it is None, or a whole number from 0 on.
+    """
+    if max_retries is None or (type(max_retries) is int and max_retries >= 0):
+        return max_retries
+    raise ConfigurationError(
+        f"max_retries={max_retries!r}: give a whole number; 0 switches retries off."
+    )
+
+
+def check_deadline(deadline: Any) -> Any:
+    """Return the seconds as they are given.
+
+    Raises:
+        ConfigurationError: unless it is None, or positive and finite.
+    """
+    if deadline is None or _is_positive_and_finite(deadline):
+        return deadline
+    raise ConfigurationError(f"deadline={deadline!r}: give seconds, positive and finite.")
+
+
+def check_max_response_bytes(size: Any) -> int:
+    """Return the size, or the default for None.
+
+    Raises:
+        ConfigurationError: unless it is None, or a whole number from 1 on.
+    """
+    if size is None:
+        return DEFAULT_MAX_RESPONSE_BYTES
+    if type(size) is int and size > 0:
+        return size
+    raise ConfigurationError(
+        f"max_response_bytes={size!r}: give a whole number of bytes, 1 or more."
+    )
 
 
 def _is_positive_and_finite(seconds: Any) -> bool:

@@ -52,6 +52,8 @@ def status_error(
     if envelope and (code is None or status == 410):
         # The API's own answer, not some gateway's. 410 has one meaning, whatever its code.
         kind = call.meanings.get(status, kind)
+    retry_after = _retry_after(headers.get("Retry-After"))
+    refused = (status < 500 and status != 408) or (status == 503 and retry_after is not None)
     return kind(
         _text(envelope, "error_message")
         or _text(envelope, "error")
@@ -62,8 +64,9 @@ def status_error(
         code=code,
         correlation_id=_text(envelope, "error_id") or correlation_id(call, headers),
         body=body,
-        retry_after=_retry_after(headers.get("Retry-After")),
+        retry_after=retry_after,
         hint=_hint(status, call.destination),
+        outcome_unknown=_is_write(call) and not refused,
     )
 
 
@@ -149,6 +152,7 @@ def decode_error(
         status_code=status,
         correlation_id=correlation_id(call, headers),
         body=redacted_body(call, content),
+        outcome_unknown=_is_write(call),
     )
 
 
@@ -159,6 +163,8 @@ def failed(
 
     Never the failure with its frames, and never chained to it: they hold the headers, and the key.
     """
+    if isinstance(failure, errors.PolyAIError):
+        return failure.with_traceback(None)
     if not isinstance(failure, Exception):  # Ctrl-C, or a task that was cancelled
         failure.__cause__ = failure.__context__ = None
         return failure.with_traceback(None)
@@ -184,28 +190,59 @@ def connection_error(call: Call[Any], failure: BaseException) -> errors.APIConne
     """Return the error for a request to which nothing usable came back."""
     timed_out = isinstance(failure, httpx.TimeoutException | TimeoutError)
     kind = errors.APITimeoutError if timed_out else errors.APIConnectionError
-    return kind(
+    error = kind(
         call.config.key.redact(_describe_failure(call, failure)),
         method=call.method,
         url=call.url,
         correlation_id=call.correlation_id,
+        outcome_unknown=_is_write(call) and not isinstance(failure, _NOT_SENT),
     )
+    error._passes = _passes(failure)
+    return error
+
+
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+"""Failures that come before the server can have seen the request."""
+
+
+def _passes(failure: BaseException) -> bool:
+    """Whether the next attempt may fare better: not with a certificate or a proxy that refuses."""
+    if isinstance(failure, httpx.ConnectError):
+        return not any(isinstance(cause, ssl.SSLError) for cause in _causes(failure))
+    return isinstance(
+        failure,
+        httpx.TimeoutException | httpx.NetworkError | httpx.RemoteProtocolError | TimeoutError,
+    )
+
+
+def _is_write(call: Call[Any]) -> bool:
+    return call.method != "GET"
 
 
 def broken_off(call: Call[Any], received: int, expected: int | None) -> errors.APIConnectionError:
     """Return the error for a recording that is not as long as it was said to be."""
-    return errors.APIConnectionError(
+    error = errors.APIConnectionError(
         f"the recording broke off: {received:,} bytes of {expected or 0:,}",
         method=call.method,
         url=call.url,
         status_code=200,
         correlation_id=call.correlation_id,
     )
+    error._passes = True
+    return error
 
 
 def _describe_failure(call: Call[Any], failure: BaseException) -> str:
     connect, read = call.timeout
     host = urlsplit(call.url).netloc
+    if isinstance(failure, TimeoutError) and call.deadline is not None:
+        return f"the deadline of {call.deadline:g} s has passed"
     if isinstance(failure, httpx.ConnectTimeout):
         return f"no connection to {host} within {connect:g} s"
     if isinstance(failure, httpx.PoolTimeout):

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from . import _operations
-from ._config import Config, Timeout
+from ._config import Config, Limits
 from ._conversations import ConversationPage, ConversationSummary
 from ._failure import redacted_body
 from ._request import Call, check_whole_number
@@ -30,7 +30,7 @@ class _Listing:
         strict: bool,
         prefetch: int,
         agent_id: str | None,
-        timeout: Timeout | None,
+        limits: Limits,
     ) -> None:
         self._total: int | None = None
         self._has_seen_page = False
@@ -40,7 +40,7 @@ class _Listing:
         if check_whole_number("prefetch", prefetch, least=0) > 1:
             raise ValueError(f"prefetch={prefetch}: it is 1, or 0 to switch it off.")
         self._page_call = partial(
-            _operations.list_conversations, config, agent_id=agent_id, timeout=timeout
+            _operations.list_conversations, config, agent_id=agent_id, limits=limits
         )
         self._page_call(limit=page_size, offset=offset)  # what is wrong shows now, not later
         self._new_walk = partial(Walk, page_size, offset, max_items)

@@ -26,7 +26,7 @@ from polyai_data_generated.types import UNSET
 from . import errors
 from ._annotations import Annotation, WriteResult
 from ._chat_reply import ChatReply
-from ._config import Config, Timeout
+from ._config import Config, Limits
 from ._conversations import Conversation, ConversationPage, read_page
 from ._decode import decode
 from ._request import Call, check_id, check_text, check_whole_number, prepare, require_agent_id
@@ -35,7 +35,7 @@ _NO_CONVERSATION = {404: errors.ConversationNotFoundError}
 
 
 def get_conversation(
-    config: Config, conversation_id: str, *, agent_id: str | None, timeout: Timeout | None
+    config: Config, conversation_id: str, *, agent_id: str | None, limits: Limits
 ) -> Call[Conversation]:
     """Return the call that gets one conversation."""
     request = _get_conversation._get_kwargs(
@@ -43,12 +43,12 @@ def get_conversation(
     )
     read = partial(decode, Conversation)
     return prepare(
-        config, "get_conversation", request, read, timeout=timeout, meanings=_NO_CONVERSATION
+        config, "get_conversation", request, read, limits=limits, meanings=_NO_CONVERSATION
     )
 
 
 def list_conversations(
-    config: Config, *, limit: int, offset: int, agent_id: str | None, timeout: Timeout | None
+    config: Config, *, limit: int, offset: int, agent_id: str | None, limits: Limits
 ) -> Call[ConversationPage]:
     """Return the call that gets one page of the list."""
     request = _list_conversations._get_kwargs(
@@ -56,7 +56,7 @@ def list_conversations(
         limit=check_whole_number("limit", limit, least=1),
         offset=check_whole_number("offset", offset, least=0),
     )
-    return prepare(config, "list_conversations", request, read_page, timeout=timeout)
+    return prepare(config, "list_conversations", request, read_page, limits=limits)
 
 
 def check_recording(conversation_id: str, direction: str, redacted: bool) -> None:
@@ -81,7 +81,7 @@ def get_recording(
     direction: str,
     redacted: bool,
     agent_id: str | None,
-    timeout: Timeout | None,
+    limits: Limits,
 ) -> Call[None]:
     """Return the call that gets a recording; its body is audio, and read as it comes."""
     check_recording(conversation_id, direction, redacted)
@@ -96,7 +96,7 @@ def get_recording(
         "get_recording",
         request,
         lambda _: None,
-        timeout=timeout,
+        limits=limits,
         accept="audio/wav",
         meanings={404: errors.RecordingNotFoundError},
     )
@@ -108,7 +108,7 @@ def add_annotations(
     annotations: Iterable[Annotation],
     *,
     agent_id: str | None,
-    timeout: Timeout | None,
+    limits: Limits,
 ) -> Call[WriteResult]:
     """Return the call that adds annotations."""
     if not isinstance(annotations, Iterable):
@@ -136,7 +136,13 @@ def add_annotations(
     )
     read = partial(decode, WriteResult)
     return prepare(
-        config, "add_annotations", request, read, timeout=timeout, meanings=_NO_CONVERSATION
+        config,
+        "add_annotations",
+        request,
+        read,
+        limits=limits,
+        is_repeatable=False,
+        meanings=_NO_CONVERSATION,
     )
 
 
@@ -146,7 +152,7 @@ def set_note(
     note: str,
     *,
     agent_id: str | None,
-    timeout: Timeout | None,
+    limits: Limits,
 ) -> Call[WriteResult]:
     """Return the call that sets the note of a conversation."""
     request = _set_note._get_kwargs(
@@ -155,7 +161,7 @@ def set_note(
         body=SetNoteBody(check_text("note", note)),
     )
     read = partial(decode, WriteResult)
-    return prepare(config, "set_note", request, read, timeout=timeout, meanings=_NO_CONVERSATION)
+    return prepare(config, "set_note", request, read, limits=limits, meanings=_NO_CONVERSATION)
 
 
 def start_chat(
@@ -169,7 +175,7 @@ def start_chat(
     conversation_id: str | None,
     attributes: Mapping[str, Any] | None,
     agent_id: str | None,
-    timeout: Timeout | None,
+    limits: Limits,
 ) -> Call[ChatReply]:
     """Return the call that starts a debug chat."""
     if conversation_id is not None:
@@ -184,7 +190,14 @@ def start_chat(
         integration_attributes=_object("attributes", attributes),
     )
     request = _start_chat._get_kwargs(require_agent_id(config, agent_id), body=body)
-    return prepare(config, "start_chat", request, partial(decode, ChatReply), timeout=timeout)
+    return prepare(
+        config,
+        "start_chat",
+        request,
+        partial(decode, ChatReply),
+        limits=limits,
+        is_repeatable=False,
+    )
 
 
 def send_chat_message(
@@ -197,7 +210,7 @@ def send_chat_message(
     tts_language: str | None,
     metadata: Mapping[str, Any] | None,
     agent_id: str | None,
-    timeout: Timeout | None,
+    limits: Limits,
 ) -> Call[ChatReply]:
     """Return the call that sends a message to a debug chat."""
     body = SendChatMessageBody(
@@ -215,7 +228,8 @@ def send_chat_message(
         "send_chat_message",
         request,
         partial(decode, ChatReply),
-        timeout=timeout,
+        limits=limits,
+        is_repeatable=False,
         meanings={**_NO_CONVERSATION, 410: errors.ChatEndedError},
     )
 

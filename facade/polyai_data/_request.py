@@ -13,7 +13,7 @@ import httpx
 from attrs import field, frozen
 
 from . import errors
-from ._config import Config, Timeout, check_timeout
+from ._config import Config, Limits, check_deadline, check_max_retries, check_timeout
 from ._version import __version__
 
 CORRELATION_HEADER = "X-PolyAI-Correlation-Id"
@@ -35,6 +35,9 @@ class Call(Generic[_T]):
         url: The whole URL.
         correlation_id: The ID that finds the request in PolyAI's logs.
         timeout: Seconds to connect and to read.
+        max_retries: How often it is sent once more at most.
+        deadline: Seconds for all attempts together, or None.
+        is_repeatable: Whether sending it twice does what sending it once does.
         accept: The media type to ask for.
         content: The body, as JSON, or None.
         meanings: What a status means for this operation, where the API gives no code.
@@ -47,6 +50,9 @@ class Call(Generic[_T]):
     url: str
     correlation_id: str
     timeout: tuple[float, float]
+    max_retries: int
+    deadline: float | None
+    is_repeatable: bool
     accept: str
     content: bytes | None = field(repr=False)
     meanings: Mapping[int, type[errors.APIStatusError]]
@@ -67,11 +73,6 @@ class Call(Generic[_T]):
             **self.config.key.headers(),
         }
 
-    def httpx_timeout(self) -> httpx.Timeout:
-        """Return the time-outs as httpx takes them."""
-        connect, read = self.timeout
-        return httpx.Timeout(read, connect=connect)
-
 
 def prepare(
     config: Config,
@@ -79,14 +80,15 @@ def prepare(
     request: Mapping[str, Any],
     read: Callable[[Any], _T],
     *,
-    timeout: Timeout | None,
+    limits: Limits,
     accept: str = "application/json",
+    is_repeatable: bool = True,
     meanings: Mapping[int, type[errors.APIStatusError]] = MappingProxyType({}),
 ) -> Call[_T]:
     """Return the call for a request as the generated client describes it.
 
     Raises:
-        ConfigurationError: if the time-out is none, or the operation has no server in the region.
+        ConfigurationError: if a limit is none, or the operation has no server in the region.
         TypeError: if the body holds what JSON cannot express.
         ValueError: likewise, or if the request is too long for a URL.
     """
@@ -101,12 +103,19 @@ def prepare(
         method=request["method"].upper(),
         url=url,
         correlation_id=f"polyai-data-{uuid.uuid4()}",
-        timeout=check_timeout(timeout) or config.timeout,
+        timeout=check_timeout(limits.timeout) or config.timeout,
+        max_retries=_first(check_max_retries(limits.max_retries), config.max_retries),
+        deadline=_first(check_deadline(limits.deadline), config.deadline),
+        is_repeatable=is_repeatable,
         accept=accept,
         content=_encode(request["json"]) if "json" in request else None,
         meanings=meanings,
         read=read,
     )
+
+
+def _first(given: Any, otherwise: Any) -> Any:
+    return given if given is not None else otherwise
 
 
 def _encode(body: Any) -> bytes:

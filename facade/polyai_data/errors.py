@@ -48,6 +48,9 @@ class PolyAIError(Exception):
         body: The answer's body: a JSON value if it is JSON, else text, else bytes; None if empty.
         retry_after: Seconds to wait before the next try, from the `Retry-After` header.
         hint: What to check first, where there is a usual cause.
+        attempts: How many times the request was sent, or tried to be.
+        outcome_unknown: Whether a write may have taken effect all the same: its answer never came,
+            or says nothing about it. Look before you send it again.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class PolyAIError(Exception):
         body: Any = None,
         retry_after: float | None = None,
         hint: str | None = None,
+        outcome_unknown: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -73,6 +77,8 @@ class PolyAIError(Exception):
         self.body = body
         self.retry_after = retry_after
         self.hint = hint
+        self.attempts = 1
+        self.outcome_unknown = outcome_unknown
 
     def __str__(self) -> str:
         if self.method is None or self.url is None:
@@ -80,8 +86,13 @@ class PolyAIError(Exception):
         parts = urlsplit(self.url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         text = f"{self.method} {shorten(path)} → {self._outcome()}: {shorten(self.message)}"
+        notes = [f"{self.attempts} attempts"] if self.attempts > 1 else []
         if self.correlation_id:
-            text += f" (correlation ID {shorten(self.correlation_id)})"
+            notes.append(f"correlation ID {shorten(self.correlation_id)}")
+        if notes:
+            text += f" ({', '.join(notes)})"
+        if self.outcome_unknown:
+            text += "\nIt may have taken effect all the same: look before you send it again."
         return f"{text}\n{self.hint}" if self.hint else text
 
     def _outcome(self) -> str:
@@ -97,6 +108,9 @@ class ConfigurationError(PolyAIError, ValueError):
 
 class APIConnectionError(PolyAIError):
     """Nothing usable came back: DNS, refused, TLS, a dropped connection, a proxy."""
+
+    _passes = False
+    """Whether the next attempt may fare better."""
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
