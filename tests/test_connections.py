@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import gzip
 import inspect
+import os
 import socket
 import ssl
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -16,11 +20,13 @@ from polyai_data import (
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
+    AsyncDataClient,
     AuthenticationError,
     PolyAIError,
     ResponseDecodeError,
     ServerError,
 )
+from polyai_data.sandbox import serve
 
 if TYPE_CHECKING:
     from tests.conftest import Caller
@@ -314,3 +320,49 @@ def test_a_whole_answer_over_a_real_socket_is_read(call: Caller, listening: List
     encoded = head("200 OK", "Content-Encoding: gzip", f"Content-Length: {len(ENCODED)}") + ENCODED
     with listening(answering(encoded)) as address:
         assert call(base_url=f"http://{address}").conversation_id == "CA1"
+
+
+def test_an_async_client_can_be_used_in_one_event_loop_after_another() -> None:
+    with serve(api_key="key", agent_id="PROJECT-1") as url, warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", ResourceWarning
+        )  # loops leave connections open at their end
+        client = AsyncDataClient(api_key="key", agent_id="PROJECT-1", base_url=url)
+        pages = [asyncio.run(client.get_page(limit=1)) for _ in range(3)]
+        asyncio.run(client.close())
+        asyncio.run(client.close())
+        del client
+        gc.collect()
+    assert [page.count for page in pages] == [200] * 3
+
+
+def test_an_async_client_is_not_shared_by_event_loops_that_are_open() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"conversationId": "CA1"}))
+    client = AsyncDataClient(api_key="key", region="us", agent_id="A", transport=transport)
+    loops = [asyncio.new_event_loop() for _ in range(2)]
+    try:
+        loops[0].run_until_complete(client.get_conversation("CA1"))
+        with pytest.raises(PolyAIError, match=r"belongs to another event loop.*one in each loop"):
+            loops[1].run_until_complete(client.get_conversation("CA1"))
+        loops[0].run_until_complete(client.get_conversation("CA1"))
+        loops[0].run_until_complete(client.close())
+    finally:
+        for loop in loops:
+            loop.close()
+
+
+def test_a_client_is_not_shared_by_processes(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"conversationId": "CA1"})
+
+    client = call.client(answer, api_key="key", region="us", agent_id="A")
+    here = os.getpid()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: here + 1)
+        with pytest.raises(PolyAIError, match=r"made in another process.*one in each process"):
+            call.use(client, lambda client: client.get_conversation("CA1"))
+    assert asked == []
+    call.run(client, lambda client: client.get_conversation("CA1"))

@@ -44,6 +44,10 @@ class Answer:
         headers.update(response.extensions.get("polyai_data.location", {}))
         return cls(response.status_code, headers, content, elapsed, attempts)
 
+    def whole(self, call: Call[Any]) -> tuple[Call[Any], int, Mapping[str, str], bytes]:
+        """Return what errors are made from."""
+        return call, self.status, self.headers, self.content
+
     def meta(self, call: Call[Any]) -> Meta:
         """Return where it came from."""
         return Meta(
@@ -117,7 +121,7 @@ class Body:
 
 
 def _result_or_error(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
-    whole = (call, answer.status, answer.headers, answer.content)
+    whole = answer.whole(call)
     if not 200 <= answer.status < 300:
         return status_error(*whole)
     try:
@@ -171,7 +175,7 @@ def claims_audio(headers: Mapping[str, str]) -> bool:
 
 def not_audio(call: Call[Any], answer: Answer) -> errors.PolyAIError:
     """Return the error for an answer that was to be a recording, and is none."""
-    whole = (call, answer.status, answer.headers, answer.content)
+    whole = answer.whole(call)
     error = _result_or_error(call, answer)
     if isinstance(error, errors.APIStatusError):
         return error
@@ -184,6 +188,8 @@ def not_audio(call: Call[Any], answer: Answer) -> errors.PolyAIError:
 
 def audio_or_error(call: Call[Any], answer: Answer) -> Answer | errors.PolyAIError:
     """Return the answer if a recording may follow, else the error for it."""
+    if answer.status == 206 and not call.range_headers:
+        return decode_error(*answer.whole(call), "Only a part of the recording came, unasked")
     if 200 <= answer.status < 300 and claims_audio(answer.headers):
         return answer
     return not_audio(call, answer)

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
+import attrs
 import httpx
 
 from . import _operations, _retry
@@ -23,7 +24,7 @@ from ._answer import (
 )
 from ._auth import ApiKey
 from ._chats import AsyncChat, ChatSettings, StartingChat, environment_of
-from ._config import Limits, Timeout, check_transport, describe, settle, setup_error
+from ._config import Limits, Timeout, check_transport, check_usable, describe, settle, setup_error
 from ._failure import failed
 from ._files import recording_target
 from ._listing import AsyncConversationList
@@ -34,6 +35,9 @@ from ._retry import Attempts, OnRetry
 from .errors import PolyAIError
 from .models import Annotation, Conversation, ConversationPage, WriteResult
 
+if TYPE_CHECKING:
+    import asyncio
+
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -43,6 +47,9 @@ class AsyncDataClient:
 
     Use it in an `async with` statement, or close it. Arguments that are absent come from the
     environment. Nothing is sent before the first call.
+
+    Tasks may share one. It works in one event loop after another, not in two at a time, and a
+    process that was forked must make its own; both are told so.
 
     Args:
         api_key: The API key, made in Agent Studio; else `POLYAI_API_KEY_<REGION>`, such as
@@ -94,17 +101,42 @@ class AsyncDataClient:
             max_response_bytes=max_response_bytes,
         )
         self._on_retry = on_retry
+        self._process = os.getpid()
         self._chats: dict[str, str] = {}  # the environment of each chat that was started
         check_transport(transport, "handle_async_request")
+        self._transport = transport
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._http = self._connect()
+
+    def _connect(self) -> httpx.AsyncClient:
         try:
-            self._http = httpx.AsyncClient(
-                transport=transport,
+            return httpx.AsyncClient(
+                transport=self._transport,
                 follow_redirects=False,
                 event_hooks={"response": [hide_location_asynchronously]},
                 trust_env=self._config.trusts_environment,
             )
         except Exception as failure:
             raise setup_error(failure) from None
+
+    def _settle_in_loop(self) -> None:
+        """Make sure that the connections belong to the event loop that runs.
+
+        Raises:
+            PolyAIError: if another one, which is still open, has them.
+        """
+        import asyncio  # here: it would slow down the import of the package
+
+        loop = asyncio.get_running_loop()
+        if self._loop not in (None, loop):
+            if self._loop is not None and not self._loop.is_closed():
+                raise PolyAIError(
+                    "This client belongs to another event loop, which is still open; create one "
+                    "in each loop."
+                )
+            if self._transport is None:
+                self._http = self._connect()  # the old connections went with their loop
+        self._loop = loop
 
     @classmethod
     def from_studio_url(
@@ -309,18 +341,26 @@ class AsyncDataClient:
             limits=Limits(timeout, max_retries, deadline),
         )
         attempts = Attempts(call, self._on_retry)
-        response, answer = await self._exchange(call, attempts, audio_or_error, claims_audio)
+
+        async def open_again(range_headers: Mapping[str, str]) -> tuple[httpx.Response, Answer]:
+            rest = attrs.evolve(call, range_headers=range_headers)
+            return await self._exchange(rest, attempts, audio_or_error, claims_audio)
+
+        response, answer = await open_again({})
+        recording = AsyncRecording(
+            call,
+            response,
+            answer,
+            attempts=attempts,
+            open_again=open_again,
+            conversation_id=conversation_id,
+            direction=direction,
+            redacted=redacted,
+        )
         try:
-            yield AsyncRecording(
-                call,
-                response,
-                answer,
-                conversation_id=conversation_id,
-                direction=direction,
-                redacted=redacted,
-            )
+            yield recording
         finally:
-            await response.aclose()
+            await recording._response.aclose()
 
     async def download_recording(
         self,
@@ -338,7 +378,8 @@ class AsyncDataClient:
     ) -> Path:
         """Save the recording of a voice conversation as a WAV file and return its path.
 
-        It needs no more memory for a long recording than for a short one. It is written as
+        It needs no more memory for a long recording than for a short one. Where it breaks off, it
+        goes on from there if the server can do that, else from the start. It is written as
         `<name>.part` and takes its name when it is complete, so that nothing stands under that name
         which is not whole.
 
@@ -358,7 +399,7 @@ class AsyncDataClient:
             FileExistsError: if the file is there, unless `overwrite` is set; nothing is sent.
             ValueError: if the ID or the direction cannot be one; nothing is sent.
             RecordingNotFoundError: if there is none; chats have none (404).
-            APIConnectionError: if it breaks off; nothing is left of it, and it can be tried again.
+            APIConnectionError: if it breaks off for good; nothing is left of it.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
         _operations.check_recording(conversation_id, direction, redacted)
@@ -580,8 +621,8 @@ class AsyncDataClient:
         Returns:
             The response, unread if it is a success that `streams`, and what was made of it.
         """
-        if self._http.is_closed:
-            raise PolyAIError("This client is closed; create another one.")
+        check_usable(is_closed=self._http.is_closed, process=self._process)
+        self._settle_in_loop()
         while True:
             outcome = await self._attempt(call, attempts, streams)
             if isinstance(outcome, BaseException):
@@ -634,7 +675,9 @@ class AsyncDataClient:
 
     async def close(self) -> None:
         """Close the connections. A closed client sends nothing more."""
-        await self._http.aclose()
+        if not self._http.is_closed:
+            self._settle_in_loop()
+            await self._http.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,13 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
+import attrs
 import httpx
 
 from . import _operations, _retry
 from ._answer import Answer, Body, audio_or_error, claims_audio, hide_location, read_answer
 from ._auth import ApiKey
 from ._chats import Chat, ChatSettings, environment_of
-from ._config import Limits, Timeout, check_transport, describe, settle, setup_error
+from ._config import Limits, Timeout, check_transport, check_usable, describe, settle, setup_error
 from ._failure import failed
 from ._files import recording_target
 from ._listing import ConversationList
@@ -36,6 +37,8 @@ class DataClient:
 
     Use it in a `with` statement, or close it. Arguments that are absent come from the
     environment. Nothing is sent before the first call.
+
+    Threads may share one; a process that was forked must make its own, and is told so.
 
     Args:
         api_key: The API key, made in Agent Studio; else `POLYAI_API_KEY_<REGION>`, such as
@@ -87,6 +90,7 @@ class DataClient:
             max_response_bytes=max_response_bytes,
         )
         self._on_retry = on_retry
+        self._process = os.getpid()
         self._chats: dict[str, str] = {}  # the environment of each chat that was started
         check_transport(transport, "handle_request")
         try:
@@ -302,18 +306,26 @@ class DataClient:
             limits=Limits(timeout, max_retries, deadline),
         )
         attempts = Attempts(call, self._on_retry)
-        response, answer = self._exchange(call, attempts, audio_or_error, claims_audio)
+
+        def open_again(range_headers: Mapping[str, str]) -> tuple[httpx.Response, Answer]:
+            rest = attrs.evolve(call, range_headers=range_headers)
+            return self._exchange(rest, attempts, audio_or_error, claims_audio)
+
+        response, answer = open_again({})
+        recording = Recording(
+            call,
+            response,
+            answer,
+            attempts=attempts,
+            open_again=open_again,
+            conversation_id=conversation_id,
+            direction=direction,
+            redacted=redacted,
+        )
         try:
-            yield Recording(
-                call,
-                response,
-                answer,
-                conversation_id=conversation_id,
-                direction=direction,
-                redacted=redacted,
-            )
+            yield recording
         finally:
-            response.close()
+            recording._response.close()
 
     def download_recording(
         self,
@@ -331,7 +343,8 @@ class DataClient:
     ) -> Path:
         """Save the recording of a voice conversation as a WAV file and return its path.
 
-        It needs no more memory for a long recording than for a short one. It is written as
+        It needs no more memory for a long recording than for a short one. Where it breaks off, it
+        goes on from there if the server can do that, else from the start. It is written as
         `<name>.part` and takes its name when it is complete, so that nothing stands under that name
         which is not whole.
 
@@ -351,7 +364,7 @@ class DataClient:
             FileExistsError: if the file is there, unless `overwrite` is set; nothing is sent.
             ValueError: if the ID or the direction cannot be one; nothing is sent.
             RecordingNotFoundError: if there is none; chats have none (404).
-            APIConnectionError: if it breaks off; nothing is left of it, and it can be tried again.
+            APIConnectionError: if it breaks off for good; nothing is left of it.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
         _operations.check_recording(conversation_id, direction, redacted)
@@ -567,8 +580,7 @@ class DataClient:
         Returns:
             The response, unread if it is a success that `streams`, and what was made of it.
         """
-        if self._http.is_closed:
-            raise PolyAIError("This client is closed; create another one.")
+        check_usable(is_closed=self._http.is_closed, process=self._process)
         while True:
             outcome = self._attempt(call, attempts, streams)
             if isinstance(outcome, BaseException):

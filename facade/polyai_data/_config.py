@@ -14,7 +14,7 @@ from polyai_data_generated.origin import SERVERS
 
 from ._auth import ApiKey
 from ._regions import VALID_REGIONS, Region, find_server
-from .errors import ConfigurationError
+from .errors import ConfigurationError, PolyAIError
 
 DEFAULT_CONNECT_TIMEOUT = 5.0
 DEFAULT_READ_TIMEOUT = 30.0
@@ -272,6 +272,21 @@ def check_transport(transport: object, method: str) -> None:
         raise TypeError(
             f"transport={type(transport).__name__} has no {method}; DataClient takes an "
             "httpx.BaseTransport, AsyncDataClient an httpx.AsyncBaseTransport."
+        )
+
+
+def check_usable(*, is_closed: bool, process: int) -> None:
+    """Refuse to send anything from a client that is closed, or was made in another process.
+
+    Raises:
+        PolyAIError: saying so.
+    """
+    if is_closed:
+        raise PolyAIError("This client is closed; create another one.")
+    if process != os.getpid():
+        raise PolyAIError(
+            "This client was made in another process, whose connections it would share; create "
+            "one in each process."
         )
 
 

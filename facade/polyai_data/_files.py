@@ -72,6 +72,11 @@ class PartFile:
         self._file = self._part.open("xb")
         return self
 
+    def start_over(self) -> None:
+        """Throw away what was written."""
+        self._file.seek(0)
+        self._file.truncate()
+
     def write(self, chunk: bytes) -> None:
         """Append the bytes."""
         self._file.write(chunk)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import httpx
 
-from . import errors
+from . import _retry, errors
 from ._answer import Answer, is_text, not_audio
 from ._failure import broken_off, failed
 from ._files import PartFile, recording_target
 from ._request import Call
+from ._retry import Attempts
 
 _ENOUGH = 64
 """How many bytes of a body tell sound from text."""
@@ -32,6 +34,8 @@ class _Recording:
         response: httpx.Response,
         answer: Answer,
         *,
+        attempts: Attempts,
+        open_again: Callable[[Mapping[str, str]], Any],
         conversation_id: str,
         direction: str,
         redacted: bool,
@@ -39,17 +43,24 @@ class _Recording:
         self.conversation_id = conversation_id
         self.direction = direction
         self.redacted = redacted
+        self._call = call
+        self._attempts = attempts
+        self._open_again = open_again
+        self._begun = False
+        self._start(response, answer)
+
+    def _start(self, response: httpx.Response, answer: Answer) -> None:
+        """Take an answer that holds the recording from its first byte on."""
         self.content_type = answer.headers.get("Content-Type")
-        self.meta = answer.meta(call)
+        self.meta = answer.meta(self._call)
         length = answer.headers.get("Content-Length", "")
         is_encoded = answer.headers.get("Content-Encoding", "identity") != "identity"
-        self.content_length = int(length) if length.isdecimal() and not is_encoded else None
-        self._call = call
+        has_length = length.isdecimal() and not is_encoded
+        self.content_length = int(length) if has_length else None
         self._response = response
         self._answer = answer
         self._received = 0
         self._head = b""
-        self._begun = False
 
     def __repr__(self) -> str:
         size = "size unknown" if self.content_length is None else f"{self.content_length:,} bytes"
@@ -70,12 +81,44 @@ class _Recording:
             if len(self._head) == _ENOUGH:
                 self._check_head()
 
-    def _end(self) -> None:
-        """Refuse what is not whole."""
+    def _end(self) -> errors.PolyAIError | None:
+        """Return the error if it is not whole; refuse what only claims to be audio."""
+        if self.content_length not in (None, self._received):
+            return broken_off(self._call, self._received, self.content_length)
         if self._received < _ENOUGH:
             self._check_head()
-        if self.content_length not in (None, self._received):
-            raise broken_off(self._call, self._received, self.content_length)
+        return None
+
+    def _retry_after(self, error: BaseException, *, may_start_over: bool) -> float:
+        """Return the seconds to wait before the rest is asked for; raise what cannot be mended."""
+        may_go_on = may_start_over or self._can_go_on
+        delay = self._attempts.failed(error) if may_go_on else None
+        if delay is None:
+            raise error
+        return delay
+
+    @property
+    def _can_go_on(self) -> bool:
+        """Whether the rest of what came so far could be known as such."""
+        return 0 < self._received < (self.content_length or 0)
+
+    def _rest(self) -> dict[str, str]:
+        """Return the headers that ask for the rest alone; none to ask for all of it."""
+        if not self._can_go_on:
+            return {}
+        etag = self._answer.headers.get("ETag", "")
+        # A weak one would let a recording of other bytes through.
+        same = {"If-Range": etag} if etag and not etag.startswith("W/") else {}
+        return {"Range": f"bytes={self._received}-", "Accept-Encoding": "identity", **same}
+
+    def _goes_on(self, response: httpx.Response, answer: Answer) -> bool:
+        """Take an answer to that; return whether it goes on where the last one broke off."""
+        place = f"bytes {self._received}-{(self.content_length or 0) - 1}/{self.content_length}"
+        if answer.status == 206 and answer.headers.get("Content-Range", "").strip() == place:
+            self._response = response
+            self.meta = attrs.evolve(self.meta, attempts=answer.attempts)
+            return True
+        return False
 
     def _check_head(self) -> None:
         """Refuse text: sound begins with RIFF, or with bytes that are no text."""
@@ -114,25 +157,47 @@ class Recording(_Recording):
     def iter_bytes(self) -> Iterator[bytes]:
         """Yield the recording in pieces as they arrive.
 
+        Where it breaks off, it goes on if the server gives the rest alone.
+
         Raises:
-            APIConnectionError: if it breaks off.
+            APIConnectionError: if it breaks off for good.
             ResponseDecodeError: if it is no audio.
         """
+        yield from cast(Iterator[bytes], self._pieces(may_start_over=False))
+
+    def _pieces(self, *, may_start_over: bool) -> Iterator[bytes | None]:
+        """Yield the recording in pieces; None where it starts over from its first byte."""
         self._begin()
-        pieces = self._response.iter_bytes()
         while True:
-            error = None
-            try:
-                piece = next(pieces, None)
-            except BaseException as failure:
-                error = self._failed(failure)
-            if error is not None:  # outside of the except clause, as in the client
+            pieces = self._response.iter_bytes()
+            while True:
+                error: BaseException | None = None
+                try:
+                    self._attempts.check_deadline()
+                    piece = next(pieces, None)
+                except BaseException as failure:
+                    error = self._failed(failure)
+                if error is not None or piece is None:
+                    break
+                self._take(piece)
+                yield piece
+            error = error or self._end()
+            if error is None:
+                return
+            # Outside of the except clause, as in the client.
+            _retry.sleep(self._retry_after(error, may_start_over=may_start_over))
+            self._response.close()
+            response, answer = self._open_again(self._rest())
+            if self._goes_on(response, answer):
+                continue
+            if not may_start_over:
+                response.close()
                 raise error
-            if piece is None:
-                break
-            self._take(piece)
-            yield piece
-        self._end()
+            if answer.status == 206:  # of another place than asked for
+                response.close()
+                response, answer = self._open_again({})
+            self._start(response, answer)
+            yield None
 
     def read(self) -> bytes:
         """Return the whole recording. It may be large: `save` needs no memory for it.
@@ -141,7 +206,13 @@ class Recording(_Recording):
             APIConnectionError: if it breaks off.
             ResponseDecodeError: if it is no audio.
         """
-        return b"".join(self.iter_bytes())
+        content = bytearray()
+        for piece in self._pieces(may_start_over=True):
+            if piece is None:
+                content.clear()
+            else:
+                content += piece
+        return bytes(content)
 
     def save(
         self,
@@ -162,13 +233,16 @@ class Recording(_Recording):
 
         Raises:
             FileExistsError: if the file is there, unless `overwrite` is set.
-            APIConnectionError: if it breaks off; nothing is left of it.
+            APIConnectionError: if it breaks off for good; nothing is left of it.
             ResponseDecodeError: if it is no audio.
         """
         target = self._target(path, overwrite=overwrite)
         with PartFile(target, overwrite=overwrite) as file:
-            for piece in self.iter_bytes():
-                file.write(piece)
+            for piece in self._pieces(may_start_over=True):
+                if piece is None:
+                    file.start_over()
+                else:
+                    file.write(piece)
                 self._report(progress)
         return target
 
@@ -188,25 +262,50 @@ class AsyncRecording(_Recording):
     async def iter_bytes(self) -> AsyncIterator[bytes]:
         """Yield the recording in pieces as they arrive.
 
+        Where it breaks off, it goes on if the server gives the rest alone.
+
         Raises:
-            APIConnectionError: if it breaks off.
+            APIConnectionError: if it breaks off for good.
             ResponseDecodeError: if it is no audio.
         """
+        async with aclosing(self._pieces(may_start_over=False)) as pieces:
+            async for piece in pieces:
+                yield cast(bytes, piece)
+
+    async def _pieces(self, *, may_start_over: bool) -> AsyncGenerator[bytes | None, None]:
+        """Yield the recording in pieces; None where it starts over from its first byte."""
         self._begin()
-        pieces = self._response.aiter_bytes()
         while True:
-            error = None
-            try:
-                piece = await anext(pieces, None)
-            except BaseException as failure:
-                error = self._failed(failure)
-            if error is not None:  # outside of the except clause, as in the client
+            pieces = self._response.aiter_bytes()
+            while True:
+                error: BaseException | None = None
+                try:
+                    self._attempts.check_deadline()
+                    piece = await anext(pieces, None)
+                except BaseException as failure:
+                    error = self._failed(failure)
+                if error is not None or piece is None:
+                    break
+                self._take(piece)
+                yield piece
+            error = error or self._end()
+            if error is None:
+                return
+            # Outside of the except clause, as in the client.
+            delay = self._retry_after(error, may_start_over=may_start_over)
+            await _retry.sleep_asynchronously(delay)
+            await self._response.aclose()
+            response, answer = await self._open_again(self._rest())
+            if self._goes_on(response, answer):
+                continue
+            if not may_start_over:
+                await response.aclose()
                 raise error
-            if piece is None:
-                break
-            self._take(piece)
-            yield piece
-        self._end()
+            if answer.status == 206:  # of another place than asked for
+                await response.aclose()
+                response, answer = await self._open_again({})
+            self._start(response, answer)
+            yield None
 
     async def read(self) -> bytes:
         """Return the whole recording. It may be large: `save` needs no memory for it.
@@ -215,7 +314,14 @@ class AsyncRecording(_Recording):
             APIConnectionError: if it breaks off.
             ResponseDecodeError: if it is no audio.
         """
-        return b"".join([piece async for piece in self.iter_bytes()])
+        content = bytearray()
+        async with aclosing(self._pieces(may_start_over=True)) as pieces:
+            async for piece in pieces:
+                if piece is None:
+                    content.clear()
+                else:
+                    content += piece
+        return bytes(content)
 
     async def save(
         self,
@@ -236,12 +342,16 @@ class AsyncRecording(_Recording):
 
         Raises:
             FileExistsError: if the file is there, unless `overwrite` is set.
-            APIConnectionError: if it breaks off; nothing is left of it.
+            APIConnectionError: if it breaks off for good; nothing is left of it.
             ResponseDecodeError: if it is no audio.
         """
         target = self._target(path, overwrite=overwrite)
         with PartFile(target, overwrite=overwrite) as file:
-            async for piece in self.iter_bytes():
-                file.write(piece)
-                self._report(progress)
+            async with aclosing(self._pieces(may_start_over=True)) as pieces:
+                async for piece in pieces:
+                    if piece is None:
+                        file.start_over()
+                    else:
+                        file.write(piece)
+                    self._report(progress)
         return target

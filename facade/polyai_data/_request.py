@@ -39,6 +39,7 @@ class Call(Generic[_T]):
         deadline: Seconds for all attempts together, or None.
         is_repeatable: Whether sending it twice does what sending it once does.
         accept: The media type to ask for.
+        range_headers: What asks for the rest of a recording; empty for all of it.
         content: The body, as JSON, or None.
         meanings: What a status means for this operation, where the API gives no code.
         read: Turns the JSON of a success into what the method returns.
@@ -57,6 +58,7 @@ class Call(Generic[_T]):
     content: bytes | None = field(repr=False)
     meanings: Mapping[int, type[errors.APIStatusError]]
     read: Callable[[Any], _T] = field(repr=False)
+    range_headers: Mapping[str, str] = MappingProxyType({})
 
     @property
     def destination(self) -> str:
@@ -70,6 +72,7 @@ class Call(Generic[_T]):
             "User-Agent": USER_AGENT,
             CORRELATION_HEADER: self.correlation_id,
             **({} if self.content is None else {"Content-Type": "application/json"}),
+            **self.range_headers,
             **self.config.key.headers(),
         }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import time
@@ -31,6 +30,8 @@ monotonic = time.monotonic
 
 async def sleep_asynchronously(seconds: float) -> None:
     """Wait without blocking the event loop."""
+    import asyncio  # here: it would slow down the import of the package
+
     await asyncio.sleep(seconds)
 
 

@@ -1,0 +1,273 @@
+"""Recordings that break off: what is gone on with, what is started over, and what is given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from polyai_data import (
+    APIConnectionError,
+    APITimeoutError,
+    PolyAIError,
+    RecordingNotFoundError,
+    ResponseDecodeError,
+    Retry,
+    _retry,
+)
+
+if TYPE_CHECKING:
+    from tests.conftest import Caller
+
+SETTINGS = {"api_key": "key", "region": "us", "agent_id": "PROJECT-1"}
+SOUND = b"RIFF" + bytes(range(256)) * 4
+WAY = Callable[[Any, Path], Any]
+
+
+class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body in pieces of 100 bytes, which ends or breaks where it is told to."""
+
+    def __init__(self, content: bytes, *, breaks: bool = True) -> None:
+        self.pieces = [content[i : i + 100] for i in range(0, len(content), 100)]
+        self.breaks = breaks
+        self.closed = 0
+
+    def __iter__(self) -> Any:
+        yield from self.pieces
+        if self.breaks:
+            raise httpx.ReadError("reset")
+
+    async def __aiter__(self) -> Any:
+        for piece in self.pieces:
+            yield piece
+        if self.breaks:
+            raise httpx.ReadError("reset")
+
+    def close(self) -> None:
+        self.closed += 1
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+def first(upto: int = 400, *, breaks: bool = True, **headers: Any) -> httpx.Response:
+    """Return the answer that holds the recording up to a byte, of all that it says it holds."""
+    length = {"Content-Length": str(len(SOUND))}
+    return httpx.Response(
+        200,
+        headers={"Content-Type": "audio/wav", **length, **headers},
+        stream=Pieces(SOUND[:upto], breaks=breaks),
+    )
+
+
+def rest(start: int = 400, place: str | None = None, **headers: str) -> httpx.Response:
+    place = place or f"bytes {start}-{len(SOUND) - 1}/{len(SOUND)}"
+    content = {"Content-Type": "audio/wav", "Content-Range": place, **headers}
+    return httpx.Response(206, headers=content, stream=Pieces(SOUND[start:], breaks=False))
+
+
+def whole() -> httpx.Response:
+    return first(len(SOUND), breaks=False)
+
+
+class Server:
+    def __init__(self, *answers: httpx.Response) -> None:
+        self.answers = list(answers)
+        self.streams = [answer.stream for answer in answers]
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return self.answers.pop(0)
+
+    @property
+    def ranges(self) -> list[str | None]:
+        return [request.headers.get("Range") for request in self.requests]
+
+    def all_closed(self) -> bool:
+        return all(stream.closed for stream in self.streams if isinstance(stream, Pieces))
+
+
+def run(call: Caller, server: Server, do: Callable[[Any], Any], **options: Any) -> Any:
+    return call(server, do, **{**SETTINGS, "max_retries": 2, **options})
+
+
+def download(call: Caller, server: Server, path: Path, **options: Any) -> bytes:
+    told: list[tuple[int, int | None]] = []
+    run(
+        call,
+        server,
+        lambda client: client.download_recording(
+            "CA1", path, progress=lambda *sizes: told.append(sizes)
+        ),
+        **options,
+    )
+    assert told[-1] == (len(SOUND), len(SOUND))
+    return (path / "CA1.wav").read_bytes()
+
+
+def read(call: Caller, server: Server, how: str = "read") -> bytes:
+    def script(client: Any) -> Any:
+        opened = client.open_recording("CA1")
+        is_async = hasattr(opened, "__aenter__")
+        recording = yield opened.__aenter__() if is_async else opened.__enter__()
+
+        async def collect() -> bytes:
+            return b"".join([piece async for piece in recording.iter_bytes()])
+
+        try:
+            if how == "read":
+                return (yield recording.read())
+            return (yield collect()) if is_async else b"".join(recording.iter_bytes())
+        finally:
+            yield (
+                opened.__aexit__(None, None, None)
+                if is_async
+                else opened.__exit__(None, None, None)
+            )
+
+    client = call.client(server, **SETTINGS)
+    found: bytes = call.play(client, script)
+    return found
+
+
+@pytest.mark.parametrize("etag", ['"abc"', 'W/"abc"', None])
+def test_a_download_goes_on_where_it_broke_off(
+    call: Caller, tmp_path: Path, pauses: list[float], etag: str | None
+) -> None:
+    tag: dict[str, Any] = {"ETag": etag} if etag else {}
+    server = Server(first(400, **tag), rest(400))
+    assert download(call, server, tmp_path) == SOUND
+    assert server.ranges == [None, "bytes=400-"]
+    asked = server.requests[1].headers
+    assert asked.get("If-Range") == ('"abc"' if etag == '"abc"' else None)
+    assert asked["Accept-Encoding"] == "identity"
+    assert asked["X-PolyAI-Correlation-Id"] == server.requests[0].headers["X-PolyAI-Correlation-Id"]
+    assert len(pauses) == 1
+    assert server.all_closed()
+
+
+def test_it_goes_on_as_often_as_there_are_retries(call: Caller, tmp_path: Path) -> None:
+    told: list[Retry] = []
+    again = rest(400)
+    again.stream = Pieces(SOUND[400:700])
+    server = Server(first(400), again, rest(700))
+    assert download(call, server, tmp_path, on_retry=told.append) == SOUND
+    assert server.ranges == [None, "bytes=400-", "bytes=700-"]
+    assert [(retry.operation, retry.attempt) for retry in told] == [
+        ("get_recording", 1),
+        ("get_recording", 2),
+    ]
+
+
+def test_a_body_that_ends_early_without_a_word_is_gone_on_with(
+    call: Caller, tmp_path: Path
+) -> None:
+    server = Server(first(400, breaks=False), rest(400))
+    assert download(call, server, tmp_path) == SOUND
+
+
+@pytest.mark.parametrize("how", ["read", "iterate"])
+def test_a_stream_goes_on_where_it_broke_off(call: Caller, how: str) -> None:
+    server = Server(first(400), rest(400))
+    assert read(call, server, how) == SOUND
+    assert server.all_closed()
+
+
+NO_REST: dict[str, Callable[[], list[httpx.Response]]] = {
+    "ignores ranges": lambda: [whole()],
+    "of another start": lambda: [rest(300, f"bytes 300-{len(SOUND) - 1}/{len(SOUND)}"), whole()],
+    "of another length": lambda: [rest(400, "bytes 400-1027/9999"), whole()],
+    "without a place": lambda: [rest(400, " "), whole()],
+}
+
+
+@pytest.mark.parametrize("case", NO_REST)
+def test_where_the_rest_is_not_to_be_had_it_starts_over(
+    call: Caller, tmp_path: Path, case: str
+) -> None:
+    assert download(call, Server(first(400), *NO_REST[case]()), tmp_path) == SOUND
+    assert read(call, Server(first(400), *NO_REST[case]())) == SOUND
+
+
+@pytest.mark.parametrize("case", NO_REST)
+def test_bytes_that_were_handed_over_are_never_followed_by_others(call: Caller, case: str) -> None:
+    server = Server(first(400), NO_REST[case]()[0])
+    with pytest.raises(APIConnectionError) as caught:
+        read(call, server, "iterate")
+    assert "reset" in str(caught.value)
+    assert server.all_closed()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: first(400, breaks=True, **{"Content-Length": "x"}),
+        lambda: first(0),
+    ],
+    ids=["no length", "no bytes"],
+)
+def test_without_a_length_or_a_byte_there_is_no_rest_to_ask_for(
+    call: Caller, tmp_path: Path, answer: Any
+) -> None:
+    server = Server(answer(), whole())
+    assert download(call, server, tmp_path) == SOUND
+    assert server.ranges == [None, None]
+    with pytest.raises(APIConnectionError):
+        read(call, Server(answer()), "iterate")
+
+
+def test_what_breaks_off_once_too_often_leaves_nothing(call: Caller, tmp_path: Path) -> None:
+    with pytest.raises(APIConnectionError) as caught:
+        download(call, Server(first(400), first(500), first(600)), tmp_path)
+    assert caught.value.attempts == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_that_vanished_meanwhile_leaves_nothing(call: Caller, tmp_path: Path) -> None:
+    gone = httpx.Response(404, json={"error": "There is no recording."})
+    with pytest.raises(RecordingNotFoundError):
+        download(call, Server(first(400), gone), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_retries_nothing_is_asked_for_twice(call: Caller, tmp_path: Path) -> None:
+    server = Server(first(400), rest(400))
+    with pytest.raises(APIConnectionError):
+        download(call, server, tmp_path, max_retries=0)
+    assert len(server.requests) == 1
+
+
+def test_a_part_that_nobody_asked_for_is_no_recording(call: Caller, tmp_path: Path) -> None:
+    with pytest.raises(ResponseDecodeError, match="Only a part of the recording came, unasked"):
+        download(call, Server(rest(400)), tmp_path)
+
+
+def test_a_deadline_bounds_the_download_too(
+    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(range(1000))
+    monkeypatch.setattr(_retry, "monotonic", lambda: next(now))
+    with pytest.raises(APITimeoutError, match="the deadline of 5 s has passed"):
+        download(call, Server(first(len(SOUND), breaks=False)), tmp_path, deadline=5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_meta_tells_how_many_attempts_a_recording_took(call: Caller) -> None:
+    def script(client: Any) -> Any:
+        opened = client.open_recording("CA1")
+        is_async = hasattr(opened, "__aenter__")
+        recording = yield opened.__aenter__() if is_async else opened.__enter__()
+        yield recording.read()
+        yield opened.__aexit__(None, None, None) if is_async else opened.__exit__(None, None, None)
+        return recording.meta.attempts
+
+    assert call.play(call.client(Server(first(400), rest(400)), **SETTINGS), script) == 2
+
+
+def test_no_failure_between_two_attempts_holds_the_key(call: Caller, tmp_path: Path) -> None:
+    with pytest.raises(PolyAIError) as caught:
+        download(call, Server(first(400), first(500), first(600)), tmp_path)
+    assert caught.value.__cause__ is caught.value.__context__ is None
