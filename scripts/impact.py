@@ -15,7 +15,7 @@ import runpy
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -125,7 +125,8 @@ class Impact:
         if self.tasks:
             lines += ["", "To do, most urgent first:"]
             for number, task in enumerate(self.tasks[:MAX_ROWS], start=1):
-                lines += [f"{number:3}. {_one_line(task.what)}", f"     → {_one_line(task.todo)}"]
+                what = task.what.partition("\n")[0]
+                lines += [f"{number:3}. {_one_line(what)}", f"     → {_one_line(task.todo)}"]
             lines += _more(self.tasks)
         else:
             lines += ["", "There is nothing to decide."]
@@ -270,17 +271,20 @@ def _tasks(new: bytes) -> Iterator[Task]:
             yield Task(BLOCKS, str(error), todo)
             yield from _stale_actions(stale)
             return
-        yield from _stale_actions(stale)
         yield from _operations(corrected_document(json.loads(new), stale=[]), trial)
         yield from _facade(trial)
+        yield from _stale_actions(stale)
         yield from _servers(trial)
         yield from _models(trial)
 
 
-def _stale_actions(stale: Iterable[Stale]) -> Iterator[Task]:
-    for action in stale:
-        todo = f"scripts/overlay.yaml: correct or delete action {action.number}"
-        yield Task(BLOCKS, f"overlay {action}", todo)
+def _stale_actions(stale: list[Stale]) -> Iterator[Task]:
+    if stale:
+        numbers = ", ".join(dict.fromkeys(str(action.number) for action in stale))
+        what = f"actions of the overlay no longer fit: {numbers}"
+        details = "\n".join(str(action) for action in stale)
+        todo = "scripts/overlay.yaml: correct or delete them; the report gives reasons and targets"
+        yield Task(BLOCKS, f"{what}\n{details}", todo)
 
 
 def _operations(document: dict[str, Any], trial: Path) -> Iterator[Task]:
