@@ -8,7 +8,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-rest lint types check-generated check-wheel format vendor generate bump \
+.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz vendor generate bump \
 	record lock build clean
 
 help: ## List the targets
@@ -38,6 +38,9 @@ format: .venv/ready ## Format the code, and fix what lint can fix
 
 types: .venv/ready ## Check the types
 	@$(RUN) -m mypy
+
+fuzz: .venv/ready ## Read 100,000 damaged answers, and hold them against what the client promises
+	@$(RUN) scripts/fuzz.py $(FUZZ)
 
 check-generated: .venv/ready ## Fail if generated/ is not what `make generate` writes
 	@$(RUN) scripts/generate.py --check
