@@ -366,3 +366,15 @@ def test_a_client_is_not_shared_by_processes(call: Caller, monkeypatch: pytest.M
             call.use(client, lambda client: client.get_conversation("CA1"))
     assert asked == []
     call.run(client, lambda client: client.get_conversation("CA1"))
+
+
+def test_no_argument_of_a_client_switches_the_verification_of_certificates_off(
+    call: Caller,
+) -> None:
+    names = inspect.signature(call.kind).parameters
+    assert not [name for name in names if "verif" in name or "ssl" in name or "cert" in name]
+    client = call.client(None, api_key="key", region="us", agent_id="A")
+    context = client._http._transport._pool._ssl_context
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    call.close(client)
