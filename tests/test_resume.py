@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -271,3 +273,52 @@ def test_no_failure_between_two_attempts_holds_the_key(call: Caller, tmp_path: P
     with pytest.raises(PolyAIError) as caught:
         download(call, Server(first(400), first(500), first(600)), tmp_path)
     assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+def test_over_real_connections_a_download_goes_on_where_it_broke_off(
+    call: Caller, tmp_path: Path, listening: Callable[..., Any]
+) -> None:
+    asked: list[bytes] = []
+
+    def behave(connection: socket.socket) -> None:
+        request = connection.recv(65536)
+        if not request:
+            return
+        asked.append(request)
+        if len(asked) == 1:
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nContent-Length: {len(SOUND)}"
+            connection.sendall(f'{head}\r\nETag: "1"\r\n\r\n'.encode() + SOUND[:500])
+        else:
+            place = f"Content-Range: bytes 500-{len(SOUND) - 1}/{len(SOUND)}"
+            head = f"HTTP/1.1 206 Partial Content\r\nContent-Type: audio/wav\r\n{place}"
+            length = f"Content-Length: {len(SOUND) - 500}\r\nConnection: close"
+            connection.sendall(f"{head}\r\n{length}\r\n\r\n".encode() + SOUND[500:])
+
+    with listening(behave) as address:
+        client = call.client(None, api_key="key", agent_id="A", base_url=f"http://{address}")
+        (path,) = call.run(client, lambda client: client.download_recording("CA1", tmp_path))
+    assert path.read_bytes() == SOUND
+    assert [b"Range: bytes=500-" in request for request in asked] == [False, True]
+    assert b'If-Range: "1"' in asked[1]
+
+
+def test_over_real_connections_a_read_is_sent_again_after_a_dropped_answer(
+    call: Caller, listening: Callable[..., Any], sample: Callable[..., Any]
+) -> None:
+    body = json.dumps(sample()).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    asked: list[bytes] = []
+
+    def behave(connection: socket.socket) -> None:
+        request = connection.recv(65536)
+        if not request:
+            return
+        asked.append(request)
+        content = [b"", body[:100], body][len(asked) - 1]
+        if len(asked) > 1:
+            connection.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode() + content)
+
+    with listening(behave) as address:
+        client = call.client(None, api_key="key", agent_id="A", base_url=f"http://{address}")
+        (conversation,) = call.run(client, lambda client: client.get_conversation("CA1"))
+    assert conversation.meta.attempts == len(asked) == 3
