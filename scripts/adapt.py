@@ -270,7 +270,7 @@ def _with_schema(parameter: dict[str, Any]) -> dict[str, Any]:
     schema = parameter["schema"]
     if parameter.get("required") and isinstance(schema, dict):
         schema = {key: value for key, value in schema.items() if key != "default"}
-    return {**parameter, "schema": schema}
+    return {**parameter, "schema": _settle(schema, in_answers=False, is_component=True)}
 
 
 def _adapt_request(content: dict[str, Any], config: Config) -> dict[str, Any]:
@@ -328,6 +328,8 @@ def _settle(spec: Any, *, in_answers: bool, is_component: bool = False) -> Any:
     if "boolean" in (spec.get("type"), *_list(spec.get("type"))):
         spec.pop("enum", None)  # the generator takes true and false for names of constants
     values = spec.get("enum")
+    if isinstance(values, list) and values and all(isinstance(value, bool) for value in values):
+        spec = {**{key: value for key, value in spec.items() if key != "enum"}, "type": "boolean"}
     if isinstance(values, list) and all(isinstance(value, str) for value in values):
         names = [re.sub(r"[^A-Z0-9]", "", value.upper()) for value in values]
         if len(set(names)) < len(names):  # the generator would keep one of them only

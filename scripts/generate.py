@@ -134,7 +134,7 @@ def generate(target: Path, raw: bytes | None = None, *, stale: list[Stale] | Non
         command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache"]
         done = subprocess.run([*command, str(target)], capture_output=True, text=True)
         if done.returncode:
-            reason = (done.stderr + done.stdout).replace(str(target), PACKAGE.name)[:2000]
+            reason = (done.stderr or done.stdout).replace(str(target), PACKAGE.name)[:2000]
             raise GenerationError(f"{NOT_ALL}\n{reason}")
 
 

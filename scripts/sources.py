@@ -102,7 +102,7 @@ def _fetch(url: str, transport: httpx.BaseTransport | None = None) -> bytes:
                 content += piece
                 if len(content) > MAX_BYTES:
                     raise SourceError(_too_large(url))
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise SourceError(f"{url}: {type(error).__name__}: {error}.") from None
     return content
 
@@ -136,7 +136,7 @@ def _parse(source: str, text: str) -> Any:
         return _plain(value)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        at_end = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated")
+        at_end = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
         ending = "; it seems to be cut off" if at_end else ""
         raise SourceError(f"{source}: is no JSON: {error.msg} ({place}){ending}.") from None
     except YAMLError as error:
@@ -190,7 +190,7 @@ def _plain(value: Any) -> Any:
             raise ValueError("holds aliases that make it grow without end")
         if isinstance(value, Mapping):
             inner = (*above, id(value))
-            return {_key(key): copy(each, inner) for key, each in value.items()}
+            return _unique([(_key(key), copy(each, inner)) for key, each in value.items()])
         if isinstance(value, list):
             inner = (*above, id(value))
             return [copy(each, inner) for each in value]
@@ -202,12 +202,14 @@ def _plain(value: Any) -> Any:
 
 
 def _key(key: Any) -> str:
+    if not isinstance(key, str | int | float | bool | None):
+        raise ValueError(f"has a key of a kind that JSON does not have, {type(key).__name__}")
     return key if isinstance(key, str) else json.dumps(key)
 
 
 def _fragments(source: str, text: str) -> Iterator[Fragment]:
     """Yield the OpenAPI fragments of a documentation page; none if it is no such page."""
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").split("\n")  # as Markdown counts them
     for token in MarkdownIt().parse(text):
         heading = _HEADING.fullmatch(token.info.strip()) if token.type == "fence" else None
         if heading is None or token.map is None:
@@ -218,7 +220,7 @@ def _fragments(source: str, text: str) -> Iterator[Fragment]:
         content = _parse(source, token.content)
         check_version(source, content)
         method, path = heading["method"].lower(), heading["path"]
-        if method not in ((content.get("paths") or {}).get(path) or {}):
+        if not _has(("paths", path, method), content):
             raise SourceError(
                 f"{source}: its fragment is headed {method.upper()} {path}, and does not hold it."
             )

@@ -202,6 +202,7 @@ def test_parameters_are_what_the_generator_can_do() -> None:
                 {"name": "Accept", "in": "header", "schema": {"type": "string"}},
                 {"name": "q", "in": "query", "required": True, "schema": {"default": 1}},
                 {"name": "n", "in": "query", "schema": {"default": 1}},
+                {"name": "b", "in": "query", "schema": True},
             ]
         }
     )
@@ -209,6 +210,7 @@ def test_parameters_are_what_the_generator_can_do() -> None:
         {"name": "filter", "in": "query", "schema": {"type": "string"}},
         {"name": "q", "in": "query", "required": True, "schema": {}},
         {"name": "n", "in": "query", "schema": {"default": 1}},
+        {"name": "b", "in": "query", "schema": {}},
     ]
 
 
@@ -367,6 +369,7 @@ def test_a_reference_to_nowhere_is_left_to_the_generator() -> None:
         ({"allOf": [REF, {"description": "D", "deprecated": True}]}, {"allOf": [REF]}),
         ({"allOf": [{"description": "D"}]}, {"allOf": [{"description": "D"}]}),
         ({"allOf": [REF, {"required": ["a"]}]}, {"allOf": [REF, {"required": ["a"]}]}),
+        ({"enum": [True, False]}, {"type": "boolean"}),
         ({"enum": ["a", "b"]}, {"enum": ["a", "b"]}),
         (
             {"enum": ["a-b", "a_b"]},

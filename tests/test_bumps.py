@@ -10,7 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import bump
+import impact
 import pytest
+from impact import Change, Impact, Task
 from polyai_data.sandbox import serve
 
 from tests.bumps import BUMPS, ROOT, Bump, original
@@ -198,3 +201,17 @@ def test_the_vendored_document_is_written_in_the_form_it_has(project: Path) -> N
     (project / "compact.json").write_text(json.dumps(original()))
     assert run(project, "scripts/vendor.py", "compact.json").returncode == 0
     assert (project / "openapi.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("failed", ["", "make check"])
+def test_a_bump_ends_with_what_is_done_and_what_is_left(failed: str) -> None:
+    task = Task(impact.BLOCKS, "what", "todo")
+    change = Change("added", False, "servers", "https://api.ca.poly.ai")
+    found = Impact(("A", "A"), ("1", "2"), "0.1.0", [change], [task], "minor", "")
+    lines = bump.summary(found, ["one", "two"], failed).splitlines()
+    assert lines[0] == "Done: one; two."
+    assert ("Failed: make check, as it says above." in lines) == bool(failed)
+    assert "Yours to decide: 1 points, listed in build/spec-diff.md." in lines
+    assert lines[-1].startswith("Then: CHANGELOG.md, version 0.1.1 in facade/polyai_data/_version")
+    nothing = Impact(("A", "A"), ("1", "1"), "0.1.0", [], [], "none", "")
+    assert bump.summary(nothing, ["one"], "") == "Done: one."

@@ -344,3 +344,19 @@ def test_complaints_name_schemas_first_and_no_objects_in_memory(
     assert lines[1] == "openapi-python-client cannot do all of the document:"
     assert "/components/schemas/" in lines[2]
     assert not [line for line in lines if "object at 0x" in line]
+
+
+@pytest.mark.parametrize("written", ["def (", "X: list[Unset]"], ids=["syntax", "unknown name"])
+def test_python_that_is_invalid_leaves_the_package_untouched(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    written: str,
+) -> None:
+    monkeypatch.setattr(generate, "_wire_names", lambda _: f"{written}\n")
+    before = tree(project.package)
+    assert project.run() == 1
+    assert tree(project.package) == before
+    out = capsys.readouterr().out
+    assert "polyai_data_generated/wire_names.py:2" in out
+    assert "reformatted" not in out

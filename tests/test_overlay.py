@@ -254,6 +254,11 @@ def test_what_refers_to_a_schema_that_is_left_out_is_left_out_too() -> None:
         (1, "refers to #/components/schemas/New, which does not exist"),
         (2, "target matches nothing in the document"),
     ]
+    actions = [
+        {"description": "d", "target": "$.components.schemas.Page", "update": {"new": reference}},
+        {"description": "d", "target": "$.components.nowhere", "update": {"New": {}}},
+    ]
+    assert apply_overlay(API, {"overlay": "1.0.0", "actions": actions}, skipped=[]) == API
 
 
 def test_a_schema_may_be_referred_to_before_it_is_added() -> None:

@@ -217,8 +217,10 @@ def test_without_a_length_or_a_byte_there_is_no_rest_to_ask_for(
     server = Server(answer(), whole())
     assert download(call, server, tmp_path) == SOUND
     assert server.ranges == [None, None]
+    server = Server(answer(), whole())
     with pytest.raises(APIConnectionError):
-        read(call, Server(answer()), "iterate")
+        read(call, server, "iterate")
+    assert len(server.requests) == 1
 
 
 def test_what_breaks_off_once_too_often_leaves_nothing(call: Caller, tmp_path: Path) -> None:

@@ -127,6 +127,8 @@ BOMB = "openapi: 3.1.0\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         (b"{\xff}", "is not UTF-8 text (byte 1)."),
         (json.dumps(DOCUMENT)[:-40], "is no JSON: "),
         (json.dumps(DOCUMENT)[:-1], "it seems to be cut off."),
+        ('{"a": 1,}', "(line 1, column 9)."),
+        ('{"a": 1} x', "Extra data (line 1, column 10)."),
         ('{"openapi": , "x": 1}', "is no JSON: Expecting value (line 1, column 13)."),
         ('{"a": 1, "b": {"c": 1, "c": 2}}', "gives the key 'c' twice in one object."),
         ('{"openapi": NaN}', "holds NaN, which is no JSON."),
@@ -137,6 +139,8 @@ BOMB = "openapi: 3.1.0\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("openapi: !!python/object:os.system {}", "is neither JSON nor YAML: could not determine"),
         ("a: &a [*a]", "holds aliases that make it grow without end."),
         (BOMB, "holds aliases that make it grow without end."),
+        ('200: x\n"200": y', "gives the key '200' twice in one object."),
+        ("? !!binary aGk=\n: 1", "has a key of a kind that JSON does not have, bytes."),
         ("a: !!binary aGk=", "holds a bytes, which JSON does not have."),
         ("[1, 2]", "is a list, where an OpenAPI document is an object."),
         ("just words", "is text, where an OpenAPI document is an object."),
@@ -253,6 +257,17 @@ def test_pages_of_one_document_merge_into_one(read: Any) -> None:
     assert document["tags"] == [{"name": "Things"}, {"name": "Parts"}]
 
 
+def test_what_follows_the_paths_stands_behind_those_of_every_page(read: Any) -> None:
+    extra = page(OTHER_PAGE).replace("paths:", "x-more: 1\npaths:")
+    document = read(page(), extra)
+    assert list(document) == ["openapi", "info", "tags", "x-more", "paths", "components"]
+
+
+def test_a_page_may_hold_line_ends_that_markdown_does_not_know(read: Any) -> None:
+    text = page().replace("# Get a thing", "# Get\u2028a\x0cthing")
+    assert read(text.replace("\n", "\r\n"))["info"]["title"] == "Data API"
+
+
 def test_pages_that_contradict_each_other_are_refused_with_the_place_and_both(read: Any) -> None:
     with pytest.raises(SourceError) as caught:
         read(page(OTHER_PAGE), page(), page(summary="Another"))
@@ -275,6 +290,11 @@ def test_pages_that_contradict_each_other_are_refused_with_the_place_and_both(re
         ),
         (page().replace("openapi: 3.1.0\n", ""), "is no OpenAPI document"),
         (page().replace("paths:", "paths"), "is neither JSON nor YAML"),
+        (page().partition("paths:")[0] + "paths: text\n````\n", "and does not hold it"),
+        (
+            page().partition("paths:")[0] + "paths: {'/things/{id}': get}\n````\n",
+            "and does not hold it",
+        ),
     ],
 )
 def test_a_page_that_is_damaged_is_refused(read: Any, content: str, told: str) -> None:
@@ -307,3 +327,10 @@ def test_a_reference_to_another_file_is_refused() -> None:
 def test_what_json_cannot_hold_is_refused(value: Any) -> None:
     with pytest.raises(SourceError, match="cannot be written as JSON"):
         to_json({"x": value})
+
+
+@pytest.mark.parametrize("url", ["https://", "https://[::1", "https://exa mple.com/x"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        read_document([url])
+    assert str(caught.value).startswith(f"{url}: ")
