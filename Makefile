@@ -8,8 +8,8 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz vendor generate bump \
-	record lock build clean
+.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz test-lowest test-latest \
+	audit vendor generate bump record lock build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,35 @@ check-wheel: build ## Install the wheel into an empty environment and use it the
 build: .venv/ready ## Build the wheel and the source distribution
 	@rm -rf dist
 	@$(RUN) -m hatchling build
+
+# Both test the package as it is installed, in an environment of their own. What needs the generator, the
+# OpenAPI tools, VCR, a type checker or Node.js stays out: it holds the code of this repository, which the
+# pinned tools make and check, and not what users install.
+NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_bumps.py test_cassettes.py test_clients.py test_fuzz.py \
+	test_generate.py test_overlay.py test_sources.py test_typing.py sandbox/test_sandbox_contract.py)
+TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket trustme
+define test-with # the name of the environment, and uv's resolution
+	@rm -rf build/$(1) && mkdir -p build
+	@$(RUN) -m uv venv --quiet --python $(RUN) build/$(1)
+	@$(RUN) -m uv pip compile pyproject.toml --extra sandbox --python $(RUN) --resolution $(2) --upgrade --quiet \
+		--no-header --no-annotate --output-file build/$(1).txt
+	@awk -F== 'NR == FNR { needed[$$1] } NR == FNR || /^[a-z]/ && !($$1 in needed) { sub(/ .*/, ""); print }' \
+		build/$(1).txt requirements-dev.txt > build/$(1)/constraints.txt
+	@$(RUN) -m uv pip install --quiet --python build/$(1) --constraints build/$(1)/constraints.txt \
+		'.[sandbox]' $(TEST_TOOLS)
+	@$(RUN) -m uv pip freeze --python build/$(1) | grep -E '^(attrs|httpx|starlette|uvicorn)=='
+	@build/$(1)/bin/python -m pytest --quiet $(addprefix --ignore=,$(NEEDS_TOOLS))
+endef
+
+test-lowest: .venv/ready ## Run the tests of the package with the oldest versions of what it needs
+	$(call test-with,lowest,lowest-direct)
+
+test-latest: .venv/ready ## Run the tests of the package with the newest versions of what it needs
+	$(call test-with,latest,highest)
+
+audit: .venv/ready ## Fail if a pinned dependency has a known vulnerability
+	@$(RUN) -m uv tool run pip-audit --strict --disable-pip --require-hashes --requirement requirements-dev.txt
+	@$(RUN) -m uv tool run pip-audit --strict --disable-pip --require-hashes --requirement requirements-demo.txt
 
 # --- For whoever takes in a new version of the document ----------------------------------------
 
