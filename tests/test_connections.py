@@ -22,6 +22,7 @@ from polyai_data import (
     APITimeoutError,
     AsyncDataClient,
     AuthenticationError,
+    ConfigurationError,
     PolyAIError,
     ResponseDecodeError,
     ServerError,
@@ -378,3 +379,16 @@ def test_no_argument_of_a_client_switches_the_verification_of_certificates_off(
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     call.close(client)
+
+
+@pytest.mark.parametrize("character", ["#", "/", "?"])
+def test_a_proxys_password_that_is_not_escaped_is_not_shown(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, character: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:pa{character}ss@127.0.0.1:3128")
+    with pytest.raises(ConfigurationError) as caught:
+        call.client(None, api_key="key", region="us", agent_id="A")
+    message = str(caught.value)
+    assert "'pa'" not in message
+    assert "pass" not in message.replace("password", "")
+    assert "a proxy variable holds no valid URL; escape special characters" in message

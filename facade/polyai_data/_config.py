@@ -301,7 +301,11 @@ def describe(client: object) -> str:
 
 def setup_error(failure: Exception) -> ConfigurationError:
     """Return the error for an environment that httpx cannot work with."""
+    detail = str(failure).rstrip(".")
+    if isinstance(failure, httpx.InvalidURL):
+        # Not repeated: where a proxy's password is not escaped, it holds a part of that.
+        detail = "a proxy variable holds no valid URL; escape special characters in its password"
     return ConfigurationError(
-        f"The connection cannot be set up: {str(failure).rstrip('.')}. Check the environment's "
+        f"The connection cannot be set up: {detail}. Check the environment's "
         "proxy (HTTPS_PROXY, ALL_PROXY) and certificate (SSL_CERT_FILE, SSL_CERT_DIR) variables."
     )
