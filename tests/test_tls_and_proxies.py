@@ -1,0 +1,482 @@
+"""TLS, proxies and redirects, over real connections: who is trusted, and who sees the key."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import trustme
+from polyai_data import (
+    APIConnectionError,
+    APIStatusError,
+    AsyncDataClient,
+    ConfigurationError,
+    DataClient,
+)
+
+if TYPE_CHECKING:
+    from tests.conftest import Caller, Operation
+
+    Listening = Callable[[Callable[[socket.socket], None]], AbstractContextManager[str]]
+
+KEY = "made-up-key-5d02c7"
+PASSWORD = "made-up-word-93b1"
+HOST = "api.us.poly.ai"
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+BODY = b'{"conversationId": "CA1"}'
+ANSWER = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """An authority that nobody trusts yet, such as a company's own."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def authority_file(authority: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Return what comes, up to the end of the head; empty if nothing does."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = connection.recv(65536)
+        if not piece:
+            break
+        head += piece
+    return head
+
+
+@contextmanager
+def serving(listening: Listening, certificate: trustme.LeafCert) -> Iterator[tuple[str, Any]]:
+    """Serve a conversation over TLS; yield the address and the requests as they came."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    requests: list[bytes] = []
+
+    def behave(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            if request := read_request(secured):
+                requests.append(request)
+                secured.sendall(ANSWER)
+
+    with listening(behave) as address:
+        yield address, requests
+
+
+class Proxy:
+    """An HTTP proxy: it connects to one address, whatever host it is asked for, and listens in."""
+
+    def __init__(self, target: str, refusal: bytes = b"") -> None:
+        host, port = target.split(":")
+        self.target = (host, int(port))
+        self.refusal = refusal
+        self.heads: list[bytes] = []
+        self.seen = b""
+
+    def __call__(self, connection: socket.socket) -> None:
+        head = read_request(connection)
+        if not head:
+            return  # the listener is waking up to end
+        self.heads.append(head)
+        if self.refusal:
+            connection.sendall(self.refusal)
+            return
+        with socket.create_connection(self.target) as server:
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            answers = threading.Thread(target=self.pass_on, args=(server, connection))
+            answers.start()
+            self.pass_on(connection, server)
+            answers.join()
+
+    def pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := source.recv(65536):
+                self.seen += piece
+                sink.sendall(piece)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def transport_of(call: Caller, **options: Any) -> Any:
+    kind = httpx.HTTPTransport if call.kind is DataClient else httpx.AsyncHTTPTransport
+    return kind(**options)
+
+
+def call_key(request: bytes) -> int:
+    """Return how often the key stands in a request."""
+    return request.count(KEY.encode())
+
+
+# --- Certificates --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "expires", "trusted", "reason"),
+    [
+        ("127.0.0.1", None, False, "unable to get local issuer certificate"),
+        ("other.example", None, True, "IP address mismatch, certificate is not valid for"),
+        ("127.0.0.1", LONG_AGO, True, "certificate has expired"),
+    ],
+    ids=["unknown authority", "other host", "expired"],
+)
+def test_a_certificate_that_proves_nothing_is_refused(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    authority_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    expires: datetime | None,
+    trusted: bool,
+    reason: str,
+) -> None:
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    certificate = authority.issue_cert(name, not_after=expires)
+    with serving(listening, certificate) as (address, requests):
+        error = call.fails(api_key=KEY, base_url=f"https://{address}", max_retries=2)
+    assert type(error) is APIConnectionError
+    assert error.message.startswith(f"TLS: the certificate of {address} was not accepted: {reason}")
+    assert (error.attempts, requests) == (1, [])
+
+
+def test_another_name_than_the_certificates_is_refused(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    authority_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    certificate = authority.issue_cert("poly.ai", "*.studio.poly.ai", f"{HOST}.evil.example")
+    with serving(listening, certificate) as (address, requests), listening(Proxy(address)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+        error = call.fails(api_key=KEY)
+    assert error.message == (
+        f"TLS: the certificate of {HOST} was not accepted: Hostname mismatch, certificate is not "
+        f"valid for '{HOST}'."
+    )
+    assert requests == []
+
+
+@pytest.mark.parametrize("way", ["SSL_CERT_FILE", "transport"])
+def test_a_companys_own_authority_can_be_trusted(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    authority_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+) -> None:
+    options: dict[str, Any] = {}
+    if way == "transport":
+        context = ssl.create_default_context(cafile=authority_file)
+        options["transport"] = transport_of(call, verify=context)
+    else:
+        monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    with serving(listening, authority.issue_cert("127.0.0.1")) as (address, requests):
+        conversation = call(api_key=KEY, base_url=f"https://{address}", **options)
+    assert conversation.conversation_id == "CA1"
+    (request,) = requests
+    assert call_key(request) == 1
+
+
+def test_an_authority_that_cannot_be_read_is_an_error_and_not_ignored(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "odd.pem").write_text("no certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "odd.pem"))
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
+        call.client(api_key=KEY, region="us")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PYTHONHTTPSVERIFY", "0"), ("REQUESTS_CA_BUNDLE", ""), ("SSL_VERIFY", "false")],
+)
+def test_no_variable_of_other_tools_switches_the_verification_off(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with serving(listening, authority.issue_cert("127.0.0.1")) as (address, requests):
+        error = call.fails(api_key=KEY, base_url=f"https://{address}")
+    assert "was not accepted" in error.message
+    assert requests == []
+
+
+@pytest.mark.parametrize("name", ["verify", "cert", "trust_env", "follow_redirects", "ssl_context"])
+def test_no_client_takes_an_argument_that_weakens_its_connection(name: str) -> None:
+    for kind in (DataClient, AsyncDataClient):
+        with pytest.raises(TypeError, match="unexpected keyword argument"):
+            kind(api_key=KEY, region="us", **{name: False})  # type: ignore[arg-type]
+        for method, value in inspect.getmembers(kind, callable):
+            if method == "__init__" or not method.startswith("_"):
+                parameters = inspect.signature(value).parameters.values()
+                assert name not in {parameter.name for parameter in parameters}, method
+                assert not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+
+# --- Proxies -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_is_used_and_does_not_see_the_key(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    authority_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    with serving(listening, authority.issue_cert(HOST)) as (address, requests):
+        behave = Proxy(address)
+        with listening(behave) as proxy:
+            monkeypatch.setenv(variable, f"http://{proxy}")
+            assert call(api_key=KEY).conversation_id == "CA1"
+    (head,) = behave.heads
+    assert head.startswith(f"CONNECT {HOST}:443 HTTP/1.1\r\n".encode())
+    assert len(behave.seen) > len(BODY)
+    for part in (KEY.encode(), b"X-API-KEY", b"PROJECT-1", b"CA1"):
+        assert part not in head + behave.seen
+    (request,) = requests
+    assert call_key(request) == 1
+    assert b"Proxy-" not in request
+
+
+def test_a_proxy_of_a_transport_is_used_and_does_not_see_the_key(
+    call: Caller, listening: Listening, authority: trustme.CA, authority_file: str
+) -> None:
+    context = ssl.create_default_context(cafile=authority_file)
+    with serving(listening, authority.issue_cert(HOST)) as (address, requests):
+        behave = Proxy(address)
+        with listening(behave) as proxy:
+            url = f"http://user:{PASSWORD}@{proxy}"
+            transport = transport_of(call, verify=context, proxy=url)
+            assert call(api_key=KEY, transport=transport).conversation_id == "CA1"
+    (head,), (request,) = behave.heads, requests
+    assert base64.b64encode(f"user:{PASSWORD}".encode()) in head
+    assert call_key(head + behave.seen) == 0
+    assert call_key(request) == 1
+    assert b"Proxy-" not in request
+
+
+def test_a_transport_of_ones_own_asks_no_proxy_of_the_environment(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    authority_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    context = ssl.create_default_context(cafile=authority_file)
+    with serving(listening, authority.issue_cert("127.0.0.1")) as (address, requests):
+        behave = Proxy(address)
+        with listening(behave) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+            transport = transport_of(call, verify=context)
+            call(api_key=KEY, base_url=f"https://{address}", transport=transport)
+    assert (len(requests), behave.heads) == (1, [])
+
+
+def test_a_proxy_that_breaks_the_connection_open_is_refused(
+    call: Caller, listening: Listening, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(listening, authority.issue_cert(HOST)) as (address, requests):
+        behave = Proxy(address)
+        with listening(behave) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+            error = call.fails(api_key=KEY)
+    assert error.message.startswith(f"TLS: the certificate of {HOST} was not accepted: ")
+    assert (requests, call_key(behave.heads[0] + behave.seen)) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("host", "exception", "direct"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "poly.ai, 127.0.0.1", True),
+        ("127.0.0.1", "*", True),
+        ("localhost", "localhost", True),
+        ("127.0.0.1", "poly.ai", False),
+    ],
+)
+def test_exceptions_from_the_proxy_are_honoured(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    authority_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    exception: str,
+    direct: bool,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    monkeypatch.setenv("NO_PROXY", exception)
+    with serving(listening, authority.issue_cert(host)) as (address, requests):
+        behave = Proxy(address)
+        with listening(behave) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+            port = address.rpartition(":")[2]
+            call(api_key=KEY, base_url=f"https://{host}:{port}")
+    assert len(requests) == 1
+    assert len(behave.heads) == (0 if direct else 1)
+
+
+DENIED = (
+    b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n"
+    b"Content-Length: 0\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("by", ["environment", "transport"])
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        (DENIED, "407 Proxy Authentication Required"),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "403 Forbidden"),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "502 Bad Gateway"),
+    ],
+)
+def test_a_proxy_that_refuses_is_named_without_its_password(
+    call: Caller,
+    listening: Listening,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    by: str,
+    refusal: bytes,
+    reason: str,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    behave = Proxy("127.0.0.1:1", refusal)
+    with listening(behave) as proxy:
+        url, options = f"http://user:{PASSWORD}@{proxy}", {}
+        if by == "environment":
+            monkeypatch.setenv("HTTPS_PROXY", url)
+        else:
+            options["transport"] = transport_of(call, proxy=url)
+        error = call.fails(api_key=KEY, max_retries=2, **options)
+    assert type(error) is APIConnectionError
+    assert error.message == f"the proxy refused: {reason}"
+    (head,) = behave.heads  # a refusal is final: it is not asked again
+    token = base64.b64encode(f"user:{PASSWORD}".encode())
+    assert b"Proxy-Authorization: Basic " + token in head
+    assert call_key(head) == 0
+    shown = f"{error}{error!r}{vars(error)}{caplog.text}"
+    for secret in (PASSWORD, token.decode(), KEY):
+        assert secret not in shown
+
+
+def test_a_proxy_of_an_unknown_kind_is_refused_without_its_password(
+    call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"gopher://user:{PASSWORD}@proxy.example:70")
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY") as caught:
+        call.client(api_key=KEY, region="us")
+    assert PASSWORD not in f"{caught.value}{caught.value!r}{vars(caught.value)}"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_plain_http_never_goes_through_a_proxy(
+    call: Caller, listening: Listening, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    requests: list[bytes] = []
+
+    def behave(connection: socket.socket) -> None:
+        if request := read_request(connection):
+            requests.append(request)
+            connection.sendall(ANSWER)
+
+    with listening(behave) as address:
+        watching = Proxy(address, DENIED)
+        with listening(watching) as proxy:
+            for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+                monkeypatch.setenv(name, f"http://{proxy}")
+                monkeypatch.setenv(name.lower(), f"http://{proxy}")
+            port = address.rpartition(":")[2]
+            call(api_key=KEY, base_url=f"http://{host}:{port}")
+    assert (len(requests), call_key(requests[0])) == (1, 1)
+    assert watching.heads == []
+
+
+# --- Redirects -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_carries_the_key_nowhere(
+    call: Caller, listening: Listening, operation: Operation, status: int
+) -> None:
+    arrived: list[bytes] = []
+    asked: list[bytes] = []
+    with ExitStack() as stack:
+        other = stack.enter_context(listening(lambda c: arrived.append(c.recv(65536))))
+        location = f"http://{other}/v1/agents/PROJECT-1/conversations/CA1"
+
+        def behave(connection: socket.socket) -> None:
+            if request := read_request(connection):
+                asked.append(request)
+                connection.sendall(
+                    f"HTTP/1.1 {status} Elsewhere\r\nLocation: {location}\r\n"
+                    "Connection: close\r\nContent-Length: 0\r\n\r\n".encode()
+                )
+
+        address = stack.enter_context(listening(behave))
+        client = call.client(
+            api_key=KEY, base_url=f"http://{address}", agent_id="PROJECT-1", max_retries=2
+        )
+        with pytest.raises(APIStatusError, match="redirects are not followed") as caught:
+            call.play(client, operation.play)
+    assert (caught.value.status_code, caught.value.attempts) == (status, 1)
+    assert location in caught.value.message
+    assert (len(asked), call_key(asked[0])) == (1, 1)
+    assert arrived == [b""]  # the test's own, which ends the listener
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_from_https_carries_the_key_nowhere(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    authority_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with serving(listening, authority.issue_cert("127.0.0.1")) as (other, requests):
+
+        def behave(connection: socket.socket) -> None:
+            with context.wrap_socket(connection, server_side=True) as secured:
+                if read_request(secured):
+                    secured.sendall(
+                        f"HTTP/1.1 {status} Elsewhere\r\nLocation: https://{other}/\r\n"
+                        "Connection: close\r\nContent-Length: 0\r\n\r\n".encode()
+                    )
+
+        with listening(behave) as address:
+            error = call.fails(api_key=KEY, base_url=f"https://{address}")
+    assert type(error) is APIStatusError
+    assert error.status_code == status
+    assert requests == []
