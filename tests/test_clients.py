@@ -280,7 +280,7 @@ def test_the_other_clients_transport_is_refused() -> None:
     ("variable", "value", "complaint"),
     [
         ("HTTPS_PROXY", "gopher://proxy.example", "Unknown scheme for proxy URL"),
-        ("ALL_PROXY", "http://proxy.example:port", "Invalid port"),
+        ("ALL_PROXY", "http://proxy.example:port", "a proxy variable holds no valid URL"),
         ("SSL_CERT_FILE", "/no/such/file", "No such file or directory"),
     ],
 )
