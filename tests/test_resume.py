@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 from collections.abc import Callable
@@ -31,21 +32,24 @@ WAY = Callable[[Any, Path], Any]
 class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A body in pieces of 100 bytes, which ends or breaks where it is told to."""
 
-    def __init__(self, content: bytes, *, breaks: bool = True) -> None:
+    def __init__(
+        self, content: bytes, *, breaks: bool = True, failure: BaseException | None = None
+    ) -> None:
         self.pieces = [content[i : i + 100] for i in range(0, len(content), 100)]
         self.breaks = breaks
+        self.failure = failure or httpx.ReadError("reset")
         self.closed = 0
 
     def __iter__(self) -> Any:
         yield from self.pieces
         if self.breaks:
-            raise httpx.ReadError("reset")
+            raise self.failure
 
     async def __aiter__(self) -> Any:
         for piece in self.pieces:
             yield piece
         if self.breaks:
-            raise httpx.ReadError("reset")
+            raise self.failure
 
     def close(self) -> None:
         self.closed += 1
@@ -64,7 +68,7 @@ def first(upto: int = 400, *, breaks: bool = True, **headers: Any) -> httpx.Resp
     )
 
 
-def rest(start: int = 400, place: str | None = None, **headers: str) -> httpx.Response:
+def rest(start: int = 400, place: str | None = None, **headers: Any) -> httpx.Response:
     place = place or f"bytes {start}-{len(SOUND) - 1}/{len(SOUND)}"
     content = {"Content-Type": "audio/wav", "Content-Range": place, **headers}
     return httpx.Response(206, headers=content, stream=Pieces(SOUND[start:], breaks=False))
@@ -135,16 +139,35 @@ def read(call: Caller, server: Server, how: str = "read") -> bytes:
     return found
 
 
-@pytest.mark.parametrize("etag", ['"abc"', 'W/"abc"', None])
+MODIFIED = "Wed, 03 Jun 2026 12:00:00 GMT"
+LONG_AFTER = "Wed, 03 Jun 2026 12:01:00 GMT"
+SOON_AFTER = "Wed, 03 Jun 2026 12:00:59 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "if_range"),
+    [
+        ({}, None),
+        ({"ETag": '"abc"'}, '"abc"'),
+        ({"ETag": 'W/"abc"'}, None),
+        ({"ETag": '"é"'.encode()}, None),
+        ({"Last-Modified": MODIFIED, "Date": LONG_AFTER}, MODIFIED),
+        ({"Last-Modified": MODIFIED, "Date": SOON_AFTER}, None),
+        ({"Last-Modified": MODIFIED}, None),
+        ({"Last-Modified": "yesterday", "Date": LONG_AFTER}, None),
+        ({"Last-Modified": MODIFIED.replace("GMT", "-0000"), "Date": LONG_AFTER}, None),
+        ({"Last-Modified": MODIFIED, "Date": LONG_AFTER, "ETag": '"abc"'}, '"abc"'),
+        ({"Last-Modified": MODIFIED, "Date": LONG_AFTER, "ETag": 'W/"abc"'}, None),
+    ],
+)
 def test_a_download_goes_on_where_it_broke_off(
-    call: Caller, tmp_path: Path, pauses: list[float], etag: str | None
+    call: Caller, tmp_path: Path, pauses: list[float], headers: Any, if_range: str | None
 ) -> None:
-    tag: dict[str, Any] = {"ETag": etag} if etag else {}
-    server = Server(first(400, **tag), rest(400))
+    server = Server(first(400, **headers), rest(400, **headers))
     assert download(call, server, tmp_path) == SOUND
     assert server.ranges == [None, "bytes=400-"]
     asked = server.requests[1].headers
-    assert asked.get("If-Range") == ('"abc"' if etag == '"abc"' else None)
+    assert asked.get("If-Range") == if_range
     assert asked["Accept-Encoding"] == "identity"
     assert asked["X-PolyAI-Correlation-Id"] == server.requests[0].headers["X-PolyAI-Correlation-Id"]
     assert len(pauses) == 1
@@ -183,24 +206,80 @@ NO_REST: dict[str, Callable[[], list[httpx.Response]]] = {
     "of another start": lambda: [rest(300, f"bytes 300-{len(SOUND) - 1}/{len(SOUND)}"), whole()],
     "of another length": lambda: [rest(400, "bytes 400-1027/9999"), whole()],
     "without a place": lambda: [rest(400, " "), whole()],
+    "out of range": lambda: [httpx.Response(416), whole()],
+    "of other bytes": lambda: [rest(400, ETag='"other"'), whole()],
+    "changed since": lambda: [rest(400, **{"Last-Modified": LONG_AFTER}), whole()],
+    "compressed": lambda: [rest(400, **{"Content-Encoding": "gzip"}), whole()],
 }
+WITH_VALIDATORS: dict[str, Any] = {"ETag": '"abc"', "Last-Modified": MODIFIED}
 
 
 @pytest.mark.parametrize("case", NO_REST)
 def test_where_the_rest_is_not_to_be_had_it_starts_over(
     call: Caller, tmp_path: Path, case: str
 ) -> None:
-    assert download(call, Server(first(400), *NO_REST[case]()), tmp_path) == SOUND
-    assert read(call, Server(first(400), *NO_REST[case]())) == SOUND
+    server = Server(first(400, **WITH_VALIDATORS), *NO_REST[case]())
+    assert download(call, server, tmp_path) == SOUND
+    assert (server.answers, server.all_closed()) == ([], True)
+    assert read(call, Server(first(400, **WITH_VALIDATORS), *NO_REST[case]())) == SOUND
 
 
 @pytest.mark.parametrize("case", NO_REST)
 def test_bytes_that_were_handed_over_are_never_followed_by_others(call: Caller, case: str) -> None:
-    server = Server(first(400), NO_REST[case]()[0])
+    server = Server(first(400, **WITH_VALIDATORS), NO_REST[case]()[0])
     with pytest.raises(APIConnectionError) as caught:
         read(call, server, "iterate")
     assert "reset" in str(caught.value)
+    assert caught.value.attempts == 2
     assert server.all_closed()
+
+
+def test_a_part_of_another_place_counts_as_an_attempt(call: Caller, tmp_path: Path) -> None:
+    server = Server(first(400), rest(300), whole())
+    with pytest.raises(APIConnectionError, match="reset") as caught:
+        download(call, server, tmp_path, max_retries=1)
+    assert caught.value.attempts == len(server.requests) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_compressed_is_started_over(call: Caller, tmp_path: Path) -> None:
+    packed = gzip.compress(SOUND)
+    headers: dict[str, Any] = {"Content-Encoding": "gzip", "Content-Length": str(len(packed))}
+    broken = first(0, **headers)
+    broken.stream = Pieces(packed[:100])
+    server = Server(broken, whole())
+    assert download(call, server, tmp_path) == SOUND
+    assert server.ranges == [None, None]
+    assert [request.headers["Accept-Encoding"] for request in server.requests] == ["identity"] * 2
+
+
+@pytest.mark.parametrize("starts_over", [False, True])
+def test_progress_goes_up_or_says_that_it_starts_over(
+    call: Caller, tmp_path: Path, starts_over: bool
+) -> None:
+    told: list[int] = []
+    server = Server(first(400), whole() if starts_over else rest(400))
+    run(
+        call,
+        server,
+        lambda client: client.download_recording(
+            "CA1", tmp_path, progress=lambda so_far, _: told.append(so_far)
+        ),
+    )
+    before, after = [100, 200, 300, 400], [500, 600, 700, 800, 900, 1000, len(SOUND)]
+    assert told == before + ([0, *before] if starts_over else []) + after
+
+
+def test_the_errors_of_a_recording_tell_its_attempts(call: Caller) -> None:
+    no_length: dict[str, Any] = {"Content-Length": "x"}
+    unmeasured = first(400, **no_length)
+    words = httpx.Response(
+        200, headers={"Content-Type": "audio/wav"}, stream=Pieces(b"Sorry. " * 20)
+    )
+    for answer, kind in ((unmeasured, APIConnectionError), (words, ResponseDecodeError)):
+        with pytest.raises(kind) as caught:
+            read(call, Server(httpx.Response(503), answer), "iterate")
+        assert caught.value.attempts == 2
 
 
 @pytest.mark.parametrize(
@@ -245,8 +324,48 @@ def test_without_retries_nothing_is_asked_for_twice(call: Caller, tmp_path: Path
 
 
 def test_a_part_that_nobody_asked_for_is_no_recording(call: Caller, tmp_path: Path) -> None:
+    server = Server(rest(400))
     with pytest.raises(ResponseDecodeError, match="Only a part of the recording came, unasked"):
-        download(call, Server(rest(400)), tmp_path)
+        download(call, server, tmp_path)
+    assert server.all_closed()
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
+def test_a_recording_that_is_compressed_unasked_is_none_and_is_not_unpacked(
+    call: Caller, tmp_path: Path, encoding: str
+) -> None:
+    headers: dict[str, Any] = {"Content-Encoding": encoding}
+    answer = first(0, breaks=False, **headers)
+    answer.stream = Pieces(gzip.compress(gzip.compress(SOUND)), breaks=False)
+    with pytest.raises(ResponseDecodeError, match=rf"not asked for \({encoding}\)"):
+        download(call, Server(answer), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encoding_that_is_none_does_no_harm(call: Caller, tmp_path: Path) -> None:
+    headers: dict[str, Any] = {"Content-Encoding": "aws-chunked"}
+    answer = first(len(SOUND), breaks=False, **headers)
+    run(call, Server(answer), lambda client: client.download_recording("CA1", tmp_path))
+    assert (tmp_path / "CA1.wav").read_bytes() == SOUND
+
+
+@pytest.mark.parametrize("cut", ["in the middle of a body", "while it waits"])
+def test_ctrl_c_leaves_nothing_and_closes_the_stream(
+    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    def interrupt(_: float) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_retry, "sleep", interrupt)
+    monkeypatch.setattr(_retry, "sleep_asynchronously", interrupt)
+    answer = first(400)
+    if cut == "in the middle of a body":
+        answer.stream = Pieces(SOUND[:400], failure=KeyboardInterrupt())
+    server = Server(answer)
+    with pytest.raises(KeyboardInterrupt):
+        download(call, server, tmp_path)
+    assert server.all_closed()
+    assert (len(server.requests), list(tmp_path.iterdir())) == (1, [])
 
 
 def test_a_deadline_bounds_the_download_too(

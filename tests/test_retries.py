@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import pickle
+import ssl
 import traceback
+import tracemalloc
+import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -17,7 +22,10 @@ from polyai_data import (
     Annotation,
     APIConnectionError,
     APITimeoutError,
+    AsyncDataClient,
     ConfigurationError,
+    DataClient,
+    NotFoundError,
     PolyAIError,
     RateLimitError,
     ResponseDecodeError,
@@ -29,7 +37,11 @@ from polyai_data import (
 if TYPE_CHECKING:
     from tests.conftest import Caller, Operation
 
-SETTINGS = {"api_key": "made-up-key-8f3a61", "region": "us", "agent_id": "PROJECT-1"}
+SETTINGS: dict[str, Any] = {
+    "api_key": "made-up-key-8f3a61",
+    "region": "us",
+    "agent_id": "PROJECT-1",
+}
 WAIT = _retry.sleep_asynchronously
 WRITES = ("add_annotations", "start_chat", "send_chat_message")
 
@@ -87,6 +99,12 @@ PASSING: dict[str, Callable[[], Any]] = {
     "timeout": lambda: TimeoutError(),
 }
 CERTAINLY_NOT_DONE = ("429", "refused", "connect", "pool")
+
+
+def tls_failure() -> httpx.ConnectError:
+    failure = httpx.ConnectError("handshake")
+    failure.__cause__ = ssl.SSLCertVerificationError(1, "verify failed")
+    return failure
 
 
 def outcome(call: Caller, failing: Failing, **options: Any) -> Any:
@@ -151,6 +169,20 @@ def test_the_outcome_of_a_write_is_known_where_the_server_refused_it(
         assert (error.status_code, error.outcome_unknown) == (status, False)
 
 
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize(
+    "failure",
+    [tls_failure, lambda: httpx.ProxyError("407"), lambda: httpx.UnsupportedProtocol("x")],
+)
+def test_the_outcome_of_a_write_is_known_where_it_was_never_sent(
+    call: Caller, operations: dict[str, Operation], name: str, failure: Any
+) -> None:
+    failing = Failing(operations[name], failure())
+    error = outcome(call, failing)
+    assert (len(failing.requests), error.outcome_unknown) == (1, False)
+    assert "may have taken effect" not in str(error)
+
+
 def test_a_success_that_breaks_off_or_cannot_be_read_leaves_a_write_open(
     call: Caller, operations: dict[str, Operation]
 ) -> None:
@@ -181,6 +213,7 @@ def test_a_success_that_breaks_off_is_read_again(
         lambda: httpx.ProxyError("407"),
         lambda: httpx.LocalProtocolError("bad header"),
         lambda: RuntimeError("a transport's own"),
+        lambda: tls_failure(),
     ],
 )
 def test_what_would_fail_again_is_sent_once(
@@ -289,6 +322,41 @@ def test_each_retry_is_told_and_logged_without_what_is_private(
     ]
 
 
+def test_a_success_that_broke_off_is_not_logged_as_its_status(
+    call: Caller, operations: dict[str, Operation], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "polyai_data"):
+        outcome(call, Failing(operations["get_conversation"], broken_off()))
+    (line,) = [r.getMessage() for r in caplog.records if r.name == "polyai_data"]
+    assert line.startswith("get_conversation: attempt 1 failed (APIConnectionError), ")
+
+
+def test_what_is_told_cannot_be_changed(call: Caller, operations: dict[str, Operation]) -> None:
+    told: list[Retry] = []
+    outcome(call, Failing(operations["get_conversation"], envelope(500)), on_retry=told.append)
+    with pytest.raises(AttributeError):
+        told[0].delay = 0.0  # type: ignore[misc]
+    assert told[0].cause.attempts == 1
+
+
+def test_what_the_callback_raises_passes_and_nothing_more_is_sent(
+    call: Caller, operations: dict[str, Operation]
+) -> None:
+    def tell(_: Retry) -> None:
+        raise LookupError("the user's own")
+
+    failing = Failing(operations["get_conversation"], envelope(500))
+    client = call.client(failing, **SETTINGS, on_retry=tell)
+    with pytest.raises(LookupError, match="the user's own") as caught:
+        call.play(client, failing.operation.play)
+    assert len(failing.requests) == 1
+    shown = "".join(
+        traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    )
+    assert "_exchange" in shown
+    assert SETTINGS["api_key"] not in shown
+
+
 def test_no_error_after_retries_holds_the_key(
     call: Caller, operations: dict[str, Operation]
 ) -> None:
@@ -379,6 +447,181 @@ def test_a_body_that_trickles_beyond_the_deadline_is_given_up(
     assert error.attempts == 1
 
 
+@pytest.mark.parametrize(
+    ("cut", "kind", "is_unknown"),
+    [("connect", httpx.ConnectTimeout, False), ("read", httpx.ReadTimeout, True)],
+)
+def test_a_wait_that_the_deadline_cut_says_so(
+    call: Caller,
+    operations: dict[str, Operation],
+    clock: Clock,
+    cut: str,
+    kind: type[httpx.TimeoutException],
+    is_unknown: bool,
+) -> None:
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        clock.now += request.extensions["timeout"][cut]
+        raise kind("slow")
+
+    client = call.client(answer, **SETTINGS, deadline=2.5)
+    with pytest.raises(APITimeoutError) as caught:
+        call.play(client, operations["add_annotations"].play)
+    assert caught.value.message == "the deadline of 2.5 s has passed"
+    assert caught.value.outcome_unknown is is_unknown
+    assert len(sent) == 1
+
+
+def test_a_time_out_before_the_deadline_is_no_deadline(
+    call: Caller, operations: dict[str, Operation], clock: Clock
+) -> None:
+    for failure in (httpx.ReadTimeout("slow"), TimeoutError()):
+        error = outcome(
+            call, Failing(operations["get_conversation"], failure), deadline=60, max_retries=0
+        )
+        assert error.message == "nothing more came from api.us.poly.ai within 30 s"
+    assert clock.now == 100
+
+
+def test_a_pause_that_a_server_asks_for_does_not_pass_the_deadline(
+    call: Caller, operations: dict[str, Operation], clock: Clock
+) -> None:
+    failing = Failing(operations["get_conversation"], envelope(429, **{"Retry-After": "5"}))
+    error = outcome(call, failing, deadline=5)
+    assert (type(error), error.retry_after, clock.now) == (RateLimitError, 5.0, 100)
+
+
+def all_of(items: Any) -> Any:
+    """Return what a list yields; on the async client, what gives it when it is awaited."""
+
+    async def gather() -> list[Any]:
+        return [item async for item in items]
+
+    return gather() if hasattr(items, "__aiter__") else list(items)
+
+
+def test_each_page_of_a_list_is_tried_again_within_a_deadline_of_its_own(
+    call: Caller, sample: Callable[..., Any], clock: Clock
+) -> None:
+    records = [sample(conversationId=f"CA{n}") for n in range(6)]
+    asked: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        offset, limit = (int(request.url.params[name]) for name in ("offset", "limit"))
+        asked.append(offset)
+        if asked.count(offset) == 1:
+            return envelope(503, **{"Retry-After": "3"})
+        page = {"conversations": records[offset : offset + limit], "count": len(records)}
+        return httpx.Response(200, json=page)
+
+    def walk(client: Any) -> Any:
+        return all_of(client.list_conversations(page_size=3, prefetch=0, deadline=4, max_retries=1))
+
+    found = call(answer, walk, max_retries=0)
+    assert [conversation.conversation_id for conversation in found] == [f"CA{n}" for n in range(6)]
+    assert clock.now > 104
+    assert len(asked) == 2 * len(set(asked)) > 2
+
+
+def test_ctrl_c_ends_a_pause(
+    call: Caller, operations: dict[str, Operation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: float) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_retry, "sleep", interrupt)
+    monkeypatch.setattr(_retry, "sleep_asynchronously", interrupt)
+    failing = Failing(operations["get_conversation"], envelope(500))
+    client = call.client(failing, **SETTINGS)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        call.use(client, lambda client: client.get_conversation("CA1"))
+    call.close(client)
+    assert len(failing.requests) == 1
+    assert caught.value.__cause__ is None
+
+
+def test_a_task_can_be_cancelled_while_it_waits(
+    operations: dict[str, Operation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(operations["get_conversation"], envelope(500))
+
+    async def main() -> None:
+        waiting = asyncio.Event()
+
+        async def wait_for_ever(_: float) -> None:
+            waiting.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(_retry, "sleep_asynchronously", wait_for_ever)
+        async with AsyncDataClient(
+            transport=httpx.MockTransport(failing), api_key="key", region="us", agent_id="A"
+        ) as client:
+            task = asyncio.ensure_future(client.get_conversation("CA1"))
+            await waiting.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert (await client.get_conversation("CA1")).meta is not None
+
+    asyncio.run(main())
+    assert len(failing.requests) == 2
+
+
+def test_a_client_that_is_closed_while_it_waits_says_so(
+    call: Caller, operations: dict[str, Operation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(operations["get_conversation"], envelope(500))
+    client = call.client(failing, **SETTINGS)
+
+    async def close_asynchronously(_: float) -> None:
+        await client.close()
+
+    monkeypatch.setattr(_retry, "sleep", lambda _: client.close())
+    monkeypatch.setattr(_retry, "sleep_asynchronously", close_asynchronously)
+    with pytest.raises(PolyAIError, match="This client is closed"):
+        call.use(client, lambda client: client.get_conversation("CA1"))
+    assert len(failing.requests) == 1
+
+
+class Busy:
+    """Refuses every conversation once, then gives the one that was asked for."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        name = request.url.path.rpartition("/")[2]
+        if name not in self.seen:
+            self.seen.add(name)
+            return envelope(503)
+        return httpx.Response(200, json={"conversationId": name})
+
+
+NAMES = [f"CA{n}" for n in range(50)]
+
+
+def test_threads_share_a_client() -> None:
+    with (
+        DataClient(**SETTINGS, transport=httpx.MockTransport(Busy())) as client,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        found = list(threads.map(client.get_conversation, NAMES))
+    assert [(c.conversation_id, c.meta.attempts) for c in found if c.meta] == [
+        (name, 2) for name in NAMES
+    ]
+
+
+def test_tasks_share_a_client() -> None:
+    async def main() -> list[Any]:
+        async with AsyncDataClient(**SETTINGS, transport=httpx.MockTransport(Busy())) as client:
+            return await asyncio.gather(*map(client.get_conversation, NAMES))
+
+    found = asyncio.run(main())
+    assert [(c.conversation_id, c.meta.attempts) for c in found] == [(name, 2) for name in NAMES]
+
+
 def test_waiting_leaves_the_event_loop_to_others() -> None:
     async def main() -> list[str]:
         done = []
@@ -392,6 +635,42 @@ def test_waiting_leaves_the_event_loop_to_others() -> None:
         return done
 
     assert asyncio.run(main()) == ["other"]
+
+
+def error_with(status: int, retry_after: float | None = None, **options: Any) -> PolyAIError:
+    return ServerError("S", status_code=status, retry_after=retry_after, **options)
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "left", "chance", "delay"),
+    [
+        (error_with(500), 1, 99, 1.0, 0.5),
+        (error_with(500), 2, 99, 1.0, 1.0),
+        (error_with(500), 5, 99, 1.0, 8.0),
+        (error_with(500), 6, 99, 1.0, 8.0),
+        (error_with(500), 2, 99, 0.25, 0.25),
+        (error_with(500), 1, 99, 0.0, 0.0),
+        (error_with(500), 9, 99, 1.0, 8.0),
+        (error_with(500), 10, 99, 1.0, None),  # there were nine retries
+        (error_with(500), 1, 0.5, 1.0, None),  # the pause would last to the deadline
+        (error_with(500), 1, 0.51, 1.0, 0.5),
+        (error_with(500), 1, 0.0, 0.0, None),
+        (error_with(503, 20.0), 1, 99, 1.0, 20.0),
+        (error_with(503, 60.0), 1, 99, 1.0, 60.0),
+        (error_with(503, 60.5), 1, 99, 1.0, None),
+        (error_with(503, 20.0), 1, 20, 1.0, None),
+        (error_with(501), 1, 99, 1.0, None),
+        (error_with(500, outcome_unknown=True), 1, 99, 1.0, None),
+        (error_with(404, 1.0), 1, 99, 1.0, None),
+        (ResponseDecodeError("odd", status_code=500), 1, 99, 1.0, None),
+        (APIConnectionError("for good"), 1, 99, 1.0, None),
+    ],
+)
+def test_the_policy(
+    error: PolyAIError, attempt: int, left: float, chance: float, delay: float | None
+) -> None:
+    call: Any = type("Call", (), {"max_retries": 9, "is_repeatable": False})()
+    assert _retry.delay_before_retry(call, error, attempt, left, chance) == delay
 
 
 @given(
@@ -442,6 +721,111 @@ def test_an_answer_that_is_too_large_is_refused_while_it_comes(
     assert "larger than 5,000 bytes; max_response_bytes= allows for more" in str(error)
     assert sum(taken) == 6000
     assert error.attempts == 1
+
+
+def packed(body: bytes, times: int) -> bytes:
+    for _ in range(times):
+        body = gzip.compress(body)
+    return body
+
+
+BOMB = packed(bytes(32 * 1024 * 1024), 1)
+
+
+def test_a_body_that_unpacks_to_too_much_is_refused_while_it_comes(
+    call: Caller, operations: dict[str, Operation]
+) -> None:
+    taken: list[int] = []
+
+    class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def pieces(self) -> Any:
+            for start in range(0, len(BOMB), 100):
+                taken.append(1)
+                yield BOMB[start : start + 100]
+
+        def __iter__(self) -> Any:
+            yield from self.pieces()
+
+        async def __aiter__(self) -> Any:
+            for piece in self.pieces():
+                yield piece
+
+    answer = httpx.Response(200, stream=Stream(), headers={"Content-Encoding": "gzip"})
+    failing = Failing(operations["get_conversation"], answer)
+    error = outcome(call, failing, max_response_bytes=1_000_000)
+    assert type(error) is ResponseDecodeError
+    assert "larger than 1,000,000 bytes" in str(error)
+    assert len(taken) < 12  # each unpacks to a hundred thousand bytes
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "GZIP,gzip", "br", "zstd", "deflate, gzip"])
+def test_a_compression_that_was_not_asked_for_is_not_unpacked(
+    call: Caller, operations: dict[str, Operation], encoding: str
+) -> None:
+    body = packed(BOMB, 1)  # a few hundred bytes
+    for status, kind in ((200, ResponseDecodeError), (404, NotFoundError)):
+        answer = httpx.Response(
+            status, stream=httpx.ByteStream(body), headers={"Content-Encoding": encoding}
+        )
+        failing = Failing(operations["list_conversations"], answer)
+        tracemalloc.start()
+        try:
+            error = outcome(call, failing)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert type(error) is kind
+        assert error.body == body
+        assert peak < 4_000_000
+    assert failing.requests[0].headers["Accept-Encoding"] == "gzip, deflate"
+
+
+def test_a_compression_that_was_not_asked_for_is_named(
+    call: Caller, operations: dict[str, Operation]
+) -> None:
+    answer = httpx.Response(
+        200, stream=httpx.ByteStream(b"\xff"), headers={"Content-Encoding": "br"}
+    )
+    error = outcome(call, Failing(operations["get_conversation"], answer))
+    assert error.message == "The body is compressed in a way that was not asked for (br)"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", " GZip ", "deflate", "identity", "UTF-8", ""])
+def test_compressions_that_are_asked_for_and_encodings_that_are_none_are_read(
+    call: Caller, operations: dict[str, Operation], encoding: str
+) -> None:
+    body = b'{"conversationId": "CA1"}'
+    name = encoding.strip().lower()
+    sent = {"gzip": gzip.compress(body), "deflate": zlib.compress(body)}.get(name, body)
+    answer = httpx.Response(
+        200, stream=httpx.ByteStream(sent), headers={"Content-Encoding": encoding}
+    )
+    found = outcome(call, Failing(operations["get_conversation"], answer))
+    assert found.conversation_id == "CA1"
+    assert found.meta.headers["content-encoding"] == encoding
+
+
+def test_a_body_in_tiny_pieces_needs_no_more_memory(
+    call: Caller, operations: dict[str, Operation]
+) -> None:
+    class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __iter__(self) -> Any:
+            while True:
+                yield b"xy"
+
+        async def __aiter__(self) -> Any:
+            while True:
+                yield b"xy"
+
+    failing = Failing(operations["get_conversation"], httpx.Response(200, stream=Stream()))
+    tracemalloc.start()
+    try:
+        error = outcome(call, failing, max_response_bytes=1_000_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert type(error) is ResponseDecodeError
+    assert peak < 2_500_000
 
 
 def test_of_a_large_error_the_beginning_is_kept(

@@ -14,7 +14,7 @@ from . import errors
 from ._decode import IdentityMissing
 from ._failure import correlation_id, decode_error, status_error
 from ._meta import Meta
-from ._request import Call
+from ._request import COMPRESSIONS, Call
 
 _T = TypeVar("_T")
 
@@ -41,7 +41,7 @@ class Answer:
     def of(cls, response: httpx.Response, content: bytes, elapsed: float, attempts: int) -> Answer:
         """Return the answer that a response is."""
         headers = response.headers.copy()
-        headers.update(response.extensions.get("polyai_data.location", {}))
+        headers.update(response.extensions.get("polyai_data.hidden", {}))
         return cls(response.status_code, headers, content, elapsed, attempts)
 
     def whole(self, call: Call[Any]) -> tuple[Call[Any], int, Mapping[str, str], bytes]:
@@ -61,16 +61,34 @@ class Answer:
         )
 
 
-def hide_location(response: httpx.Response) -> None:
-    """Keep httpx from working out a redirect that is not followed: on some it fails."""
-    if "Location" in response.headers:
-        response.extensions["polyai_data.location"] = {"Location": response.headers["Location"]}
-        del response.headers["Location"]
+def hide_headers(response: httpx.Response) -> None:
+    """Keep httpx from working out what it should leave alone; the answer has it again.
+
+    A redirect that is not followed: on some it fails. And a compression that was not asked for:
+    a few hundred bytes of some unpack to gigabytes, before any bound can tell.
+    """
+    hidden = ["Location"]
+    if not is_compression_known(response.headers):
+        hidden.append("Content-Encoding")
+    response.extensions["polyai_data.hidden"] = {
+        name: response.headers.pop(name) for name in hidden if name in response.headers
+    }
 
 
-async def hide_location_asynchronously(response: httpx.Response) -> None:
-    """Do what `hide_location` does; the asynchronous client awaits its hooks."""
-    hide_location(response)
+async def hide_headers_asynchronously(response: httpx.Response) -> None:
+    """Do what `hide_headers` does; the asynchronous client awaits its hooks."""
+    hide_headers(response)
+
+
+def is_compressed(headers: Mapping[str, str]) -> bool:
+    """Whether the headers say that the body is compressed."""
+    return headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
+
+
+def is_compression_known(headers: Mapping[str, str]) -> bool:
+    """Whether the body is compressed in a way that this client asks for, and once, if at all."""
+    encoding = headers.get("Content-Encoding", "").strip().lower()
+    return not is_compressed(headers) or encoding in COMPRESSIONS
 
 
 def read_answer(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
@@ -90,8 +108,7 @@ class Body:
     def __init__(self, call: Call[Any], response: httpx.Response) -> None:
         self._call = call
         self._response = response
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._content = bytearray()
 
     def take(self, piece: bytes) -> bool:
         """Keep a piece; return whether there may be more.
@@ -100,9 +117,8 @@ class Body:
             ResponseDecodeError: if the answer is too large.
         """
         limit = self._call.config.max_response_bytes
-        self._size += len(piece)
-        if self._size <= limit:
-            self._pieces.append(piece)
+        self._content += piece
+        if len(self._content) <= limit:
             return True
         if self._response.is_success:
             raise decode_error(
@@ -112,12 +128,12 @@ class Body:
                 b"",
                 f"The answer is larger than {limit:,} bytes; max_response_bytes= allows for more",
             )
-        self._pieces.append(piece[: limit - self._size])
+        del self._content[limit:]
         return False
 
     def content(self) -> bytes:
         """Return what came."""
-        return b"".join(self._pieces)
+        return bytes(self._content)
 
 
 def _result_or_error(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
@@ -145,6 +161,9 @@ def _result_or_error(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
 def _describe_body(answer: Answer) -> str:
     if not answer.content.strip():
         return "The body is empty"
+    if not is_compression_known(answer.headers):
+        encoding = answer.headers["Content-Encoding"]
+        return f"The body is compressed in a way that was not asked for ({encoding})"
     if is_html(answer):
         return (
             "The body is an HTML page, probably a gateway's or a proxy's, where JSON was expected"
@@ -181,15 +200,19 @@ def not_audio(call: Call[Any], answer: Answer) -> errors.PolyAIError:
         return error
     if not answer.content:
         return decode_error(*whole, "The recording is empty")
+    if not is_compression_known(answer.headers):
+        return decode_error(*whole, _describe_body(answer))
     what = "text" if claims_audio(answer.headers) else answer.headers["Content-Type"]
     what = "an HTML page" if is_html(answer) else what
     return decode_error(*whole, f"The body is {what}, where audio was expected")
 
 
 def audio_or_error(call: Call[Any], answer: Answer) -> Answer | errors.PolyAIError:
-    """Return the answer if a recording may follow, else the error for it."""
+    """Return the answer if a recording may follow, or its rest may not; else the error for it."""
     if answer.status == 206 and not call.range_headers:
         return decode_error(*answer.whole(call), "Only a part of the recording came, unasked")
+    if answer.status == 416 and call.range_headers:
+        return answer
     if 200 <= answer.status < 300 and claims_audio(answer.headers):
         return answer
     return not_audio(call, answer)

@@ -19,7 +19,7 @@ from ._answer import (
     Body,
     audio_or_error,
     claims_audio,
-    hide_location_asynchronously,
+    hide_headers_asynchronously,
     read_answer,
 )
 from ._auth import ApiKey
@@ -66,7 +66,8 @@ class AsyncDataClient:
             absent, and 0 for never. Annotations and chat messages are repeated only where the
             server cannot have seen them, or says that it refused them; a note like what reads,
             since setting it twice does the same.
-        deadline: Seconds for a call with all its retries; none if absent.
+        deadline: Seconds for a call with all its retries, the reading of a recording included;
+            none if absent. It is kept before each wait and between the parts of an answer.
         max_response_bytes: How large a JSON answer may be; 64 MiB if absent.
         on_retry: Is called with a `Retry` before each retry.
         transport: An httpx transport to send requests with: `httpx.AsyncHTTPTransport(proxy=…)`.
@@ -113,7 +114,7 @@ class AsyncDataClient:
             return httpx.AsyncClient(
                 transport=self._transport,
                 follow_redirects=False,
-                event_hooks={"response": [hide_location_asynchronously]},
+                event_hooks={"response": [hide_headers_asynchronously]},
                 trust_env=self._config.trusts_environment,
             )
         except Exception as failure:
@@ -208,7 +209,8 @@ class AsyncDataClient:
             strict: Whether a record with a field that is not of its documented type, or one that
                 cannot be read at all, is an error instead of being handed over as it came.
             prefetch: 1, or 0 to fetch a page only when the one before is used up. With 1, who
-                leaves early waits for the page that is on its way; asyncio cancels it instead.
+                leaves early waits for the page that is on its way, with its retries; asyncio
+                cancels it instead.
             agent_id: The agent, if not the client's.
             timeout: Seconds, as in the constructor, for each page.
             max_retries: As in the constructor, likewise.
@@ -321,7 +323,7 @@ class AsyncDataClient:
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
             max_retries: As in the constructor, likewise.
-            deadline: As in the constructor, likewise.
+            deadline: As in the constructor, likewise; reading the recording counts.
 
         Yields:
             The recording, to be read once: `iter_bytes`, `read` or `save`.
@@ -621,9 +623,9 @@ class AsyncDataClient:
         Returns:
             The response, unread if it is a success that `streams`, and what was made of it.
         """
-        check_usable(is_closed=self._http.is_closed, process=self._process)
-        self._settle_in_loop()
         while True:
+            check_usable(is_closed=self._http.is_closed, process=self._process)
+            self._settle_in_loop()
             outcome = await self._attempt(call, attempts, streams)
             if isinstance(outcome, BaseException):
                 error = outcome
@@ -632,6 +634,7 @@ class AsyncDataClient:
                 result = read(call, answer)
                 if not isinstance(result, PolyAIError):
                     return response, result
+                await response.aclose()  # it is not read yet if it was to be streamed
                 error = result
             delay = attempts.failed(error)
             if delay is None:
@@ -669,7 +672,7 @@ class AsyncDataClient:
                 finally:
                     await response.aclose()
         except BaseException as failure:
-            return failed(call, response, failure)
+            return failed(call, response, failure, is_late=attempts.are_late)
         elapsed = time.perf_counter() - started
         return response, Answer.of(response, body.content(), elapsed, attempts.count)
 

@@ -14,7 +14,7 @@ import attrs
 import httpx
 
 from . import _operations, _retry
-from ._answer import Answer, Body, audio_or_error, claims_audio, hide_location, read_answer
+from ._answer import Answer, Body, audio_or_error, claims_audio, hide_headers, read_answer
 from ._auth import ApiKey
 from ._chats import Chat, ChatSettings, environment_of
 from ._config import Limits, Timeout, check_transport, check_usable, describe, settle, setup_error
@@ -55,9 +55,11 @@ class DataClient:
             absent, and 0 for never. Annotations and chat messages are repeated only where the
             server cannot have seen them, or says that it refused them; a note like what reads,
             since setting it twice does the same.
-        deadline: Seconds for a call with all its retries; none if absent.
+        deadline: Seconds for a call with all its retries, the reading of a recording included;
+            none if absent. It is kept before each wait and between the parts of an answer.
         max_response_bytes: How large a JSON answer may be; 64 MiB if absent.
-        on_retry: Is called with a `Retry` before each retry.
+        on_retry: Is called with a `Retry` before each retry, in the thread that sends: a list that
+            fetches pages in advance has one of its own.
         transport: An httpx transport to send requests with: `httpx.HTTPTransport(proxy=…)`.
 
     Raises:
@@ -97,7 +99,7 @@ class DataClient:
             self._http = httpx.Client(
                 transport=transport,
                 follow_redirects=False,
-                event_hooks={"response": [hide_location]},
+                event_hooks={"response": [hide_headers]},
                 trust_env=self._config.trusts_environment,
             )
         except Exception as failure:
@@ -173,7 +175,8 @@ class DataClient:
             strict: Whether a record with a field that is not of its documented type, or one that
                 cannot be read at all, is an error instead of being handed over as it came.
             prefetch: 1, or 0 to fetch a page only when the one before is used up. With 1, who
-                leaves early waits for the page that is on its way; asyncio cancels it instead.
+                leaves early waits for the page that is on its way, with its retries; asyncio
+                cancels it instead.
             agent_id: The agent, if not the client's.
             timeout: Seconds, as in the constructor, for each page.
             max_retries: As in the constructor, likewise.
@@ -286,7 +289,7 @@ class DataClient:
             agent_id: The agent it belongs to, if not the client's.
             timeout: Seconds, as in the constructor, for this call.
             max_retries: As in the constructor, likewise.
-            deadline: As in the constructor, likewise.
+            deadline: As in the constructor, likewise; reading the recording counts.
 
         Yields:
             The recording, to be read once: `iter_bytes`, `read` or `save`.
@@ -580,8 +583,8 @@ class DataClient:
         Returns:
             The response, unread if it is a success that `streams`, and what was made of it.
         """
-        check_usable(is_closed=self._http.is_closed, process=self._process)
         while True:
+            check_usable(is_closed=self._http.is_closed, process=self._process)
             outcome = self._attempt(call, attempts, streams)
             if isinstance(outcome, BaseException):
                 error = outcome
@@ -590,6 +593,7 @@ class DataClient:
                 result = read(call, answer)
                 if not isinstance(result, PolyAIError):
                     return response, result
+                response.close()  # it is not read yet if it was to be streamed
                 error = result
             delay = attempts.failed(error)
             if delay is None:
@@ -627,7 +631,7 @@ class DataClient:
                 finally:
                     response.close()
         except BaseException as failure:
-            return failed(call, response, failure)
+            return failed(call, response, failure, is_late=attempts.are_late)
         elapsed = time.perf_counter() - started
         return response, Answer.of(response, body.content(), elapsed, attempts.count)
 

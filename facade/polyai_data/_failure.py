@@ -157,11 +157,17 @@ def decode_error(
 
 
 def failed(
-    call: Call[Any], response: httpx.Response | None, failure: BaseException
+    call: Call[Any], response: httpx.Response | None, failure: BaseException, *, is_late: bool
 ) -> BaseException:
     """Return what to raise where no answer came, or not the whole of it.
 
     Never the failure with its frames, and never chained to it: they hold the headers, and the key.
+
+    Args:
+        call: The call.
+        response: The answer, or None where none came.
+        failure: What httpx or the transport raised.
+        is_late: Whether the deadline has passed.
     """
     if isinstance(failure, errors.PolyAIError):
         return failure.with_traceback(None)
@@ -169,29 +175,40 @@ def failed(
         failure.__cause__ = failure.__context__ = None
         return failure.with_traceback(None)
     if response is None:
-        return connection_error(call, failure)
-    return unreadable_body(call, response.status_code, response.headers, failure)
+        return connection_error(call, failure, is_late=is_late)
+    return unreadable_body(call, response.status_code, response.headers, failure, is_late=is_late)
 
 
 def unreadable_body(
-    call: Call[Any], status: int, headers: Mapping[str, str], failure: Exception
+    call: Call[Any],
+    status: int,
+    headers: Mapping[str, str],
+    failure: Exception,
+    *,
+    is_late: bool,
 ) -> errors.PolyAIError:
     """Return the error for an answer whose body broke off or could not be decompressed."""
     if not 200 <= status < 300:
         return status_error(call, status, headers, b"")
     if isinstance(failure, httpx.DecodingError):
         return decode_error(call, status, headers, b"", f"The body is damaged: {failure}")
-    error = connection_error(call, failure)
+    error = connection_error(call, failure, is_late=is_late)
     error.status_code = status
     return error
 
 
-def connection_error(call: Call[Any], failure: BaseException) -> errors.APIConnectionError:
+def connection_error(
+    call: Call[Any], failure: BaseException, *, is_late: bool
+) -> errors.APIConnectionError:
     """Return the error for a request to which nothing usable came back."""
     timed_out = isinstance(failure, httpx.TimeoutException | TimeoutError)
     kind = errors.APITimeoutError if timed_out else errors.APIConnectionError
+    if timed_out and is_late:
+        message = f"the deadline of {call.deadline:g} s has passed"
+    else:
+        message = _describe_failure(call, failure)
     error = kind(
-        call.config.key.redact(_describe_failure(call, failure)),
+        call.config.key.redact(message),
         method=call.method,
         url=call.url,
         correlation_id=call.correlation_id,
@@ -241,8 +258,6 @@ def broken_off(call: Call[Any], received: int, expected: int | None) -> errors.A
 def _describe_failure(call: Call[Any], failure: BaseException) -> str:
     connect, read = call.timeout
     host = urlsplit(call.url).netloc
-    if isinstance(failure, TimeoutError) and call.deadline is not None:
-        return f"the deadline of {call.deadline:g} s has passed"
     if isinstance(failure, httpx.ConnectTimeout):
         return f"no connection to {host} within {connect:g} s"
     if isinstance(failure, httpx.PoolTimeout):

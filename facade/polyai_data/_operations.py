@@ -98,6 +98,7 @@ def get_recording(
         lambda _: None,
         limits=limits,
         accept="audio/wav",
+        compressions=(),  # what is compressed could not be gone on with where it broke off
         meanings={404: errors.RecordingNotFoundError},
     )
 

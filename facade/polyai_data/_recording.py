@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +14,7 @@ import attrs
 import httpx
 
 from . import _retry, errors
-from ._answer import Answer, is_text, not_audio
+from ._answer import Answer, is_compressed, is_compression_known, is_text, not_audio
 from ._failure import broken_off, failed
 from ._files import PartFile, recording_target
 from ._request import Call
@@ -21,8 +23,23 @@ from ._retry import Attempts
 _ENOUGH = 64
 """How many bytes of a body tell sound from text."""
 
+_LEAST_AGE = timedelta(seconds=60)
+"""What was changed less than this before it was sent may have changed again since."""
+
 Progress = Callable[[int, int | None], object]
 """Is called with the bytes so far and the bytes in all, None where the server did not say."""
+
+
+def _strong_validator(headers: Mapping[str, str]) -> str | None:
+    """Return what only the very same bytes have, for If-Range: an entity tag, or else a date."""
+    tag = headers.get("ETag")
+    if tag is not None:
+        return None if tag.startswith("W/") or not tag.isascii() else tag
+    try:
+        modified, sent = (parsedate_to_datetime(headers[n]) for n in ("Last-Modified", "Date"))
+        return headers["Last-Modified"] if sent - modified >= _LEAST_AGE else None
+    except (KeyError, ValueError, TypeError):  # absent, unreadable, or only one has a zone
+        return None
 
 
 class _Recording:
@@ -47,17 +64,17 @@ class _Recording:
         self._attempts = attempts
         self._open_again = open_again
         self._begun = False
-        self._start(response, answer)
+        self._is_rest_refused = False
+        self._response = response
+        self._start(answer)
 
-    def _start(self, response: httpx.Response, answer: Answer) -> None:
+    def _start(self, answer: Answer) -> None:
         """Take an answer that holds the recording from its first byte on."""
         self.content_type = answer.headers.get("Content-Type")
         self.meta = answer.meta(self._call)
         length = answer.headers.get("Content-Length", "")
-        is_encoded = answer.headers.get("Content-Encoding", "identity") != "identity"
-        has_length = length.isdecimal() and not is_encoded
+        has_length = length.isdecimal() and not is_compressed(answer.headers)
         self.content_length = int(length) if has_length else None
-        self._response = response
         self._answer = answer
         self._received = 0
         self._head = b""
@@ -91,8 +108,8 @@ class _Recording:
 
     def _retry_after(self, error: BaseException, *, may_start_over: bool) -> float:
         """Return the seconds to wait before the rest is asked for; raise what cannot be mended."""
-        may_go_on = may_start_over or self._can_go_on
-        delay = self._attempts.failed(error) if may_go_on else None
+        can_be_mended = may_start_over or self._can_go_on
+        delay = self._attempts.failed(error, can_be_mended=can_be_mended)
         if delay is None:
             raise error
         return delay
@@ -100,37 +117,62 @@ class _Recording:
     @property
     def _can_go_on(self) -> bool:
         """Whether the rest of what came so far could be known as such."""
-        return 0 < self._received < (self.content_length or 0)
+        return not self._is_rest_refused and 0 < self._received < (self.content_length or 0)
 
     def _rest(self) -> dict[str, str]:
         """Return the headers that ask for the rest alone; none to ask for all of it."""
         if not self._can_go_on:
             return {}
-        etag = self._answer.headers.get("ETag", "")
-        # A weak one would let a recording of other bytes through.
-        same = {"If-Range": etag} if etag and not etag.startswith("W/") else {}
-        return {"Range": f"bytes={self._received}-", "Accept-Encoding": "identity", **same}
+        validator = _strong_validator(self._answer.headers)
+        same = {"If-Range": validator} if validator else {}
+        return {"Range": f"bytes={self._received}-", **same}
 
-    def _goes_on(self, response: httpx.Response, answer: Answer) -> bool:
-        """Take an answer to that; return whether it goes on where the last one broke off."""
-        place = f"bytes {self._received}-{(self.content_length or 0) - 1}/{self.content_length}"
-        if answer.status == 206 and answer.headers.get("Content-Range", "").strip() == place:
-            self._response = response
+    def _go_on(
+        self, answer: Answer, error: BaseException, *, may_start_over: bool
+    ) -> BaseException | None:
+        """Take the answer to that; return the error once more if it holds nothing of use."""
+        if self._is_rest(answer):
             self.meta = attrs.evolve(self.meta, attempts=answer.attempts)
-            return True
-        return False
+            return None
+        if not may_start_over:
+            self._attempts.failed(error, can_be_mended=False)
+            raise error
+        if answer.status in (206, 416):  # of another place than asked for, or of none
+            self._is_rest_refused = True
+            return error
+        self._start(answer)
+        return None
+
+    def _is_rest(self, answer: Answer) -> bool:
+        """Whether it is the same recording, from where it broke off."""
+        place = f"bytes {self._received}-{(self.content_length or 0) - 1}/{self.content_length}"
+        return (
+            answer.status == 206
+            and answer.headers.get("Content-Range", "").strip() == place
+            and not is_compressed(answer.headers)
+            and all(
+                answer.headers.get(name) in (None, self._answer.headers.get(name))
+                for name in ("ETag", "Last-Modified")
+            )
+        )
 
     def _check_head(self) -> None:
         """Refuse text: sound begins with RIFF, or with bytes that are no text."""
-        if not self._head.startswith((b"RIFF", b"RF64", b"RIFX")) and is_text(self._head):
-            raise not_audio(self._call, attrs.evolve(self._answer, content=self._head))
+        is_known = is_compression_known(self._answer.headers)
+        if not self._head.startswith((b"RIFF", b"RF64", b"RIFX")) and (
+            is_text(self._head) or not is_known
+        ):
+            error = not_audio(self._call, attrs.evolve(self._answer, content=self._head))
+            self._attempts.failed(error, can_be_mended=False)
+            raise error
 
     def _failed(self, failure: BaseException) -> BaseException:
         if isinstance(failure, httpx.StreamClosed):
             return errors.PolyAIError(
                 "This recording is closed: read it in the with statement that opened it."
             )
-        return failed(self._call, self._response, failure)
+        late = self._attempts.are_late
+        return failed(self._call, self._response, failure, is_late=late)
 
     def _target(self, path: str | os.PathLike[str], *, overwrite: bool) -> Path:
         return recording_target(
@@ -168,16 +210,17 @@ class Recording(_Recording):
     def _pieces(self, *, may_start_over: bool) -> Iterator[bytes | None]:
         """Yield the recording in pieces; None where it starts over from its first byte."""
         self._begin()
+        error: BaseException | None = None
         while True:
             pieces = self._response.iter_bytes()
-            while True:
-                error: BaseException | None = None
+            while error is None:
                 try:
                     self._attempts.check_deadline()
                     piece = next(pieces, None)
                 except BaseException as failure:
                     error = self._failed(failure)
-                if error is not None or piece is None:
+                    break
+                if piece is None:
                     break
                 self._take(piece)
                 yield piece
@@ -187,17 +230,10 @@ class Recording(_Recording):
             # Outside of the except clause, as in the client.
             _retry.sleep(self._retry_after(error, may_start_over=may_start_over))
             self._response.close()
-            response, answer = self._open_again(self._rest())
-            if self._goes_on(response, answer):
-                continue
-            if not may_start_over:
-                response.close()
-                raise error
-            if answer.status == 206:  # of another place than asked for
-                response.close()
-                response, answer = self._open_again({})
-            self._start(response, answer)
-            yield None
+            self._response, answer = self._open_again(self._rest())
+            error = self._go_on(answer, error, may_start_over=may_start_over)
+            if error is None and self._received == 0:
+                yield None
 
     def read(self) -> bytes:
         """Return the whole recording. It may be large: `save` needs no memory for it.
@@ -275,16 +311,17 @@ class AsyncRecording(_Recording):
     async def _pieces(self, *, may_start_over: bool) -> AsyncGenerator[bytes | None, None]:
         """Yield the recording in pieces; None where it starts over from its first byte."""
         self._begin()
+        error: BaseException | None = None
         while True:
             pieces = self._response.aiter_bytes()
-            while True:
-                error: BaseException | None = None
+            while error is None:
                 try:
                     self._attempts.check_deadline()
                     piece = await anext(pieces, None)
                 except BaseException as failure:
                     error = self._failed(failure)
-                if error is not None or piece is None:
+                    break
+                if piece is None:
                     break
                 self._take(piece)
                 yield piece
@@ -295,17 +332,10 @@ class AsyncRecording(_Recording):
             delay = self._retry_after(error, may_start_over=may_start_over)
             await _retry.sleep_asynchronously(delay)
             await self._response.aclose()
-            response, answer = await self._open_again(self._rest())
-            if self._goes_on(response, answer):
-                continue
-            if not may_start_over:
-                await response.aclose()
-                raise error
-            if answer.status == 206:  # of another place than asked for
-                await response.aclose()
-                response, answer = await self._open_again({})
-            self._start(response, answer)
-            yield None
+            self._response, answer = await self._open_again(self._rest())
+            error = self._go_on(answer, error, may_start_over=may_start_over)
+            if error is None and self._received == 0:
+                yield None
 
     async def read(self) -> bytes:
         """Return the whole recording. It may be large: `save` needs no memory for it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +20,9 @@ CORRELATION_HEADER = "X-PolyAI-Correlation-Id"
 USER_AGENT = (
     f"polyai-data/{__version__} python/{platform.python_version()} httpx/{httpx.__version__}"
 )
+
+COMPRESSIONS = ("gzip", "deflate")
+"""What JSON may be compressed with. They unpack to a thousand times their size at most."""
 
 _T = TypeVar("_T")
 
@@ -39,6 +42,7 @@ class Call(Generic[_T]):
         deadline: Seconds for all attempts together, or None.
         is_repeatable: Whether sending it twice does what sending it once does.
         accept: The media type to ask for.
+        compressions: How the answer may be compressed.
         range_headers: What asks for the rest of a recording; empty for all of it.
         content: The body, as JSON, or None.
         meanings: What a status means for this operation, where the API gives no code.
@@ -55,6 +59,7 @@ class Call(Generic[_T]):
     deadline: float | None
     is_repeatable: bool
     accept: str
+    compressions: Sequence[str]
     content: bytes | None = field(repr=False)
     meanings: Mapping[int, type[errors.APIStatusError]]
     read: Callable[[Any], _T] = field(repr=False)
@@ -69,6 +74,7 @@ class Call(Generic[_T]):
         """Return the headers to send, the key among them: not to be kept in a variable."""
         return {
             "Accept": self.accept,
+            "Accept-Encoding": ", ".join(self.compressions) or "identity",
             "User-Agent": USER_AGENT,
             CORRELATION_HEADER: self.correlation_id,
             **({} if self.content is None else {"Content-Type": "application/json"}),
@@ -85,6 +91,7 @@ def prepare(
     *,
     limits: Limits,
     accept: str = "application/json",
+    compressions: Sequence[str] = COMPRESSIONS,
     is_repeatable: bool = True,
     meanings: Mapping[int, type[errors.APIStatusError]] = MappingProxyType({}),
 ) -> Call[_T]:
@@ -111,6 +118,7 @@ def prepare(
         deadline=_first(check_deadline(limits.deadline), config.deadline),
         is_repeatable=is_repeatable,
         accept=accept,
+        compressions=compressions,
         content=_encode(request["json"]) if "json" in request else None,
         meanings=meanings,
         read=read,

@@ -18,6 +18,8 @@ FIRST_DELAY = 0.5
 MAX_DELAY = 8.0
 MAX_RETRY_AFTER = 60.0
 """Seconds. A server that asks for a longer pause than the last is not waited for."""
+LEAST_TIME = 0.001
+"""Seconds. With less than these left, a deadline has passed."""
 
 _PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -107,19 +109,26 @@ class Attempts:
     def timeout(self) -> httpx.Timeout:
         """Return the time-outs of the next attempt, within the deadline."""
         connect, read = self._call.timeout
-        left = max(self.time_left, 0.001)  # none would mean to wait for ever
+        left = max(self.time_left, LEAST_TIME)  # none would mean to wait for ever
         return httpx.Timeout(min(read, left), connect=min(connect, left))
+
+    @property
+    def are_late(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.time_left < LEAST_TIME
 
     def check_deadline(self) -> None:
         """Raise TimeoutError if the deadline has passed."""
-        if self.time_left <= 0:
+        if self.are_late:
             raise TimeoutError
 
-    def failed(self, error: BaseException) -> float | None:
+    def failed(self, error: BaseException, *, can_be_mended: bool = True) -> float | None:
         """Note that an attempt failed; return the seconds until the next, or None if it is over."""
         if not isinstance(error, errors.PolyAIError):  # Ctrl-C, or a task that was cancelled
             return None
         error.attempts = self.count
+        if not can_be_mended:
+            return None
         chance = random.random()  # noqa: S311
         delay = delay_before_retry(self._call, error, self.count, self.time_left, chance)
         if delay is None:
@@ -128,7 +137,8 @@ class Attempts:
             "%s: attempt %d failed (%s), the next in %.1f s",
             self._call.operation,
             self.count,
-            error.status_code or type(error).__name__,
+            # A success that broke off has a status too, which would tell nothing.
+            error.status_code if isinstance(error, errors.APIStatusError) else type(error).__name__,
             delay,
         )
         if self._on_retry is not None:
