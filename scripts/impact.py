@@ -15,12 +15,13 @@ import runpy
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from adapt import operation_ids, operations
+from adapt import METHODS, operation_ids, operations
 from attrs import frozen
 from generate import PACKAGE, GenerationError, corrected_document, generate, server_urls
 from overlay import Stale
@@ -29,10 +30,10 @@ from redocly import diff
 ROOT = Path(__file__).resolve().parent.parent
 FACADE = ROOT / "facade" / "polyai_data"
 VERSION = FACADE / "_version.py"
-MAX_ROWS = 8
+MAX_ROWS = 6
 """How many rows of a kind the screen shows; the report has all of them."""
-WIDTH = 110
-"""How many characters of a row the screen shows."""
+WIDTH = 120
+"""How many columns the screen has; what does not fit into two lines is cut."""
 
 BLOCKS, USERS_NOTICE, CAN_WAIT = range(3)
 """How urgent a task is."""
@@ -46,7 +47,7 @@ class Change:
     """One change of the document.
 
     Attributes:
-        kind: `added`, `removed` or `changed`.
+        kind: `added`, `removed` or `modified`.
         is_breaking: Whether a client of the API can fail over it.
         where: What it is in: an operation, mostly.
         text: What changed there.
@@ -108,10 +109,10 @@ class Impact:
     def _summary(self) -> list[str]:
         before, now = (f"{self.titles[side]} {self.versions[side]}" for side in (0, 1))
         if not self.changes:
-            return [f"{now}: no change."]
+            return [_one_line(f"{now}: no change.")]
         breaking = sum(change.is_breaking for change in self.changes)
         count = f"{len(self.changes)} change{'s' if len(self.changes) > 1 else ''}"
-        lines = [f"{before} → {now}: {count}, {breaking or 'none'} breaking."]
+        lines = [_one_line(f"{before} → {now}: {count}, {breaking or 'none'} breaking.")]
         if self.titles[0] != self.titles[1]:
             lines.append("It is another document, by its title.")
         if before == now:
@@ -125,8 +126,11 @@ class Impact:
         if self.tasks:
             lines += ["", "To do, most urgent first:"]
             for number, task in enumerate(self.tasks[:MAX_ROWS], start=1):
-                what = task.what.partition("\n")[0]
-                lines += [f"{number:3}. {_one_line(what)}", f"     → {_one_line(task.todo)}"]
+                what, *details = task.what.splitlines()
+                if what.endswith(":"):  # what is wrong stands in the next line
+                    what = " ".join([what, *details[:1]])
+                lines += _row(f"{number:3}. ", what)
+                lines.append(_one_line(f"     → {task.todo}"))
             lines += _more(self.tasks)
         else:
             lines += ["", "There is nothing to decide."]
@@ -134,8 +138,9 @@ class Impact:
             lines += ["", "Changes, breaking ones first:"]
             for change in self.changes[:MAX_ROWS]:
                 sign = "!" if change.is_breaking else " "
-                line = f"{change.where}: {change.text}"
-                lines.append(f"  {sign} {change.kind:9}{_one_line(line)}")
+                is_named = f"`{change.where}`" in change.text
+                line = change.text if is_named else f"{change.where}: {change.text}"
+                lines += _row(f"  {sign} {change.kind:9}", line)
             lines += _more(self.changes)
         return "\n".join(lines)
 
@@ -158,8 +163,15 @@ class Impact:
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+
+
+def _row(head: str, text: str) -> list[str]:
+    """Return the text behind its head, in two lines at most."""
+    lines = textwrap.wrap(
+        text, WIDTH - len(head), max_lines=2, placeholder=" …", break_on_hyphens=False
+    )
+    return [f"{head}{lines[0]}", *(" " * len(head) + line for line in lines[1:])]
 
 
 def _indented(text: str) -> str:
@@ -182,14 +194,20 @@ def measure(old: bytes, new: bytes) -> Impact:
     """
     before, now = json.loads(old), json.loads(new)
     changes, bump = _changes(old, new)
+    tasks = list(_tasks(new))
     if changes:
         bump = max(bump, "patch", key=_BUMPS.index)
+    breaking = sum(change.is_breaking for change in changes)
+    if breaking and not any(task.urgency < CAN_WAIT for task in tasks):
+        what = f"breaking changes that no check here notices: {breaking}"
+        todo = "see what they mean for the facade, the sandbox and CHANGELOG.md"
+        tasks.append(Task(USERS_NOTICE, what, todo))
     return Impact(
         titles=(before["info"]["title"], now["info"]["title"]),
         versions=(before["info"]["version"], now["info"]["version"]),
         package=_package_version(),
         changes=changes,
-        tasks=sorted(_tasks(new), key=lambda task: task.urgency),
+        tasks=sorted(tasks, key=lambda task: task.urgency),
         bump=bump,
         mark=f"<!-- openapi.json: sha256 {hashlib.sha256(new).hexdigest()} -->",
     )
@@ -214,8 +232,9 @@ def _changes(old: bytes, new: bytes) -> tuple[list[Change], Bump]:
     changes = list(_server_changes(json.loads(old), json.loads(new)))
     bumps: list[Bump] = ["major" if change.is_breaking else "minor" for change in changes]
     for entry in report["changes"]:
-        where, place = _place(entry["path"])
-        if where == "servers":  # told above: spelt otherwise, they may be the same
+        where, place = _place(entry["path"], entry.get("property", "key"))
+        # Servers are told above: spelt otherwise, they may be the same.
+        if where == "servers" or (where, place) == ("document", "servers"):
             continue
         verdicts = " ".join(verdict["message"] for verdict in entry["verdicts"])
         text = verdicts or f"{place}{_values(entry)}" or "the whole of it"
@@ -235,25 +254,39 @@ def _server_changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[Cha
             yield Change("added", False, "servers", url)
 
 
-def _place(pointer: str) -> tuple[str, str]:
-    """Return the operation that a pointer leads into, and the rest of its way."""
-    keys = [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
+def _place(pointer: str, name: str) -> tuple[str, str]:
+    """Return the operation that a pointer leads into, and the rest of the way to what changed."""
+    keys = [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:] if key]
+    if name != "key":  # which stands for the name of the thing itself
+        keys.append(name)
     if keys[:1] != ["paths"] or len(keys) < 2:
-        return (keys[0] if keys else "document"), " → ".join(keys[1:])
-    if len(keys) < 3 or keys[2] not in ("get", "put", "post", "delete", "patch", "head", "options"):
+        return ("document", keys[0]) if len(keys) == 1 else (keys[0], " → ".join(keys[1:]))
+    if len(keys) < 3 or keys[2] not in METHODS:
         return keys[1], " → ".join(keys[2:])
     hidden = ("content", "application/json", "schema", "properties")
     return f"{keys[2].upper()} {keys[1]}", " → ".join(k for k in keys[3:] if k not in hidden)
 
 
 def _values(entry: dict[str, Any]) -> str:
-    """Return the old and new value of a change, where they are short."""
-    sides = [entry.get(side, {}).get("value") for side in ("base", "revision")]
+    """Return the old and new value of a change, where they are short, or what a list gained."""
+    old, new = (entry.get(side, {}).get("value") for side in ("base", "revision"))
+    if isinstance(old, list) and isinstance(new, list):
+        sides = {
+            "lost": [each for each in old if each not in new],
+            "gained": [each for each in new if each not in old],
+        }
+        texts = [f"{word} {_names(each)}" for word, each in sides.items() if each]
+        return f": {', '.join(texts)}" if texts else ""
     names = [
-        side.get("url") or side.get("name") if isinstance(side, dict) else side for side in sides
+        side.get("url") or side.get("name") if isinstance(side, dict) else side
+        for side in (old, new)
     ]
-    texts = [json.dumps(n, ensure_ascii=False) for n in names if isinstance(n, str | int | float)]
+    texts = [_names([name]) for name in names if isinstance(name, str | int | float)]
     return f": {' → '.join(texts)}" if texts else ""
+
+
+def _names(values: list[Any]) -> str:
+    return ", ".join(json.dumps(value, ensure_ascii=False) for value in values)
 
 
 # --- What it means here ------------------------------------------------------------------------
@@ -272,10 +305,11 @@ def _tasks(new: bytes) -> Iterator[Task]:
             yield from _stale_actions(stale)
             return
         yield from _operations(corrected_document(json.loads(new), stale=[]), trial)
+        yield from _models(trial)  # before the facade, which fits no more where one is gone
+        yield from _types(trial)
         yield from _facade(trial)
         yield from _stale_actions(stale)
         yield from _servers(trial)
-        yield from _models(trial)
 
 
 def _stale_actions(stale: list[Stale]) -> Iterator[Task]:
@@ -303,8 +337,8 @@ def _operations(document: dict[str, Any], trial: Path) -> Iterator[Task]:
         if not operation.get("operationId"):
             what = f"{place[0].upper()} {place[1]} has no operationId and becomes {names[place]}"
             yield Task(CAN_WAIT, what, "give it a better one in the overlay, if there is one")
-    for name in sorted(present - wrapped):
-        what = f"the facade does not wrap the operation {name}"
+    if present - wrapped:
+        what = f"the facade does not wrap {_listed('the operation', sorted(present - wrapped))}"
         todo = "a function in _operations.py, a method on both clients, scenarios; or leave it"
         yield Task(CAN_WAIT, what, todo)
     for name in sorted(present & wrapped):
@@ -313,6 +347,10 @@ def _operations(document: dict[str, Any], trial: Path) -> Iterator[Task]:
             what = f"{name} takes a new parameter, {parameter}"
             todo = "offer it in _operations.py and on both clients, or leave it"
             yield Task(CAN_WAIT, what, todo)
+
+
+def _listed(what: str, names: list[str]) -> str:
+    return f"{what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 def _wrapped_operations() -> set[str]:
@@ -369,18 +407,19 @@ def _servers(trial: Path) -> Iterator[Task]:
         todo = f"{_warning(server)}add its region to Region in _regions.py"
         yield Task(BLOCKS, f"there is a new server, {server}", todo)
     for name, servers in new["OPERATION_SERVERS"].items():
-        for server in servers:
-            if server not in old["OPERATION_SERVERS"].get(name, ()):
-                todo = f"{_warning(server)}the facade sends it there; see that it is meant so"
-                yield Task(CAN_WAIT, f"{name} is served from {server}", todo)
+        fresh = [each for each in servers if each not in old["OPERATION_SERVERS"].get(name, ())]
+        if fresh:
+            todo = f"{_warning(*fresh)}the facade sends it there; see that it is meant so"
+            yield Task(CAN_WAIT, f"{name} is served from {', '.join(fresh)}", todo)
 
 
-def _warning(server: str) -> str:
+def _warning(*servers: str) -> str:
     """Return a warning if the key would travel to a host that may not be PolyAI's."""
-    host = urlsplit(server).hostname or ""
-    if host.endswith(".poly.ai") and server.startswith("https://"):
-        return ""
-    return "BEWARE, the API key would go there, which is no https://….poly.ai; "
+    for server in servers:
+        host = urlsplit(server).hostname or ""
+        if not host.endswith(".poly.ai") or not server.startswith("https://"):
+            return "BEWARE, the API key would go to what is no https://….poly.ai; "
+    return ""
 
 
 def _models(trial: Path) -> Iterator[Task]:
@@ -388,23 +427,73 @@ def _models(trial: Path) -> Iterator[Task]:
     old, new = (
         runpy.run_path(str(base / "wire_names.py"))["WIRE_NAMES"] for base in (PACKAGE, trial)
     )
+    successors = set()
     for model in sorted(old.keys() - new.keys()):
+        what = f"the model {model} is gone"
         fields = frozenset(old[model].values())
-        alike = [
-            name for name in new.keys() - old.keys() if fields <= frozenset(new[name].values())
-        ]
-        what = f"the model {model} is gone" + (f"; {alike[0]} has all its fields" if alike else "")
+        alike = {
+            name: len(fields & others) / len(fields | others)
+            for name in sorted(new.keys() - old.keys())
+            if fields & (others := frozenset(new[name].values()))
+        }
+        best = max(alike, key=lambda name: alike[name], default="")
+        if best and alike[best] > 0.5:
+            count = len(fields & frozenset(new[best].values()))
+            has = "all its" if count == len(fields) else f"{count} of its {len(fields)}"
+            what += f"; {best} has {has} fields"
+            successors.add(best)
         todo = f"scripts/generator.yaml: give what took its place the class_name {model}"
         yield Task(BLOCKS, what, todo)
     for model in sorted(old.keys() & new.keys()):
-        for name in [each for each in old[model] if each not in new[model]]:
-            what = f"the field {model}.{name} is gone"
+        gone = [f"{model}.{name}" for name in old[model] if name not in new[model]]
+        if gone:
+            what = f"{_listed('the field', gone)} {'are' if len(gone) > 1 else 'is'} gone"
             yield Task(USERS_NOTICE, what, "say so in CHANGELOG.md: users read it")
-        for name in [each for each in new[model] if each not in old[model]]:
-            what = f"there is a new field, {model}.{name}"
+        fresh = [f"{model}.{name}" for name in new[model] if name not in old[model]]
+        if fresh:
+            are = "are new fields" if len(fresh) > 1 else "is a new field"
             todo = "`make generate` names and types it; document it, or offer it to be sent"
-            yield Task(CAN_WAIT, what, todo)
-    for model in sorted(new.keys() - old.keys()):
+            yield Task(CAN_WAIT, f"there {are}, {', '.join(fresh)}", todo)
+    for model in sorted(new.keys() - old.keys() - successors):
         what = f"there is a new model, {model}"
         todo = "give it a name that reads well in scripts/generator.yaml; export it in models.py"
         yield Task(CAN_WAIT, what, todo)
+
+
+def _types(trial: Path) -> Iterator[Task]:
+    """Yield what there is to do about fields of another type, and about values of enums."""
+    old, new = (_members(base / "models") for base in (PACKAGE, trial))
+    tell = "say so in CHANGELOG.md: users read it"
+    retyped = [
+        f"{model}.{name} was {old[model][name]} and is {new[model][name]}"
+        for model in old
+        for name in old[model]
+        if model in new and new[model].get(name, old[model][name]) != old[model][name]
+    ]
+    if retyped:
+        yield Task(USERS_NOTICE, f"types of fields changed: {', '.join(retyped)}", tell)
+    for model in [each for each in old if each in new]:
+        before, now = old[model], new[model]
+        values = [name for name in before if name.isupper() and name not in now]
+        if values:
+            what = f"{model} has lost {', '.join(before[name] for name in values)}"
+            yield Task(USERS_NOTICE, what, f"the facade refuses it from now on; {tell}")
+        values = [name for name in now if name.isupper() and name not in before]
+        if values:
+            what = f"{model} has gained {', '.join(now[name] for name in values)}"
+            yield Task(CAN_WAIT, what, "users can give it from now on; document it")
+
+
+def _members(models: Path) -> dict[str, dict[str, str]]:
+    """Return, of each class, the types of its fields or the values of its members."""
+    members: dict[str, dict[str, str]] = {}
+    for module in sorted(models.glob("[!_]*.py")):
+        for node in ast.parse(module.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                found = members.setdefault(node.name, {})
+                for line in node.body:
+                    if isinstance(line, ast.AnnAssign):
+                        found[ast.unparse(line.target)] = ast.unparse(line.annotation)
+                    elif isinstance(line, ast.Assign):
+                        found[ast.unparse(line.targets[0])] = ast.unparse(line.value)
+    return members

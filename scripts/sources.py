@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 import httpx
 from attrs import frozen
@@ -316,8 +317,26 @@ def to_json(document: dict[str, Any]) -> bytes:
             raise SourceError(
                 f"It refers to another file ({reference}): bundle it into one document first."
             )
+    for reference in dict.fromkeys(references(document)):
+        _refuse_circle(document, reference)
     try:
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
         return text.encode() + b"\n"
     except ValueError as error:
         raise SourceError(f"It cannot be written as JSON: {error}.") from None
+
+
+def _refuse_circle(document: dict[str, Any], reference: str) -> None:
+    """Refuse references that lead to references only; a schema that holds itself is no such."""
+    followed = [reference]
+    while True:
+        node: Any = document
+        for key in unquote(followed[-1]).split("/")[1:]:
+            key = key.replace("~1", "/").replace("~0", "~")
+            node = node.get(key) if isinstance(node, dict) else None
+        following = node.get("$ref") if isinstance(node, dict) else None
+        if not isinstance(following, str):
+            return
+        followed.append(following)
+        if following in followed[:-1]:
+            raise SourceError(f"$ref leads in a circle: {' → '.join(followed)}.")

@@ -1,6 +1,7 @@
 """New versions of the document, made from the vendored one by one change each.
 
-Each says what taking it in must tell and do; `test_bumps.py` takes them in.
+Each says what taking it in must tell and do; `test_bumps.py` takes them in. Behind them stands what
+must be refused.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ class Bump:
         sources: What to vendor: file contents.
         bump: What it means for the version of the package.
         version: The version that is suggested.
-        breaking: Whether a change of the API itself is breaking.
-        told: What the report must say.
+        breaking: Parts of the changes that must be called breaking, and no others.
+        tasks: Parts of what the report must ask for, and of nothing else.
+        says: What it must say besides.
         stale: The actions of the overlay that no longer fit.
         fits: Whether the facade still works, against the API of the old document too.
     """
@@ -42,8 +44,9 @@ class Bump:
     sources: list[str] = field(repr=False)
     bump: str
     version: str
-    breaking: bool
-    told: tuple[str, ...]
+    breaking: tuple[str, ...]
+    tasks: tuple[str, ...]
+    says: tuple[str, ...]
     stale: tuple[int, ...]
     fits: bool
 
@@ -58,8 +61,9 @@ def original() -> Document:
 
 def bump(
     verdict: str,
-    *told: str,
-    breaking: bool | None = None,
+    *tasks: str,
+    says: tuple[str, ...] = (),
+    breaking: tuple[str, ...] = (),
     stale: tuple[int, ...] = (),
     fits: bool | None = None,
     write: Callable[[Document], list[str]] = lambda document: [json.dumps(document)],
@@ -80,8 +84,9 @@ def bump(
                 sources=write(document),
                 bump=verdict,
                 version=version,
-                breaking=verdict == "major" if breaking is None else breaking,
-                told=told,
+                breaking=breaking,
+                tasks=tasks,
+                says=says,
                 stale=stale,
                 fits=verdict != "major" and not stale if fits is None else fits,
             )
@@ -111,33 +116,51 @@ JSON_ANSWER = {
         },
     }
 }
+NOTHING = "There is nothing to decide."
 AGENT = [{"name": "agentId", "in": "path", "required": True, "schema": {"type": "string"}}]
 
 
 # --- Nothing -------------------------------------------------------------------------------------
 
 
-@bump("none", "Data API 1.0.9: no change.", "nothing to decide")
+@bump("none", says=("Data API 1.0.9: no change.", NOTHING))
 def the_document_against_itself(document: Document) -> None:
     document["info"]["version"] = "1.0.9"
 
 
-@bump("patch", "1.0.9 → Data API 1.0.10: 1 change, none breaking.", "nothing to decide")
+@bump(
+    "patch",
+    says=(
+        "Data API 1.0.9 → Data API 1.0.10: 1 change, none breaking.",
+        'modified info: version: "1.0.9" → "1.0.10"',
+        NOTHING,
+    ),
+)
 def the_version_number_alone(document: Document) -> None:
     pass
 
 
-@bump("patch", "The version number is the same; the contents are not.", "nothing to decide")
+@bump("patch", says=("The version number is the same; the contents are not.", NOTHING))
 def the_same_version_with_other_contents(document: Document) -> None:
     document["info"]["version"] = "1.0.9"
     document["paths"][GET]["get"]["summary"] = "Another summary"
 
 
-@bump("patch", "nothing to decide")
+@bump("patch", says=("conversations: description", NOTHING))
+def a_description_alone(document: Document) -> None:
+    document["paths"][LIST]["get"]["description"] = "A | B\n\n```\n# C\n" + "long " * 500
+
+
+@bump("patch", says=('tags: lost "Conversations", gained "Calls"', NOTHING))
 def tag_renamed(document: Document) -> None:
     for item in document["paths"].values():
         for operation in (item[method] for method in ("get", "post") if method in item):
             operation["tags"] = ["Calls"]
+
+
+@bump("patch", says=("It is another document, by its title.", NOTHING))
+def another_title(document: Document) -> None:
+    document["info"]["title"] = "Billing API"
 
 
 # --- Operations ----------------------------------------------------------------------------------
@@ -163,16 +186,25 @@ def operation_added_with_an_operation_id(document: Document) -> None:
     }
 
 
-@bump("major", "operations that the facade calls are gone: set_note", stale=(5,))
+@bump(
+    "major",
+    "operations that the facade calls are gone: set_note → ",
+    "actions of the overlay no longer fit: 5",
+    breaking=(f"Path `{GET}/note` was removed.",),
+    stale=(5,),
+)
 def operation_removed(document: Document) -> None:
     del document["paths"][f"{GET}/note"]
 
 
 @bump(
     "major",
-    "operations that the facade calls are gone: start_chat",
-    f"closest there: '{CHAT.replace('v1', 'v2')}'",
+    "operations that the facade calls are gone: start_chat → ",
+    "actions of the overlay no longer fit: 6",
     "becomes post_agent_debug_chat",
+    "the facade does not wrap the operation post_agent_debug_chat",
+    says=(f"closest there: '{CHAT.replace('v1', 'v2')}'",),
+    breaking=(f"Path `{CHAT}` was renamed to `{CHAT.replace('v1', 'v2')}`.",),
     stale=(6,),
 )
 def operation_moved(document: Document) -> None:
@@ -181,8 +213,33 @@ def operation_moved(document: Document) -> None:
 
 @bump(
     "major",
-    "operations that the facade calls are gone: get_recording",
+    "set_note, start_chat → ",
+    "models.py no longer fits",
+    "_operations.py no longer fits",
+    "actions of the overlay no longer fit: 1, 2, 3, 4, 5, 6, 7, 10",
+    *["has no operationId and becomes"] * 7,
+    "the facade does not wrap the operations get_agent_conversation, ",
+    breaking=("was renamed to",) * 7,
+    stale=(1, 2, 3, 4, 5, 6, 7, 10),
+)
+def every_operation_moved(document: Document) -> None:
+    document["paths"] = {
+        path.replace("/v1/", "/v2/"): item for path, item in document["paths"].items()
+    }
+
+
+@bump(
+    "major",
+    "operations that the facade calls are gone: get_recording → ",
+    "models.py no longer fits",
+    "_operations.py no longer fits",
+    "actions of the overlay no longer fit: 3",
     "the facade does not wrap the operation get_recording_of_side",
+    breaking=(
+        f"Path `{GET}/audio` was renamed to `{GET}/audio/{{direction}}`.",
+        "`direction` query parameter was removed.",
+        "Required `direction` path parameter was added.",
+    ),
     stale=(3,),
 )
 def operation_split_off(document: Document) -> None:
@@ -199,7 +256,7 @@ def operation_split_off(document: Document) -> None:
     document["paths"][f"{GET}/audio/{{direction}}"] = audio
 
 
-@bump("patch", "nothing to decide")
+@bump("patch", says=('operationId: "theirpost6"', NOTHING))
 def operation_ids_given_by_the_document(document: Document) -> None:
     for number, item in enumerate(document["paths"].values()):
         for method in ("get", "post"):
@@ -216,13 +273,22 @@ def optional_parameter_added(document: Document) -> None:
     document["paths"][LIST]["get"]["parameters"].append(parameter)
 
 
-@bump("major", "list_conversations takes a new parameter, since", "_operations.py no longer fits")
+@bump(
+    "major",
+    'Missing named argument "since" for "_get_kwargs"',
+    "list_conversations takes a new parameter, since",
+    breaking=("Required `since` query parameter was added.",),
+)
 def required_parameter_added(document: Document) -> None:
     parameter = {"name": "since", "in": "query", "required": True, "schema": {"type": "string"}}
     document["paths"][LIST]["get"]["parameters"].append(parameter)
 
 
-@bump("major", "_operations.py no longer fits", 'Unexpected keyword argument "offset"')
+@bump(
+    "major",
+    'Unexpected keyword argument "offset"',
+    breaking=("`offset` query parameter was removed.",),
+)
 def parameter_removed(document: Document) -> None:
     operation = document["paths"][LIST]["get"]
     operation["parameters"] = [p for p in operation["parameters"] if p["name"] != "offset"]
@@ -233,17 +299,32 @@ def optional_body_field_added(document: Document) -> None:
     schema(document, "UpsertNoteBody")["properties"]["author"] = {"type": "string"}
 
 
-@bump("major", "_operations.py no longer fits", "there is a new field, SetNoteBody.author")
+@bump(
+    "major",
+    'Missing positional argument "author" in call to "SetNoteBody"',
+    "there is a new field, SetNoteBody.author",
+    breaking=("Properties of `UpsertNoteBody` became required: `author`.",),
+)
 def required_body_field_added(document: Document) -> None:
     body = schema(document, "UpsertNoteBody")
     body["properties"]["author"] = {"type": "string"}
     body["required"].append("author")
 
 
-@bump("minor")
+@bump("minor", says=("requestBody → text/plain", NOTHING))
 def another_content_type_of_a_body(document: Document) -> None:
     content = document["paths"][f"{GET}/note"]["post"]["requestBody"]["content"]
     content["text/plain"] = {"schema": {"type": "string"}}
+
+
+@bump(
+    "major",
+    "breaking changes that no check here notices: 1",
+    breaking=("`name` of security scheme `polyApiKey` changed from 'X-API-KEY' to 'X-KEY'.",),
+    fits=True,
+)
+def the_header_of_the_key_renamed(document: Document) -> None:
+    document["components"]["securitySchemes"]["polyApiKey"]["name"] = "X-KEY"
 
 
 # --- Answers -------------------------------------------------------------------------------------
@@ -254,7 +335,18 @@ def answer_field_added(document: Document) -> None:
     schema(document)["properties"]["sentiment"] = {"type": "number"}
 
 
-@bump("major", "the field Conversation.deployment_id is gone", stale=(13, 14), fits=True)
+@bump(
+    "major",
+    "actions of the overlay no longer fit: 13, 14",
+    "the field Conversation.deployment_id is gone",
+    "the field ConversationSummary.deployment_id is gone",
+    breaking=(
+        "`deploymentId` of `ConversationSummaryResponse` was removed.",
+        "`deploymentId` of `ConversationDetailResponse` was removed.",
+    ),
+    stale=(13, 14),
+    fits=True,
+)
 def answer_field_removed(document: Document) -> None:
     for name in ("ConversationDetailResponse", "ConversationSummaryResponse"):
         del schema(document, name)["properties"]["deploymentId"]
@@ -262,8 +354,10 @@ def answer_field_removed(document: Document) -> None:
 
 @bump(
     "major",
+    '"Conversation" has no attribute "from_number"',
     "the field Conversation.from_number is gone",
-    "_conversations.py no longer fits",
+    "there is a new field, Conversation.caller_number",
+    breaking=("Property `fromNumber` of `ConversationDetailResponse` was renamed",),
     fits=True,
 )
 def answer_field_renamed_that_the_facade_reads(document: Document) -> None:
@@ -271,52 +365,91 @@ def answer_field_renamed_that_the_facade_reads(document: Document) -> None:
     properties["callerNumber"] = properties.pop("fromNumber")
 
 
-@bump("major")
+@bump(
+    "major",
+    "types of fields changed: Conversation.account_id was None | str and is int | None",
+    breaking=("Type of `accountId` widened from 'string' to 'integer'.",),
+)
 def answer_field_retyped(document: Document) -> None:
     schema(document)["properties"]["accountId"]["type"] = "integer"
 
 
-@bump("major", fits=True)
+@bump(
+    "major",
+    "breaking changes that no check here notices: 1",
+    breaking=("Type of `projectId` widened from 'string' to 'string | null'.",),
+    fits=True,
+)
 def answer_field_made_nullable(document: Document) -> None:
     schema(document)["properties"]["projectId"]["type"] = ["string", "null"]
 
 
-@bump("patch", "_conversations.py no longer fits", fits=True)
+@bump(
+    "major",
+    "breaking changes that no check here notices: 1",
+    breaking=("`DebugChatResponse` are no longer required: `response`.",),
+    fits=True,
+)
+def answer_field_no_longer_required(document: Document) -> None:
+    schema(document, "DebugChatResponse")["required"].remove("response")
+
+
+@bump(
+    "patch",
+    'Definition of "channel" in base class',
+    "types of fields changed: Conversation.channel was None | str and is ConversationChannel",
+    fits=True,
+)
 def enum_given_to_an_answer(document: Document) -> None:
     schema(document)["properties"]["channel"]["enum"] = ["VOICE-SIP"]
 
 
-@bump("patch", "nothing to decide")
+@bump(
+    "patch",
+    "AnnotationType has gained 'other'",
+    says=('annotationType → enum: gained "other"',),
+)
 def enum_value_added_to_a_request(document: Document) -> None:
     schema(document, "AnnotationItem")["properties"]["annotationType"]["enum"].append("other")
 
 
-@bump("major")
+@bump(
+    "major",
+    "AnnotationType has lost 'wrong_info'",
+    breaking=("Enum of `annotationType` lost values: 'wrong_info'.",),
+)
 def enum_value_removed_from_a_request(document: Document) -> None:
     schema(document, "AnnotationItem")["properties"]["annotationType"]["enum"].remove("wrong_info")
 
 
-@bump("minor")
+@bump("minor", says=("responses → 200 → application/xml", NOTHING))
 def another_content_type_of_an_answer(document: Document) -> None:
     content = document["paths"][GET]["get"]["responses"]["200"]["content"]
     content["application/xml"] = {"schema": {"type": "object"}}
 
 
-@bump("major", fits=True)
+@bump(
+    "major",
+    "breaking changes that no check here notices: 1",
+    breaking=("Media type `audio/wav` became `audio/mpeg`.",),
+    fits=True,
+)
 def a_recording_of_another_content_type(document: Document) -> None:
     response = document["paths"][f"{GET}/audio"]["get"]["responses"]["200"]
     response["content"] = {"audio/mpeg": {"schema": {"type": "string", "format": "binary"}}}
 
 
-@bump("minor", "the facade does not wrap the operation stream_chat")
-def an_operation_that_streams_events(document: Document) -> None:
-    document["paths"]["/v1/agents/{agentId}/stream"] = {
-        "parameters": AGENT,
-        "get": {
-            "operationId": "streamChat",
-            "responses": {"200": {"description": "x", "content": {"text/event-stream": {}}}},
-        },
-    }
+@bump("minor", "the facade does not wrap the operations export_calls, stream_chat")
+def operations_that_answer_with_events_and_xml(document: Document) -> None:
+    types = {"streamChat": "text/event-stream", "exportCalls": "application/xml"}
+    for operation_id, media_type in types.items():
+        document["paths"][f"/v1/agents/{{agentId}}/{operation_id}"] = {
+            "parameters": AGENT,
+            "get": {
+                "operationId": operation_id,
+                "responses": {"200": {"description": "x", "content": {media_type: {}}}},
+            },
+        }
 
 
 # --- Servers -------------------------------------------------------------------------------------
@@ -324,42 +457,55 @@ def an_operation_that_streams_events(document: Document) -> None:
 
 @bump(
     "minor",
-    "there is a new server, https://api.ca.poly.ai",
-    "add its region to Region in _regions.py",
+    "there is a new server, https://api.ca.poly.ai → add its region to Region in _regions.py",
+    says=("added    servers: https://api.ca.poly.ai",),
     fits=True,
 )
 def server_added(document: Document) -> None:
     document["servers"].append({"url": "https://api.ca.poly.ai"})
 
 
-@bump("minor", "BEWARE, the API key would go there", fits=True)
+@bump("minor", "there is a new server, https://api.example.com → BEWARE, the API key", fits=True)
 def server_of_somebody_else_added(document: Document) -> None:
     document["servers"].append({"url": "https://api.example.com"})
 
 
 @bump(
     "major",
-    "the server https://api.studio.poly.ai is gone",
-    "its region is refused from now on",
+    "the server https://api.studio.poly.ai is gone → its region is refused from now on",
+    breaking=("https://api.studio.poly.ai",),
     fits=True,
 )
 def server_removed(document: Document) -> None:
     del document["servers"][-1]
 
 
-@bump("minor", "get_recording is served from https://media.eu.poly.ai")
+@bump(
+    "major",
+    *["is gone → its region is refused from now on"] * 4,
+    breaking=("https://api.",) * 4,
+    fits=True,
+)
+def every_server_removed(document: Document) -> None:
+    del document["servers"]
+
+
+@bump(
+    "minor",
+    "get_recording is served from https://media.us.poly.ai, https://media.eu.poly.ai, https",
+)
 def servers_at_a_path(document: Document) -> None:
     document["paths"][f"{GET}/audio"]["servers"] = [
         {"url": f"https://media.{region}.poly.ai"} for region in ("us", "eu", "uk", "studio")
     ]
 
 
-@bump("minor", "get_recording is served from https://media.example.com", "BEWARE")
+@bump("minor", "get_recording is served from https://media.example.com → BEWARE, the API key")
 def servers_at_an_operation(document: Document) -> None:
     document["paths"][f"{GET}/audio"]["get"]["servers"] = [{"url": "https://media.example.com"}]
 
 
-@bump("patch", "nothing to decide")
+@bump("patch", says=(": 1 change, none breaking.", NOTHING))
 def servers_with_a_variable(document: Document) -> None:
     regions = ["us", "eu", "uk", "studio"]
     document["servers"] = [
@@ -372,19 +518,51 @@ def servers_with_a_variable(document: Document) -> None:
 
 # --- Schemas -------------------------------------------------------------------------------------
 
+OF_DETAIL = (11, 12, 13, 14, 15, 16, 18, 19, 20, 21)
+"""The actions of the overlay that name the schema ConversationDetailResponse."""
+
 
 @bump(
     "patch",
-    "the model Conversation is gone; CallDetail has all its fields",
-    "'CallDetail' has 29 of its 29 fields",
-    stale=(11, 12, 13),
-    fits=False,
+    "the model Conversation is gone; CallDetail has all its fields → scripts/generator.yaml",
+    "_transcripts.py no longer fits",
+    "_conversations.py no longer fits",
+    "actions of the overlay no longer fit: 11, 12, 13, 14, 15, 16, 18, 19, 20, 21",
+    "types of fields changed: ",
+    says=("'CallDetail' has 29 of its 29 fields",),
+    stale=OF_DETAIL,
 )
 def schema_renamed(document: Document) -> None:
     rename_schema(document, "ConversationDetailResponse", "CallDetail")
 
 
-@bump("minor")
+@bump(
+    "major",
+    "the model Conversation is gone; CallDetail has 28 of its 29 fields",
+    "_transcripts.py no longer fits",
+    "_conversations.py no longer fits",
+    "actions of the overlay no longer fit: 11, 12, 13, 14, 15, 16, 18, 19, 20, 21",
+    "types of fields changed: ",
+    says=("'CallDetail' has 28 of its 29 fields",),
+    breaking=("Property `toNumber` of `CallDetail` was removed.",),
+    stale=OF_DETAIL,
+)
+def schema_renamed_and_changed(document: Document) -> None:
+    del schema(document)["properties"]["toNumber"]
+    rename_schema(document, "ConversationDetailResponse", "CallDetail")
+
+
+@bump(
+    "patch",
+    "the model SetNoteBody is gone; Note has all its fields",
+    "_operations.py no longer fits",
+    fits=False,
+)
+def schema_renamed_that_the_overlay_does_not_name(document: Document) -> None:
+    rename_schema(document, "UpsertNoteBody", "Note")
+
+
+@bump("minor", "there is a new field, Conversation.main_tag")
 def references_in_a_chain(document: Document) -> None:
     schemas = document["components"]["schemas"]
     schemas["Tag"] = {"$ref": "#/components/schemas/Label"}
@@ -392,7 +570,7 @@ def references_in_a_chain(document: Document) -> None:
     schema(document)["properties"]["mainTag"] = {"$ref": "#/components/schemas/Tag"}
 
 
-@bump("minor", "there is a new model, CallLink")
+@bump("minor", "there is a new field, Conversation.link", "there is a new model, CallLink")
 def a_schema_that_holds_itself(document: Document) -> None:
     reference = {"$ref": "#/components/schemas/CallLink"}
     document["components"]["schemas"]["CallLink"] = {
@@ -402,7 +580,12 @@ def a_schema_that_holds_itself(document: Document) -> None:
     schema(document)["properties"]["link"] = reference
 
 
-@bump("minor", "there is a new model, ConversationCostType0")
+@bump(
+    "minor",
+    "there are new fields, Conversation.cost, Conversation.price",
+    "there is a new model, ConversationCostType0",
+    "there is a new model, ConversationPriceType0",
+)
 def the_same_title_twice(document: Document) -> None:
     for name in ("cost", "price"):
         schema(document)["properties"][name] = {
@@ -412,7 +595,15 @@ def the_same_title_twice(document: Document) -> None:
         }
 
 
-@bump("patch", "adds the schema Turn, which the document has by now", stale=(22,), fits=False)
+@bump(
+    "patch",
+    "_transcripts.py no longer fits",
+    "actions of the overlay no longer fit: 22",
+    "the fields Turn.user_input_datetime, Turn.user_input_dtmf, Turn.",
+    "types of fields changed: ",
+    says=("adds the schema Turn, which the document has by now",),
+    stale=(22,),
+)
 def a_schema_that_the_overlay_adds(document: Document) -> None:
     document["components"]["schemas"]["Turn"] = {
         "type": "object",
@@ -420,7 +611,13 @@ def a_schema_that_the_overlay_adds(document: Document) -> None:
     }
 
 
-@bump("major", fits=True)
+@bump(
+    "major",
+    "breaking changes that no check here notices: 1",
+    says=('modified document: openapi: "3.1.0" → "3.0.3"',),
+    breaking=("Type of `projectId` widened from 'string' to 'string | null'.",),
+    fits=True,
+)
 def the_spelling_of_openapi_3_0(document: Document) -> None:
     document["openapi"] = "3.0.3"
     schema(document)["properties"]["projectId"]["nullable"] = True
@@ -437,15 +634,16 @@ def as_yaml(document: Document) -> list[str]:
     return [text.getvalue()]
 
 
-def as_pages(document: Document) -> list[str]:
+def as_pages(document: Document, name: str = "api-reference/data/openapi.json") -> list[str]:
     pages = []
     for path, item in document["paths"].items():
         for method in ("get", "post"):
             if method in item:
                 only = {key: item[key] for key in ("parameters", method) if key in item}
                 fragment = as_yaml({**document, "paths": {path: only}})[0]
-                heading = f"yaml api-reference/data/openapi.json {method.upper()} {path}"
-                pages.append(f"# {path}\n\n````{heading}\n{fragment}````\n")
+                pages.append(
+                    f"# {path}\n\n````yaml {name} {method.upper()} {path}\n{fragment}````\n"
+                )
     return pages
 
 
@@ -457,3 +655,174 @@ def yaml_instead_of_json(document: Document) -> None:
 @bump("minor", "there is a new field, Conversation.sentiment", write=as_pages)
 def pages_instead_of_a_document(document: Document) -> None:
     schema(document)["properties"]["sentiment"] = {"type": "number"}
+
+
+@bump("none", says=("Data API 1.0.9: no change.", NOTHING), write=as_pages)
+def pages_of_the_document_itself(document: Document) -> None:
+    document["info"]["version"] = "1.0.9"
+
+
+# --- What is refused -----------------------------------------------------------------------------
+
+
+@frozen
+class Refusal:
+    """What must not be taken in, and what must be said of it.
+
+    Attributes:
+        name: What is wrong with it.
+        sources: What to vendor: file contents.
+        told: Parts of the message.
+    """
+
+    name: str
+    sources: list[str | bytes] = field(repr=False)
+    told: tuple[str, ...]
+
+
+REFUSALS: list[Refusal] = []
+
+
+def refused(*told: str) -> Callable[[Callable[[Document], str | bytes | list[str]]], None]:
+    """Register what a function gives to be vendored, made from the document."""
+
+    def register(make: Callable[[Document], str | bytes | list[str]]) -> None:
+        made = make(original())
+        sources: list[str | bytes] = [*made] if isinstance(made, list) else [made]
+        REFUSALS.append(Refusal(make.__name__.replace("_", " "), sources, told))
+
+    return register
+
+
+@refused("is an HTML or XML page")
+def html(_: Document) -> str:
+    return "<!doctype html>\n<html></html>"
+
+
+@refused("is empty")
+def an_empty_file(_: Document) -> str:
+    return ""
+
+
+@refused("is not UTF-8 text (byte 80)")
+def invalid_utf_8(document: Document) -> bytes:
+    content = json.dumps(document).encode()
+    return content[:80] + b"\xff" + content[80:]
+
+
+@refused("is no JSON", "it seems to be cut off")
+def json_cut_off(document: Document) -> str:
+    return json.dumps(document)[:-5]
+
+
+@refused("gives the key 'openapi' twice in one object")
+def a_key_twice(document: Document) -> str:
+    return '{"openapi": "3.1.0", ' + json.dumps(document)[1:]
+
+
+@refused("holds NaN, which is no JSON")
+def not_a_number(document: Document) -> str:
+    schema(document)["properties"]["duration"]["maximum"] = float("nan")
+    return json.dumps(document)
+
+
+@refused("holds aliases that make it grow without end")
+def yaml_that_grows(_: Document) -> str:
+    lines = ["openapi: 3.1.0", "a0: &a0 [x, x]"]
+    return "\n".join([*lines, *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))])
+
+
+@refused("is neither JSON nor YAML", "line 3, column 1")
+def no_yaml(_: Document) -> str:
+    return "openapi: 3.1.0\ninfo: [\n"
+
+
+@refused("is Swagger 2.0; convert it to OpenAPI 3")
+def swagger(document: Document) -> str:
+    del document["openapi"]
+    return json.dumps({"swagger": "2.0", **document})
+
+
+@refused("is OpenAPI 3.2.0; 3.0 and 3.1 can be worked with")
+def openapi_3_2(document: Document) -> str:
+    return json.dumps({**document, "openapi": "3.2.0"})
+
+
+@refused("is no OpenAPI document: no 'openapi' beside error")
+def another_json(_: Document) -> str:
+    return '{"error": "not found"}'
+
+
+@refused("#/info: The field `version` must be present")
+def no_version(document: Document) -> str:
+    del document["info"]["version"]
+    return json.dumps(document)
+
+
+@refused("#/info/version")
+def a_version_that_is_a_number(document: Document) -> str:
+    document["info"]["version"] = 1
+    return json.dumps(document)
+
+
+@refused("#/paths: Expected type `Paths`")
+def paths_that_are_a_list(document: Document) -> str:
+    return json.dumps({**document, "paths": []})
+
+
+@refused("does not define the path parameter `{agentId}`")
+def a_path_parameter_that_is_missing(document: Document) -> str:
+    del document["paths"][LIST]["parameters"]
+    return json.dumps(document)
+
+
+@refused("Every operation must have a unique `operationId`")
+def an_operation_id_twice(document: Document) -> str:
+    for path in (LIST, GET):
+        document["paths"][path]["get"]["operationId"] = "same"
+    return json.dumps(document)
+
+
+@refused("Can't resolve $ref")
+def a_reference_to_nothing(document: Document) -> str:
+    return json.dumps(document).replace("/schemas/DebugChatResponse", "/schemas/Gone", 1)
+
+
+@refused("It refers to another file (common.json#/Page): bundle it")
+def a_reference_to_another_file(document: Document) -> str:
+    schema(document)["properties"]["page"] = {"$ref": "common.json#/Page"}
+    return json.dumps(document)
+
+
+@refused("$ref leads in a circle: #/components/schemas/A → #/components/schemas/B → ")
+def references_in_a_circle(document: Document) -> str:
+    for name, other in (("A", "B"), ("B", "A")):
+        document["components"]["schemas"][name] = {"$ref": f"#/components/schemas/{other}"}
+    schema(document)["properties"]["a"] = {"$ref": "#/components/schemas/A"}
+    return json.dumps(document)
+
+
+@refused(
+    "Two pages contradict each other at info → version",
+    'page1.md: "1.0.9"\n',
+    'page2.md: "2.0.0"\n',
+)
+def pages_that_contradict_each_other(document: Document) -> list[str]:
+    first, second, *_ = as_pages(document)
+    return [first, second.replace("version: 1.0.9", "version: 2.0.0")]
+
+
+@refused("These are pages of two documents", "page1.md of data.json", "page2.md of chat.json")
+def pages_of_two_documents(document: Document) -> list[str]:
+    return [as_pages(document, "data.json")[0], as_pages(document, "chat.json")[1]]
+
+
+@refused("page2.md: is cut off: its OpenAPI fragment is not closed")
+def a_page_cut_off(document: Document) -> list[str]:
+    first, second, *_ = as_pages(document)
+    return [first, second.removesuffix("````\n")]
+
+
+@refused("page2.md: holds no fragment of OpenAPI")
+def a_page_beside_a_document(document: Document) -> list[str]:
+    return [as_pages(document)[0], json.dumps(document)]
