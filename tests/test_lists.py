@@ -513,6 +513,24 @@ def test_however_it_ends_no_task_is_left(end: str, behave: str) -> None:
     assert complaints == []
 
 
+@pytest.mark.parametrize("by", ["conversations", "pages"])
+def test_a_walk_that_is_still_held_ends_with_its_loop(by: str) -> None:
+    complaints: list[Any] = []
+    held: list[Any] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
+        transport = httpx.MockTransport(Shelf(9))
+        async with AsyncDataClient(**MADE_UP, transport=transport) as client:
+            listing = client.list_conversations(page_size=2)
+            held.append(aiter(listing if by == "conversations" else listing.pages()))
+            await anext(held[0])
+            assert len(asyncio.all_tasks()) == 2
+
+    asyncio.run(main())
+    assert complaints == []
+
+
 def test_a_page_that_failed_ahead_is_raised_when_it_is_its_turn(call: Caller) -> None:
     faults = [Fault(status=502, nth=2, path="*/conversations")]
     with serve(conversations=9, faults=faults) as url:

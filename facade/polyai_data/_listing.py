@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing, closing
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _operations
 from ._config import Config, Limits
@@ -15,6 +15,9 @@ from ._failure import redacted_body
 from ._request import Call, check_whole_number
 from ._walk import ListChangedTooMuch, Walk, record_key
 from .errors import PolyAIError, ResponseDecodeError
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class _Listing:
@@ -178,28 +181,47 @@ class AsyncConversationList(_Listing):
         return self._total
 
     async def __aiter__(self) -> AsyncGenerator[ConversationSummary, None]:
-        async with aclosing(self.pages()) as pages:
-            async for page in pages:
+        async with aclosing(_AsyncPages(self)) as pages:
+            while page := await pages.next():
                 for conversation in page.conversations:
                     yield conversation
 
     async def pages(self) -> AsyncGenerator[ConversationPage, None]:
         """Yield the conversations by the page, as they are fetched."""
+        async with aclosing(_AsyncPages(self)) as pages:
+            while page := await pages.next():
+                yield page
+
+
+class _AsyncPages:
+    """The pages of a walk. It is no generator: two, one in the other, do not end with the loop."""
+
+    def __init__(self, listing: AsyncConversationList) -> None:
+        self._listing = listing
+        self._walk = listing._new_walk()
+        self._call = listing._next_call(self._walk)
+        self._coming: asyncio.Future[ConversationPage] | None = None
+
+    async def next(self) -> ConversationPage | None:
+        """Return the next page that is not empty, and have the one after it fetched."""
         import asyncio  # here: it would slow down the import of the package
 
-        walk = self._new_walk()
-        call = self._next_call(walk)
-        coming: asyncio.Future[ConversationPage] | None = None
-        try:
-            while call is not None:
-                page = self._take(walk, call, await (coming or self._send(call)))
-                call = self._next_call(walk)
-                coming = (
-                    asyncio.ensure_future(self._send(call)) if call and self._prefetch else None
-                )
-                if page.conversations:
-                    yield page
-        finally:
-            if coming is not None:
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
+        listing = self._listing
+        while self._call is not None:
+            answer = await (self._coming or listing._send(self._call))
+            page = listing._take(self._walk, self._call, answer)
+            self._call = listing._next_call(self._walk)
+            self._coming = None
+            if self._call and listing._prefetch:
+                self._coming = asyncio.ensure_future(listing._send(self._call))
+            if page.conversations:
+                return page
+        return None
+
+    async def aclose(self) -> None:
+        """Stop the page that is on its way."""
+        import asyncio
+
+        if self._coming is not None:
+            self._coming.cancel()
+            await asyncio.gather(self._coming, return_exceptions=True)

@@ -99,3 +99,63 @@ def test_size(connect: Callable[..., httpx.Client], asked: int, given: int) -> N
         assert file.getnframes() == (given - 44) // 2
     if given > 10**6:
         assert max(loud_seconds(content)) > 300
+
+
+@pytest.fixture
+def audio(connect: Callable[..., httpx.Client]) -> Callable[..., httpx.Response]:
+    """Ask for a recording of 100,000 bytes with these headers."""
+
+    def ask(*, ranges: bool = True, **headers: str) -> httpx.Response:
+        client = connect(recording_bytes=100_000, ranges=ranges)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.get(
+            f"{CONVERSATIONS}/{nth(client, 1)['conversationId']}/audio", headers=named
+        )
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(0, 10), (0, 99_999), (43, 45), (44, 50_000), (16_043, 48_100), (99_999, 99_999)],
+)
+def test_parts(audio: Callable[..., httpx.Response], start: int, end: int) -> None:
+    """A part has the bytes that it names, and those alone."""
+    whole = audio()
+    part = audio(Range=f"bytes={start}-{end}", If_Range=whole.headers["etag"])
+    assert (whole.status_code, part.status_code) == (200, 206)
+    assert part.content == whole.content[start : end + 1]
+    assert part.headers["content-range"] == f"bytes {start}-{end}/100000"
+    assert int(part.headers["content-length"]) == len(part.content)
+    assert part.headers["etag"] == whole.headers["etag"]
+    assert whole.headers["accept-ranges"] == "bytes"
+
+
+def test_the_rest(audio: Callable[..., httpx.Response]) -> None:
+    """A part without an end, or with one beyond the end, is the rest."""
+    whole = audio().content
+    for asked in ("bytes=70000-", "bytes=70000-200000"):
+        part = audio(Range=asked)
+        assert (part.status_code, part.content) == (206, whole[70_000:])
+        assert part.headers["content-range"] == "bytes 70000-99999/100000"
+
+
+def test_no_such_part(audio: Callable[..., httpx.Response]) -> None:
+    """A part beyond the end, or that ends before it begins, is an error with the size."""
+    for asked in ("bytes=100000-", "bytes=5-4"):
+        part = audio(Range=asked)
+        assert (part.status_code, part.headers["content-range"]) == (416, "bytes */100000")
+
+
+def test_whole_instead_of_a_part(audio: Callable[..., httpx.Response]) -> None:
+    """All of it comes where it has changed, where ranges are off, and for what is no range."""
+    whole = audio().content
+    for part in (
+        audio(Range="bytes=5-", If_Range='"another"'),
+        audio(Range="bytes=5-", ranges=False),
+        audio(Range="seconds=5-"),
+        audio(Range="bytes=-5"),
+    ):
+        assert (part.status_code, part.content) == (200, whole)
+        assert "content-range" not in part.headers
+    assert "etag" not in audio(ranges=False).headers

@@ -149,14 +149,17 @@ def test_same_options() -> None:
 
 def test_options_are_passed_on() -> None:
     """Every option of `serve` arrives."""
+    received: list[sandbox.Received] = []
     options: dict[str, Any] = {
         "api_key": "k",
         "agent_id": "a",
         "conversations": 9,
         "seed": 5,
         "faults": [sandbox.Fault(path="/fault", status=418)],
+        "received": received,
         "max_page_size": 4,
         "recording_bytes": 1000,
+        "ranges": False,
     }
     assert options.keys() == inspect.signature(create_app).parameters.keys()
     with serve(**options) as base_url, httpx.Client(headers={"X-API-KEY": "k"}) as client:
@@ -165,6 +168,8 @@ def test_options_are_passed_on() -> None:
         audio = client.get(f"{base_url}/v1/agents/a/conversations/{ids[1]}/audio")
         assert client.get(f"{base_url}/fault").status_code == 418
     assert (page["count"], len(ids), len(audio.content)) == (9, 4, 1000)
+    assert len(received) == 3
+    assert "accept-ranges" not in audio.headers
     with serve() as base_url:
         default = httpx.get(base_url + PATH, headers=HEADERS).json()["conversations"]
     assert ids[0] != default[0]["conversationId"]

@@ -22,8 +22,8 @@ except ModuleNotFoundError as error:
         name=__name__,
     ) from error
 
-from ._app import create_app
+from ._app import Received, create_app
 from ._faults import Fault
 from ._serve import serve
 
-__all__ = ["Fault", "create_app", "serve"]
+__all__ = ["Fault", "Received", "create_app", "serve"]

@@ -1,7 +1,9 @@
 """The HTTP side: routes, authentication, what may be in a query or body, and error answers."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from asyncio import sleep
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote, unquote
 from uuid import uuid4
@@ -12,14 +14,31 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ._audio import HEADER_BYTES, MAX_BYTES
+from ._damage import fail
 from ._data import MAX_CONVERSATIONS
 from ._errors import Problem
-from ._faults import Fault, Faults
+from ._faults import HEADER, Fault, Faults, requested
 from ._schema import annotations, body_object, chat_body, check_field, query_choice, query_integer
 from ._store import Store
 
 _CORRELATION = "X-PolyAI-Correlation-Id"
 _DIRECTIONS = ("combined", "user", "agent")
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request that arrived.
+
+    Attributes:
+        method: such as `GET`.
+        path: decoded; a slash in an ID looks like any other.
+        headers: by their names in lower case, the key among them.
+
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
 
 
 def create_app(
@@ -29,8 +48,10 @@ def create_app(
     conversations: int = 200,
     seed: int = 0,
     faults: Iterable[Fault] = (),
+    received: list[Received] | None = None,
     max_page_size: int | None = None,
     recording_bytes: int | None = None,
+    ranges: bool = True,
 ) -> ASGIApp:
     """Make the sandbox as an ASGI application, to serve it yourself or to call it in process.
 
@@ -40,10 +61,13 @@ def create_app(
         conversations: how many conversations there are, up to a billion. They are computed when
             they are asked for, so any number costs the same memory.
         seed: another seed gives other conversations; the same one, the same bytes again.
-        faults: failures to answer with instead of the real answers.
+        faults: failures to answer with. A request can ask for one too, with the header
+            `X-Sandbox-Fault` and a `Fault` as JSON: `{"kind": "late", "delay": 2}`.
+        received: a list to add each request to, when it arrives.
         max_page_size: the most conversations in a list answer; None for as many as are asked for.
         recording_bytes: the size of every recording in bytes, from 44 (rounded down to an even
             number); None for the length that the conversation has.
+        ranges: whether a part of a recording can be asked for.
 
     Returns:
         An ASGI 3 application.
@@ -62,7 +86,9 @@ def create_app(
     if recording_bytes is not None:
         _check_range("recording_bytes", recording_bytes, HEADER_BYTES, MAX_BYTES)
     store = Store(agent_id, conversations, seed)
-    api = _Api(store, api_key, agent_id, Faults(faults), max_page_size, recording_bytes)
+    api = _Api(
+        store, api_key, agent_id, Faults(faults), received, max_page_size, recording_bytes, ranges
+    )
     return Router(default=api)  # it sees to the lifespan protocol
 
 
@@ -80,25 +106,40 @@ class _Api:
         api_key: str,
         agent_id: str,
         faults: Faults,
+        received: list[Received] | None,
         max_page_size: int | None,
         recording_bytes: int | None,
+        ranges: bool,
     ) -> None:
         self._store = store
         self._api_key = api_key
         self._agent_id = agent_id
         self._faults = faults
+        self._received = received
         self._max_page_size = max_page_size
         self._recording_bytes = recording_bytes
+        self._ranges = ranges
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         # Split before decoding, so that an ID may contain an encoded slash.
         raw_path = scope.get("raw_path") or quote(scope["path"]).encode()
         segments = [unquote(segment) for segment in raw_path.decode("latin-1").split("/")]
-        fault = self._faults.next("/".join(segments))
-        if fault is not None:
-            await fault.response()(scope, receive, send)
-            return
+        path = "/".join(segments)
+        if self._received is not None:
+            self._received.append(Received(request.method, path, dict(request.headers)))
+        due = self._faults.next(path)
+        try:
+            fault = requested(request.headers.get(HEADER)) or due
+            if fault is not None:
+                await fail(fault, partial(self._answer, request, segments), scope, receive, send)
+                return
+            response = await self._answer(request, segments)
+        except Problem as problem:
+            response = _error_response(problem, str(uuid4()))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, segments: list[str]) -> Response:
         correlation_id = request.headers.get(_CORRELATION, "")
         if not re.fullmatch(r"[ -~]{1,200}", correlation_id):
             correlation_id = str(uuid4())
@@ -107,7 +148,7 @@ class _Api:
         except Problem as problem:
             response = _error_response(problem, correlation_id)
         response.headers[_CORRELATION] = correlation_id
-        await response(scope, receive, send)
+        return response
 
     async def _route(self, request: Request, segments: list[str]) -> Response:
         handle: Callable[[Request], Awaitable[Response]]
@@ -154,16 +195,30 @@ class _Api:
     async def _audio(self, conversation_id: str, request: Request) -> Response:
         direction = query_choice(request, "direction", _DIRECTIONS)
         redacted = query_choice(request, "redacted", ("false", "true")) == "true"
-        size, chunks = self._store.recording(
+        recording = self._store.recording(
             conversation_id, direction, redacted, self._recording_bytes
         )
+        status, start, end, headers = 200, 0, recording.size, {}
+        if self._ranges:
+            tag = f'"{conversation_id}-{direction}-{redacted}-{recording.size}"'
+            headers = {"Accept-Ranges": "bytes", "ETag": tag}
+            asked = re.fullmatch(r"bytes=([0-9]+)-([0-9]*)", request.headers.get("Range", ""))
+            if asked and request.headers.get("If-Range", tag) == tag:
+                start, end = int(asked[1]), min(end, int(asked[2] or end) + 1)
+                if start >= end:
+                    place = {"Content-Range": f"bytes */{recording.size}"}
+                    raise Problem(416, "RANGE_NOT_SATISFIABLE", "It has no such bytes.", place)
+                status = 206
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{recording.size}"
 
         async def stream() -> AsyncIterator[bytes]:
-            for chunk in chunks:  # a plain iterator would cost a thread switch for each chunk
+            # A plain iterator would cost a thread switch for each chunk.
+            for chunk in recording.chunks(start, end):
+                await sleep(0)  # lets the server see that nobody reads any more
                 yield chunk
 
-        headers = {"Content-Length": str(size)}
-        return StreamingResponse(stream(), headers=headers, media_type="audio/wav")
+        headers["Content-Length"] = str(end - start)
+        return StreamingResponse(stream(), status, headers, media_type="audio/wav")
 
     async def _annotate(self, conversation_id: str, request: Request) -> Response:
         self._store.annotate(conversation_id, await annotations(request))

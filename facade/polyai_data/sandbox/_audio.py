@@ -4,7 +4,6 @@ import math
 import struct
 from collections.abc import Iterator
 from functools import cache
-from itertools import cycle
 
 RATE = 8000  # samples a second, each of 2 bytes
 HEADER_BYTES = 44
@@ -13,39 +12,43 @@ _SECOND = RATE * 2
 _HERTZ = {"u": 330, "a": 440}
 
 
-def wav(
-    speech: str, direction: str, redacted: bool, total_bytes: int | None
-) -> tuple[int, Iterator[bytes]]:
-    """Make a recording of 8 kHz, 16-bit, mono PCM.
+class Wav:
+    """A recording of 8 kHz, 16-bit, mono PCM.
 
     Args:
         speech: who speaks in each second: `u`, `a` or `-`.
         direction: `combined`, `user` or `agent`.
         redacted: whether to mute every other second of what anybody says.
         total_bytes: the size to have instead of the natural one; the speech repeats to fill it.
-
-    Returns:
-        The size in bytes, and the bytes in chunks of at most one second.
     """
-    if direction != "combined":
-        speech = speech.replace("a" if direction == "user" else "u", "-")
-    if redacted:
-        speech = speech.replace("uu", "u-").replace("aa", "a-")
-    size = len(speech) * _SECOND
-    if total_bytes is not None:
-        size = (total_bytes - HEADER_BYTES) // 2 * 2
-    return HEADER_BYTES + size, _chunks(speech, size)
 
+    def __init__(
+        self, speech: str, direction: str, redacted: bool, total_bytes: int | None
+    ) -> None:
+        if direction != "combined":
+            speech = speech.replace("a" if direction == "user" else "u", "-")
+        if redacted:
+            speech = speech.replace("uu", "u-").replace("aa", "a-")
+        size = len(speech) * _SECOND
+        if total_bytes is not None:
+            size = (total_bytes - HEADER_BYTES) // 2 * 2
+        self._speech = speech
+        self._header = struct.pack(
+            *("<4sI4s4sIHHIIHH4sI", b"RIFF", HEADER_BYTES - 8 + size, b"WAVE", b"fmt ", 16),
+            *(1, 1, RATE, _SECOND, 2, 16, b"data", size),
+        )
+        self.size = HEADER_BYTES + size
 
-def _chunks(speech: str, size: int) -> Iterator[bytes]:
-    yield struct.pack(
-        *("<4sI4s4sIHHIIHH4sI", b"RIFF", HEADER_BYTES - 8 + size, b"WAVE", b"fmt ", 16),
-        *(1, 1, RATE, _SECOND, 2, 16, b"data", size),
-    )
-    speakers = cycle(speech)
-    while size > 0:
-        yield _second(next(speakers))[:size]
-        size -= _SECOND
+    def chunks(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes from one place to another, in chunks of at most one second."""
+        if start < HEADER_BYTES:
+            yield self._header[start:end]
+            start = HEADER_BYTES
+        while start < end:
+            second, offset = divmod(start - HEADER_BYTES, _SECOND)
+            chunk = _second(self._speech[second % len(self._speech)])[offset:][: end - start]
+            yield chunk
+            start += len(chunk)
 
 
 @cache

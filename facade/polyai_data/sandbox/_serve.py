@@ -2,12 +2,15 @@
 
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ._app import create_app
+from ._app import Received, create_app
+from ._damage import TRANSPORT
 from ._faults import Fault
 
 
@@ -29,6 +32,21 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class _WithTransport:
+    """Hands each request its connection, so that an answer can be broken."""
+
+    def __init__(self, app: ASGIApp, connections: Callable[[], Iterable[Any]]) -> None:
+        self._app = app
+        self._connections = connections
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            transports = [connection.transport for connection in self._connections()]
+            mine = (t for t in transports if t.get_extra_info("peername")[:2] == scope["client"])
+            scope.setdefault("extensions", {})[TRANSPORT] = next(mine, None)
+        await self._app(scope, receive, send)
+
+
 @contextmanager
 def serve(
     *,
@@ -39,8 +57,10 @@ def serve(
     conversations: int = 200,
     seed: int = 0,
     faults: Iterable[Fault] = (),
+    received: list[Received] | None = None,
     max_page_size: int | None = None,
     recording_bytes: int | None = None,
+    ranges: bool = True,
 ) -> Iterator[str]:
     """Serve the sandbox from a background thread while the `with` block runs.
 
@@ -52,10 +72,13 @@ def serve(
         conversations: how many conversations there are, up to a billion. They are computed when
             they are asked for, so any number costs the same memory.
         seed: another seed gives other conversations; the same one, the same bytes again.
-        faults: failures to answer with instead of the real answers.
+        faults: failures to answer with. A request can ask for one too, with the header
+            `X-Sandbox-Fault` and a `Fault` as JSON: `{"kind": "late", "delay": 2}`.
+        received: a list to add each request to, when it arrives.
         max_page_size: the most conversations in a list answer; None for as many as are asked for.
         recording_bytes: the size of every recording in bytes, from 44 (rounded down to an even
             number); None for the length that the conversation has.
+        ranges: whether a part of a recording can be asked for.
 
     Yields:
         The base URL, such as `http://127.0.0.1:49152`; it answers from now on.
@@ -73,8 +96,10 @@ def serve(
         conversations=conversations,
         seed=seed,
         faults=faults,
+        received=received,
         max_page_size=max_page_size,
         recording_bytes=recording_bytes,
+        ranges=ranges,
     )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Bound here, not by the server: nobody else can take the port in between.
@@ -82,10 +107,11 @@ def serve(
         # Connections inherit this; without it, answers wait 40 ms for a delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
-            app,
+            _WithTransport(app, lambda: server.server_state.connections),
             log_config=None,  # the logging of this process is its owner's
             access_log=False,
             ws="none",
+            proxy_headers=False,  # nothing stands in front of it
         )
         server = _Server(config)
         thread = threading.Thread(

@@ -1,9 +1,9 @@
 """What the sandbox holds: generated conversations, debug chats, and what was written to them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ._audio import wav
+from ._audio import Wav
 from ._chat import Chat, new_chat_id
 from ._data import Conversation, Conversations, Json
 from ._errors import Problem, invalid, not_found
@@ -45,14 +45,14 @@ class Store:
 
     def recording(
         self, conversation_id: str, direction: str, redacted: bool, total_bytes: int | None
-    ) -> tuple[int, Iterator[bytes]]:
-        """Return the size of a recording in bytes, and its chunks."""
+    ) -> Wav:
+        """Return a recording."""
         conversation = self._find(conversation_id)
         if isinstance(conversation, Chat) or not conversation.recorded:
             raise Problem(
                 404, "CONVERSATIONS_RECORDING_NOT_FOUND", "The conversation has no recording."
             )
-        return wav(conversation.speech(), direction, redacted, total_bytes)
+        return Wav(conversation.speech(), direction, redacted, total_bytes)
 
     def annotate(self, conversation_id: str, annotations: list[Json]) -> None:
         """Add annotations, all or none of them."""
