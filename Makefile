@@ -8,7 +8,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz faults test-lowest test-latest \
+.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz faults soak test-lowest test-latest \
 	audit vendor generate bump record lock build clean
 
 help: ## List the targets
@@ -44,6 +44,9 @@ fuzz: .venv/ready ## Read 100,000 damaged answers, and hold them against what th
 
 faults: .venv/ready ## Try every fault with every operation, and write what becomes of it to build/faults.md
 	@$(RUN) scripts/faults.py $(FAULTS)
+
+soak: .venv/ready ## Read everything from a sandbox that fails one request in five
+	@$(RUN) scripts/soak.py $(SOAK)
 
 check-generated: .venv/ready ## Fail if generated/ is not what `make generate` writes
 	@$(RUN) scripts/generate.py --check
