@@ -183,6 +183,29 @@ def test_a_refused_connection_says_so(call: Caller, host: str) -> None:
     assert error.message == f"{address} refused the connection"
 
 
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_a_proxy_that_cannot_be_reached_is_named_without_its_password(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, name: str, scheme: str
+) -> None:
+    proxy = f"127.0.0.1:{unreachable_port()}"
+    monkeypatch.setenv(name, f"{scheme}user:p%40ss@{proxy}")
+    error = call.fails(region="uk")
+    assert error.message == (
+        f"api.uk.poly.ai, or the proxy {proxy} before it, refused the connection"
+    )
+
+
+def test_a_proxy_that_is_passed_by_is_not_named(
+    call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"localhost:{unreachable_port()}"
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    error = call.fails(base_url=f"https://{address}")
+    assert error.message == f"{address} refused the connection"
+
+
 def test_a_name_that_does_not_resolve_says_so(
     call: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

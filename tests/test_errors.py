@@ -40,6 +40,7 @@ HINT_404 = (
 )
 HINTS = {401: HINT_401, 404: HINT_404}
 
+TEXT = "{phrase} (a text that is not the API's: see body)"
 BODIES: dict[str, tuple[bytes, Any, str | None]] = {
     # what is sent, the error's body, and its message where it is not the status's own phrase
     "envelope": (json.dumps(ENVELOPE).encode(), ENVELOPE, "The sentence."),
@@ -50,7 +51,7 @@ BODIES: dict[str, tuple[bytes, Any, str | None]] = {
     "error object": (b'{"error": {"a": 1}}', {"error": {"a": 1}}, None),
     "empty object": (b"{}", {}, None),
     "list": (b'["no"]', ["no"], None),
-    "string": (b'"no"', "no", "no"),
+    "string": (b'"no"', "no", TEXT),
     "number": (b"5", 5, None),
     "null": (b"null", None, None),
     "HTML": (
@@ -58,12 +59,12 @@ BODIES: dict[str, tuple[bytes, Any, str | None]] = {
         " <html>Bad gateway</html>",
         "{phrase} (an HTML page, probably a gateway's or a proxy's)",
     ),
-    "plain text": (b"upstream \n failed", "upstream \n failed", "upstream failed"),
+    "plain text": (b"upstream \n failed", "upstream \n failed", TEXT),
     "white space": (b" \r\n", " \r\n", None),
     "empty": (b"", None, None),
     "binary": (b"\x89PNG\xff\x00", b"\x89PNG\xff\x00", None),
-    "truncated JSON": (b'{"error": "Sho', '{"error": "Sho', '{"error": "Sho'),
-    "deep JSON": (b"[" * 100_000, "[" * 100_000, "[" * 199 + "…"),
+    "truncated JSON": (b'{"error": "Sho', '{"error": "Sho', TEXT),
+    "deep JSON": (b"[" * 100_000, "[" * 100_000, TEXT),
 }
 
 WITH_EVERY_STATUS = ["envelope", "only error", "list", "HTML", "plain text", "empty", "binary"]

@@ -136,6 +136,8 @@ def test_a_recording_lies_in_the_directory_whatever_its_id(
 @pytest.mark.parametrize("direction", ["combined", "user", "agent"])
 def test_no_two_ids_share_a_file(call: Caller, calls: Path, direction: str) -> None:
     names = [*ODD_IDS.values(), "CA1", "CA1_user", "CA1_wav_part", "café "]
+    names += ["ca1", "Ca1", "cA1", "as_chat_1", "AS_CHAT_1", "SM1", "sm1", "Sm1"]
+    names += [call(Server(), download(calls.parent, name)).stem for name in ("../x", "SM1", "a b")]
     paths = [call(Server(), download(calls, name, direction=direction)) for name in names]
     assert len({path.name.lower() for path in paths}) == len(names)
     assert len(everything(calls)) == len(names)
@@ -233,3 +235,19 @@ def test_a_failed_download_leaves_what_was_there(call: Caller, calls: Path) -> N
         call(lambda _: httpx.Response(404), download(calls, "CA1", overwrite=True))
     assert everything(calls) == ["CA1.wav"]
     assert (calls / "CA1.wav").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CA22d437f4405070690f8906b76c8ea4ed",
+        "KA-22d437f4405070690f8906b76c8ea4ed",
+        "LOCAL-0e6f3b6e-9c1d-4a51-8a59-3f7d2f4f6d10",
+        "AS_CHAT_0e6f3b6e-9c1d-4a51-8a59-3f7d2f4f6d10",
+        "my_own-chat-5",
+    ],
+)
+def test_an_id_as_the_api_writes_it_is_the_name_of_the_file(
+    call: Caller, calls: Path, name: str
+) -> None:
+    assert call(Server(), download(calls, name)).name == f"{name}.wav"

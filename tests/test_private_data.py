@@ -274,6 +274,90 @@ def test_a_page_for_people_stays_in_the_body(
     assert error.body == page
 
 
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 520])
+def test_a_text_that_is_not_the_apis_stays_in_the_body(
+    call: Caller, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = call.fails(lambda _: httpx.Response(status, text=f"{NUMBER}: {WORDS}"))
+    check_hidden(shown(error, caplog))
+    assert error.body == f"{NUMBER}: {WORDS}"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("+14155550177", "14155550177", "(415) 555-0177", "+44 20 7946 0958", "415.555.0177"),
+        *("5550177", "+1-415-555-0177", "+49 (0) 30 901820"),
+    ],
+)
+@pytest.mark.parametrize("key", ["error_message", "error"])
+def test_a_number_in_the_apis_message_is_not_shown(
+    call: Caller, key: str, number: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = f"No caller {number}, in 2 lists."
+    error = call.fails(lambda _: httpx.Response(400, json={key: said}))
+    assert error.message == "No caller [number], in 2 lists."
+    assert number not in shown(error, caplog)
+    assert error.body == {key: said}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CA22d437f4405070690f8906b76c8ea4ed does not exist.",
+        "CA22043744050706908906076084041234 does not exist.",
+        "AS_CHAT_01234567-0123-0123-0123-012345678901 does not exist.",
+        "limit must be at most 100000, not 999999.",
+        "No turn 9007199254740993.",
+        "It ended on 2026-06-03 at 13:18:06.370000.",
+        "It ended at 2026-06-03T13:18:06.370000+00:00.",
+    ],
+)
+def test_what_is_no_telephone_number_is_shown(call: Caller, said: str) -> None:
+    assert call.fails(lambda _: httpx.Response(400, json={"error": said})).message == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown_as"),
+    [
+        (f"text/{WORDS}", "that makes no sense"),
+        (NUMBER, "that makes no sense"),
+        ("text/x; name=" + NUMBER, "text/x"),
+        ("text/" + "x" * 100, "that makes no sense"),
+    ],
+)
+def test_of_a_content_type_only_the_kind_is_shown(
+    call: Caller, kind: str, shown_as: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=b"?", headers={"Content-Type": kind})
+
+    error = call.fails(answer)
+    check_hidden(shown(error, caplog))
+    assert f"Content-Type {shown_as})" in error.message
+    error = call.fails(answer, lambda client: client.download_recording("CA1", "x.wav"))
+    check_hidden(shown(error, caplog))
+    assert f"The body is {shown_as}, where audio was expected" in error.message
+
+
+@pytest.mark.parametrize("field", ["conversationId", "channel"])
+def test_an_id_that_drifted_is_shown_nowhere(
+    call: Caller, record: dict[str, Any], field: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    record[field] = {"of": NUMBER, "who": WORDS}
+    page = {"conversations": [record], "count": 1, "limit": 50, "offset": 0}
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=page)
+
+    listed = call(answer, lambda client: client.get_page())
+    check_hidden(f"{listed!r}{listed.conversations!r}{listed.problems!r}")
+    error = call.fails(answer, walk)
+    check_hidden(shown(error, caplog))
+    expected = "the record at conversations[0]" if field == "conversationId" else "CA1"
+    assert error.message.startswith(f"{expected}: {field} expected ")
+
+
 def damaged(record: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     """Yield answers with data in them that cannot be read as a conversation."""
     text = json.dumps(record)

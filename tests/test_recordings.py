@@ -271,7 +271,7 @@ def test_every_id_gives_a_safe_name_of_its_own(name: str, other: str) -> None:
 def test_what_is_unsafe_is_replaced_and_told_apart_by_a_hash(name: str) -> None:
     made = _file_name(name, "combined", False)
     assert made not in (f"{name}.wav", f"_{name}.wav")
-    assert len(made.removesuffix(".wav").rpartition("_")[2]) == 8
+    assert len(made.removesuffix(".wav").rpartition("_")[2]) == 16
 
 
 # --- What goes wrong -----------------------------------------------------------------------------

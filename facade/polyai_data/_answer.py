@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -15,6 +16,8 @@ from ._decode import IdentityMissing
 from ._failure import correlation_id, decode_error, status_error
 from ._meta import Meta
 from ._request import COMPRESSIONS, Call
+
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{0,40}([/,] ?[A-Za-z][A-Za-z0-9.+-]{0,60}){0,3}")
 
 _T = TypeVar("_T")
 
@@ -162,15 +165,23 @@ def _describe_body(answer: Answer) -> str:
     if not answer.content.strip():
         return "The body is empty"
     if not is_compression_known(answer.headers):
-        encoding = answer.headers["Content-Encoding"]
+        encoding = _named(answer.headers, "Content-Encoding")
         return f"The body is compressed in a way that was not asked for ({encoding})"
     if is_html(answer):
         return (
             "The body is an HTML page, probably a gateway's or a proxy's, where JSON was expected"
         )
-    kind = answer.headers.get("Content-Type") or "not given"
+    kind = _named(answer.headers, "Content-Type")
     size = len(answer.content)
     return f"The body is not readable as JSON ({size:,} bytes, Content-Type {kind})"
+
+
+def _named(headers: Mapping[str, str], name: str) -> str:
+    """Return what a header names, without its parameters, and only if it is the name of a kind."""
+    kind = headers.get(name, "").partition(";")[0].strip()
+    if not kind:
+        return "not given"
+    return kind if _KIND.fullmatch(kind) else "that makes no sense"
 
 
 def is_html(answer: Answer) -> bool:
@@ -202,7 +213,7 @@ def not_audio(call: Call[Any], answer: Answer) -> errors.PolyAIError:
         return decode_error(*whole, "The recording is empty")
     if not is_compression_known(answer.headers):
         return decode_error(*whole, _describe_body(answer))
-    what = "text" if claims_audio(answer.headers) else answer.headers["Content-Type"]
+    what = "text" if claims_audio(answer.headers) else _named(answer.headers, "Content-Type")
     what = "an HTML page" if is_html(answer) else what
     return decode_error(*whole, f"The body is {what}, where audio was expected")
 

@@ -42,7 +42,7 @@ class _Summarised(FromJson):
 
     def __repr__(self) -> str:
         # No numbers and no texts: what identifies a caller does not belong into logs.
-        details = [self.conversation_id, self.channel]
+        details = [part for part in (self.conversation_id, self.channel) if isinstance(part, str)]
         if isinstance(self.started_at, datetime):
             details.append(self.started_at.isoformat(timespec="seconds"))
         if isinstance(self.duration, int):

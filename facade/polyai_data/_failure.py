@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 import time
@@ -27,6 +28,11 @@ _STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
     422: errors.UnprocessableEntityError,
     429: errors.RateLimitError,
 }
+
+_NUMBER = re.compile(
+    r"(?<![\w.+-])(?<!\d:)(?!\d{4}-\d\d-\d\d)\+?\(?\d(?:[ ().-]{0,2}\d){6,14}(?![\w-])"
+)
+"""Seven to fifteen digits, as a telephone number has them; dates and parts of IDs are none."""
 
 _CODE_ERRORS: dict[tuple[int, str], type[errors.APIStatusError]] = {
     (404, "CONVERSATIONS_NOT_FOUND"): errors.ConversationNotFoundError,
@@ -54,10 +60,9 @@ def status_error(
         kind = call.meanings.get(status, kind)
     retry_after = _retry_after(headers.get("Retry-After"))
     refused = (status < 500 and status != 408) or (status == 503 and retry_after is not None)
+    message = _text(envelope, "error_message") or _text(envelope, "error")
     return kind(
-        _text(envelope, "error_message")
-        or _text(envelope, "error")
-        or redact(_describe_status(status, headers, body)),
+        _without_numbers(message) if message else redact(_describe_status(status, headers, body)),
         method=call.method,
         url=call.url,
         status_code=status,
@@ -80,6 +85,11 @@ def _text(envelope: Mapping[str, Any], key: str) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
+def _without_numbers(message: str) -> str:
+    """Return a server's message without what may be a caller's number."""
+    return _NUMBER.sub("[number]", message)
+
+
 def _describe_status(status: int, headers: Mapping[str, str], body: Any) -> str:
     """Say what came, where the body has no message of the API."""
     if 200 <= status < 300:
@@ -93,7 +103,8 @@ def _describe_status(status: int, headers: Mapping[str, str], body: Any) -> str:
         return reason
     if body.lstrip().startswith("<"):
         return f"{reason} (an HTML page, probably a gateway's or a proxy's)"
-    return body
+    # Whatever it says may be about a caller.
+    return f"{reason} (a text that is not the API's: see body)"
 
 
 def _hint(status: int, destination: str) -> str | None:
@@ -258,8 +269,9 @@ def broken_off(call: Call[Any], received: int, expected: int | None) -> errors.A
 def _describe_failure(call: Call[Any], failure: BaseException) -> str:
     connect, read = call.timeout
     host = urlsplit(call.url).netloc
+    peer = _peer(call, host)
     if isinstance(failure, httpx.ConnectTimeout):
-        return f"no connection to {host} within {connect:g} s"
+        return f"no connection to {peer} within {connect:g} s"
     if isinstance(failure, httpx.PoolTimeout):
         return f"no connection became free within {read:g} s; too many calls run at once"
     if isinstance(failure, httpx.WriteTimeout):
@@ -275,12 +287,25 @@ def _describe_failure(call: Call[Any], failure: BaseException) -> str:
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed with {host}: {_reason(cause)}"
         if isinstance(cause, socket.gaierror):
-            return f"the name of {host} could not be resolved (DNS): {cause.strerror or cause}"
+            return f"the name of {peer} could not be resolved (DNS): {cause.strerror or cause}"
         if isinstance(cause, ConnectionRefusedError):
-            return f"{host} refused the connection"
+            return f"{peer} refused the connection"
     if isinstance(failure, httpx.RemoteProtocolError):
         return f"{host} dropped the connection: {detail}"
     return f"{type(failure).__name__}: {detail}"
+
+
+def _peer(call: Call[Any], host: str) -> str:
+    """Return whom a connection is made to first, without anybody's password."""
+    from urllib.request import getproxies, proxy_bypass  # here: few failures need it
+
+    if call.config.trusts_environment and not proxy_bypass(host):
+        proxies = getproxies()
+        proxy = proxies.get("https") or proxies.get("all")
+        if proxy:
+            named = urlsplit(proxy if "://" in proxy else f"http://{proxy}").netloc
+            return f"{host}, or the proxy {named.rpartition('@')[2]} before it,"
+    return host
 
 
 def _reason(error: ssl.SSLError) -> str:

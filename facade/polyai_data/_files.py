@@ -10,6 +10,9 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 _LONGEST_NAME = 120
+_PREFIXES = ("CA", "KA-", "LOCAL-", "AS_CHAT_")
+"""What the API's IDs begin with; the rest of them is in lower case."""
+_HASHED = re.compile(r"_[0-9a-f]{16}$")
 _MISUNDERSTOOD = re.compile(r"(?i)-|(con|prn|aux|nul|com\d|lpt\d)$")
 """Names that Windows takes for devices, and those that look like an option of a command."""
 
@@ -18,15 +21,23 @@ def _file_name(conversation_id: str, direction: str, redacted: bool) -> str:
     """Return a file name for a recording that is safe on every system.
 
     Characters other than ASCII letters, digits, `_` and `-` become `_`, long IDs are cut, and a
-    hash keeps such names apart.
+    hash keeps such names apart; likewise IDs that are not written as the API does, which another
+    may differ from in case alone.
     """
     stem = re.sub(r"[^A-Za-z0-9_-]", "_", conversation_id)[:_LONGEST_NAME]
     if _MISUNDERSTOOD.match(stem):
         stem = f"_{stem}"
-    if stem != conversation_id:
-        stem += f"_{hashlib.sha256(conversation_id.encode()).hexdigest()[:8]}"
+    if stem != _as_usual(conversation_id) or _HASHED.search(stem):
+        stem += f"_{hashlib.sha256(conversation_id.encode()).hexdigest()[:16]}"
     parts = [stem, *([direction] if direction != "combined" else []), *(["redacted"] * redacted)]
     return f"{'.'.join(parts)}.wav"
+
+
+def _as_usual(conversation_id: str) -> str:
+    """Return the ID in the case that the API writes it in."""
+    folded = conversation_id.lower()
+    prefix = next((one for one in _PREFIXES if folded.startswith(one.lower())), "")
+    return prefix + folded[len(prefix) :]
 
 
 def recording_target(

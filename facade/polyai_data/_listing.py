@@ -91,7 +91,9 @@ class _Listing:
             record = page.conversations[index]
             if record.problems:
                 problem = record.problems[0]
-                name = record.conversation_id or f"the record at conversations[{index}]"
+                name = record.conversation_id
+                if not isinstance(name, str) or not name:  # it may have drifted as well
+                    name = f"the record at conversations[{index}]"
                 raise ResponseDecodeError(
                     " ".join(f"{name}: {problem.field} {problem.reason}".split()),
                     method=call.method,
