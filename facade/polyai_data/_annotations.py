@@ -12,11 +12,14 @@ from polyai_data_generated.models import AnnotationRole, AnnotationType
 from ._decode import MODELS
 from ._from_json import FromJson
 from ._meta import Meta
+from .errors import shown
 
 
 def _turn(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"turn={value!r}: give the index of the turn, a whole number from 0 on.")
+        raise TypeError(
+            f"turn={shown(value)}: give the index of the turn, a whole number from 0 on."
+        )
     if value < 0:
         raise ValueError(f"turn={value}: turns are counted from 0.")
     return value
@@ -38,7 +41,7 @@ def _member(enum: type[_Enum], name: str, value: object) -> _Enum:
         return enum(value)
     except ValueError:
         valid = ", ".join(repr(member.value) for member in enum)
-        raise ValueError(f"{name}={value!r}: the valid ones are {valid}.") from None
+        raise ValueError(f"{name}={shown(value)}: the valid ones are {valid}.") from None
 
 
 @frozen

@@ -14,7 +14,7 @@ from polyai_data_generated.origin import SERVERS
 
 from ._auth import ApiKey
 from ._regions import VALID_REGIONS, Region, find_server
-from .errors import ConfigurationError, PolyAIError
+from .errors import ConfigurationError, PolyAIError, shown
 
 DEFAULT_CONNECT_TIMEOUT = 5.0
 DEFAULT_READ_TIMEOUT = 30.0
@@ -185,13 +185,13 @@ def check_base_url(url: str) -> str:
         raise ConfigurationError("The base URL must not hold a user name or password.")
     if parts.scheme not in ("http", "https") or not parts.host:
         raise ConfigurationError(
-            f"{url!r} is no base URL; one reads https://api.us.poly.ai or http://127.0.0.1:8765."
+            f"{shown(url)} is no base URL; one reads https://api.us.poly.ai or http://127.0.0.1:8765."
         )
     if "?" in url or "#" in url:
-        raise ConfigurationError(f"The base URL must have no query and no fragment: {url!r}.")
+        raise ConfigurationError(f"The base URL must have no query and no fragment: {shown(url)}.")
     if parts.scheme == "http" and not _is_loopback(parts.host):
         raise ConfigurationError(
-            f"{url!r} would send the API key over plain http; use https (http: only loopback)."
+            f"{shown(url)} would send the API key over plain http; use https (http: only loopback)."
         )
     return url.rstrip("/")
 
@@ -216,8 +216,8 @@ def check_timeout(timeout: Timeout | None) -> tuple[float, float] | None:
     pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     if len(pair) != 2 or not all(_is_positive_and_finite(seconds) for seconds in pair):
         raise ConfigurationError(
-            f"timeout={timeout!r}: give seconds, positive and finite, as one number or as a pair "
-            "(connect, read)."
+            f"timeout={shown(timeout)}: give seconds, positive and finite, as one number or as a "
+            "pair (connect, read)."
         )
     return pair
 
@@ -231,7 +231,7 @@ def check_max_retries(max_retries: Any) -> Any:
     if max_retries is None or (type(max_retries) is int and max_retries >= 0):
         return max_retries
     raise ConfigurationError(
-        f"max_retries={max_retries!r}: give a whole number; 0 switches retries off."
+        f"max_retries={shown(max_retries)}: give a whole number; 0 switches retries off."
     )
 
 
@@ -243,7 +243,7 @@ def check_deadline(deadline: Any) -> Any:
     """
     if deadline is None or _is_positive_and_finite(deadline):
         return deadline
-    raise ConfigurationError(f"deadline={deadline!r}: give seconds, positive and finite.")
+    raise ConfigurationError(f"deadline={shown(deadline)}: give seconds, positive and finite.")
 
 
 def check_max_response_bytes(size: Any) -> int:
@@ -257,7 +257,7 @@ def check_max_response_bytes(size: Any) -> int:
     if type(size) is int and size > 0:
         return size
     raise ConfigurationError(
-        f"max_response_bytes={size!r}: give a whole number of bytes, 1 or more."
+        f"max_response_bytes={shown(size)}: give a whole number of bytes, 1 or more."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -63,7 +64,13 @@ def recording_target(
         raise FileExistsError(f"{target} exists; pass overwrite=True to replace it.")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no directory {target.parent} to save {target.name} in.")
+    with suppress(FileNotFoundError):  # that a file can have this name shows before it is fetched
+        os.lstat(_part_of(target))
     return target
+
+
+def _part_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.part")
 
 
 class PartFile:
@@ -75,7 +82,7 @@ class PartFile:
     def __init__(self, target: Path, *, overwrite: bool) -> None:
         self._target = target
         self._overwrite = overwrite
-        self._part = target.with_name(f"{target.name}.part")
+        self._part = _part_of(target)
         self._file: BinaryIO
 
     def __enter__(self) -> Self:

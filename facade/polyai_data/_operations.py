@@ -69,7 +69,7 @@ def check_recording(conversation_id: str, direction: str, redacted: bool) -> Non
     check_id("conversation_id", conversation_id)
     if direction not in [valid.value for valid in RecordingDirection]:
         valid = ", ".join(repr(valid.value) for valid in RecordingDirection)
-        raise ValueError(f"direction={direction!r}: the valid ones are {valid}.")
+        raise ValueError(f"direction={errors.shown(direction)}: the valid ones are {valid}.")
     if not isinstance(redacted, bool):
         raise TypeError(f"redacted must be True or False, not {type(redacted).__name__}.")
 

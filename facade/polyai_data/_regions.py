@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from polyai_data_generated.origin import OPERATION_SERVERS, SERVERS
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, shown
 
 _OTHER_NAMES = {"us-1": "us", "euw-1": "eu", "uk-1": "uk"}
 
@@ -34,7 +34,7 @@ class Region(StrEnum):
         for region in cls:
             if region.value == name:
                 return region
-        raise ConfigurationError(f"{value!r} is no region of PolyAI. {VALID_REGIONS}")
+        raise ConfigurationError(f"{shown(value)} is no region of PolyAI. {VALID_REGIONS}")
 
     @property
     def base_url(self) -> str:
@@ -110,14 +110,14 @@ def parse_studio_url(url: str) -> tuple[Region, str]:
     try:
         parts = urlsplit(url.strip() if "://" in url else f"https://{url.strip()}")
         host = (parts.hostname or "").removesuffix(".")
-    except (ValueError, TypeError):  # no URL, or no text
+    except (ValueError, TypeError, AttributeError):  # no URL, or no text
         host = ""
     segments = [unquote(segment) for segment in parts.path.split("/") if segment] if host else []
     for region in Region:
         if host == _studio_host(region) and len(segments) >= 2:
             return region, segments[1]
     raise ConfigurationError(
-        f"{url!r} is no URL of an agent in Agent Studio. One reads "
+        f"{shown(url)} is no URL of an agent in Agent Studio. One reads "
         f"https://studio.us.poly.ai/<account>/<project>/… (us, eu or uk), or "
         f"https://studio.poly.ai/<account>/<project>/… for self-serve workspaces."
     )

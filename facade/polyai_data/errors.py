@@ -176,6 +176,11 @@ class ResponseDecodeError(PolyAIError):
     """
 
 
+def shown(value: object) -> str:
+    """Return an argument as messages show it: on one line, and not longer than it helps."""
+    return shorten(repr(value))
+
+
 def shorten(text: str) -> str:
     """Return the text on one line, without control characters, cut to 200 characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: 10 * _MAX_SHOWN]).split())
