@@ -8,7 +8,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz faults soak test-lowest test-latest \
+.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz fuzz-deep faults soak test-lowest test-latest \
 	audit vendor generate bump record lock build clean
 
 help: ## List the targets
@@ -41,6 +41,10 @@ types: .venv/ready ## Check the types
 
 fuzz: .venv/ready ## Read 100,000 damaged answers, and hold them against what the client promises
 	@$(RUN) scripts/fuzz.py $(FUZZ)
+
+fuzz-deep: .venv/ready ## The same for five minutes, led by what code is reached (FUZZ="--seconds 60")
+	@$(RUN) -m uv pip install --quiet --target build/fuzz-deep --require-hashes --requirement requirements-fuzz.txt
+	@PYTHONPATH=build/fuzz-deep $(RUN) scripts/fuzz_deep.py $(FUZZ)
 
 faults: .venv/ready ## Try every fault with every operation, and write what becomes of it to build/faults.md
 	@$(RUN) scripts/faults.py $(FAULTS)
@@ -106,6 +110,7 @@ record: .venv/ready ## Record the cassettes: from the sandbox, or with POLYAI_AP
 
 lock: .venv/ready ## Compile the requirements files from pyproject.toml
 	@$(COMPILE) --upgrade --group dev --all-extras --output-file requirements-dev.txt
+	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group fuzz --output-file requirements-fuzz.txt
 	@$(COMPILE) --upgrade --group build --extra sandbox --constraints requirements-dev.txt --output-file requirements-demo.txt
 
 clean: ## Remove all that the targets made, .venv included

@@ -308,6 +308,9 @@ def _check_error(error: PolyAIError) -> None:
         raise BrokenPromise(f"the error is too long: {text[:2000]}")
     if KEY in text + repr(error) + repr(vars(error)):
         raise BrokenPromise("the error holds the key")
+    named = (error.code or "", error.correlation_id or "")  # what identifies an answer is shown
+    if NUMBER in text and not any(NUMBER in name for name in named):
+        raise BrokenPromise(f"the error shows a caller's number: {text}")
     if error.code is None and any(secret in text for secret in PRIVATE) and error.body is None:
         raise BrokenPromise(f"the error shows what is private: {text}")
     if str(pickle.loads(pickle.dumps(error))) != text:  # noqa: S301
@@ -317,8 +320,9 @@ def _check_error(error: PolyAIError) -> None:
 def _check_result(result: Any, data: Any) -> None:
     if repr(result.raw) != repr(data):
         raise BrokenPromise("raw is not what was sent")
+    ids = json.dumps(_ids(data))  # which are shown
     for shown in _ways_to_look_at(result):
-        if any(secret in shown for secret in (NUMBER, SAID)):
+        if any(secret in shown and secret not in ids for secret in (NUMBER, SAID)):
             raise BrokenPromise(f"the repr shows what is private: {shown[:300]}")
     if isinstance(result, ConversationPage):
         sent = data["conversations"]
@@ -330,6 +334,14 @@ def _check_result(result: Any, data: Any) -> None:
                 named = isinstance(raw, dict) and _is_id(raw.get("conversationId"))
                 if named and record.conversation_id != raw["conversationId"]:
                     raise BrokenPromise("a record that has its identity lost it")
+
+
+def _ids(data: Any) -> list[Any]:
+    """Return what stands where IDs and kinds of conversations do."""
+    listed = data.get("conversations") if isinstance(data, dict) else None
+    records = [data, *(listed if isinstance(listed, list) else [])]
+    found = [record for record in records if isinstance(record, dict)]
+    return [record.get(name) for record in found for name in ("conversationId", "channel")]
 
 
 def _is_id(value: Any) -> bool:

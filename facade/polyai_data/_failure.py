@@ -30,9 +30,10 @@ _STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
 }
 
 _NUMBER = re.compile(
-    r"(?<![\w.+-])(?<!\d:)(?!\d{4}-\d\d-\d\d)\+?\(?\d(?:[ ().-]{0,2}\d){6,14}(?![\w-])"
+    r"\+\(?\d(?:[ ().-]{0,2}\d){5,18}"
+    r"|(?<![\w+-])(?<!\d[.:])(?!\d{4}-\d\d-\d\d)\(?\d(?:[ ().-]{0,2}\d){6,18}(?![\w-])"
 )
-"""Seven to fifteen digits, as a telephone number has them; dates and parts of IDs are none."""
+"""Seven digits and more, as of telephones and cards; dates and parts of IDs are none."""
 
 _CODE_ERRORS: dict[tuple[int, str], type[errors.APIStatusError]] = {
     (404, "CONVERSATIONS_NOT_FOUND"): errors.ConversationNotFoundError,
