@@ -223,3 +223,56 @@ def test_a_turn_is_made_of_what_came(sample: Sample, conversation: Make) -> None
     turns = conversation().turns or []
     assert [type(turn) for turn in turns] == [Turn, Turn]
     assert [turn.raw for turn in turns] == sample()["turns"]
+
+
+def unread() -> ConversationSummary:
+    """Return a record of a page that nobody has looked at yet."""
+    data = {"conversationId": "CA1", "note": "theirs", "fromNumber": "sip:x", "duration": "long"}
+    (record,) = ConversationPage.from_dict({"conversations": [data]}).conversations
+    return record
+
+
+def test_a_field_that_is_set_before_any_is_looked_at_stays_set() -> None:
+    record = unread()
+    record.from_number = None
+    record.conversation_id = "CA2"
+    assert (record.note, record.from_number, record.conversation_id) == ("theirs", None, "CA2")
+    record = unread()
+    record.problems = ()
+    assert (record.note, record.problems) == ("theirs", ())
+
+
+def test_a_record_that_nobody_looked_at_copies_and_compares_like_any_other() -> None:
+    copies = (copy.copy(unread()), pickle.loads(pickle.dumps(unread())), attrs.evolve(unread()))
+    for again in copies:
+        assert again == unread()
+        assert (again.note, again.raw) == ("theirs", unread().raw)
+        assert again.problems == unread().problems
+    assert [problem.field for problem in unread().problems] == ["duration"]
+
+
+def test_a_page_names_the_problems_of_all_its_records() -> None:
+    data = [unread().raw, {"note": "lost"}, "odd"]
+    page = ConversationPage.from_dict({"conversations": data, "count": "many"})
+    assert [(problem.field, problem.reason) for problem in page.problems] == [
+        ("conversations[0].duration", "expected a whole number, got text"),
+        ("conversations[1]", "conversationId is missing"),
+        ("conversations[2]", "expected an object, got text"),
+        ("count", "expected a whole number, got text"),
+    ]
+
+
+def test_a_name_that_no_record_has_is_an_attribute_error() -> None:
+    for record in (unread(), Conversation.from_dict({"conversationId": "CA1"})):
+        with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+            _ = record.nothing  # type: ignore[union-attr]
+
+
+def test_a_record_can_be_made_by_hand() -> None:
+    fields: dict[str, Any] = dict.fromkeys(WIRE_NAMES["ConversationSummary"])
+    fields["note"] = "ours"
+    made = ConversationSummary(**fields, raw={"conversationId": "CA1", "note": "theirs"})
+    assert (made.note, made.raw["note"]) == ("ours", "theirs")
+    rest: dict[str, Any] = {"conversations": [made], "count": 1, "limit": 1, "offset": 0}
+    page = ConversationPage(**rest)
+    assert (page.conversations, page.problems) == ([made], ())

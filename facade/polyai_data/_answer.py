@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,6 +13,7 @@ from attrs import frozen
 from . import errors
 from ._decode import IdentityMissing
 from ._failure import correlation_id, decode_error, status_error
+from ._json import read_json
 from ._meta import Meta
 from ._request import COMPRESSIONS, Call
 
@@ -144,7 +144,7 @@ def _result_or_error(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
     if not 200 <= answer.status < 300:
         return status_error(*whole)
     try:
-        data = json.loads(answer.content)
+        data = read_json(answer.content)
     except (ValueError, RecursionError):
         return decode_error(*whole, _describe_body(answer))
     if isinstance(data, dict) and data.get("success") is False and "conversationId" not in data:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime
 from typing import Any, Self
 
-from attrs import define, evolve, field
+from attrs import define, field
 from polyai_data_generated import models as generated
 from polyai_data_generated.models import FunctionEvent, MetricValue, Summary
 from polyai_data_generated.wire_names import WIRE_NAMES
 
 from . import _html
-from ._decode import MODELS, FieldProblem, IdentityMissing, decode
-from ._from_json import FromJson
+from ._decode import MODELS, FieldProblem, IdentityMissing, decode, problems_of
+from ._from_json import FromJson, ReadLater
 from ._meta import Meta
 from ._transcripts import FunctionCall, Transcript, Turn, function_calls_of, transcript_of
 
 
-class _Summarised(FromJson):
+class _Summarised(ReadLater):
     """What the summary of a conversation and the conversation in full can both do."""
 
     __slots__ = ()
@@ -106,8 +105,8 @@ class ConversationSummary(_Summarised, generated.ConversationSummary):
         problems: The fields whose values are not of the documented type, each with its reason.
     """
 
-    raw: dict[str, Any] = field(factory=dict, eq=False, kw_only=True)
     problems: tuple[FieldProblem, ...] = field(default=(), eq=False, kw_only=True)
+    raw: dict[str, Any] = field(factory=dict, eq=False, kw_only=True)
 
 
 @define(repr=False)
@@ -122,8 +121,8 @@ class UnreadableRecord(ConversationSummary):
         reason: Why it cannot be read.
     """
 
-    raw: Any = field(default=None, eq=False, kw_only=True)
     reason: str = field(default="", kw_only=True)
+    raw: Any = field(default=None, eq=False, kw_only=True)
 
     def __repr__(self) -> str:
         return f"<UnreadableRecord: {self.reason}>"
@@ -141,20 +140,31 @@ class ConversationPage(FromJson, generated.ConversationPage):
         offset: The position of the first.
         additional_properties: Fields that the document does not name, by their JSON keys.
         raw: The JSON object exactly as it came.
-        problems: The fields whose values are not of the documented type, each with its reason.
         meta: Where the answer came from.
     """
 
     conversations: list[ConversationSummary]  # type: ignore[assignment]  # narrower
     raw: dict[str, Any] = field(factory=dict, eq=False, kw_only=True)
-    problems: tuple[FieldProblem, ...] = field(default=(), eq=False, kw_only=True)
     meta: Meta | None = field(default=None, eq=False, kw_only=True)
 
     @classmethod
     def _read(cls, data: Any) -> Self:
-        page = decode(cls, data)
-        _mark_unreadable(page)
+        records = data.get("conversations") if isinstance(data, dict) else None
+        if not isinstance(records, list):
+            decode(cls, data)
+            raise IdentityMissing("conversations is no array")
+        page = decode(cls, {**data, "conversations": []})
+        page.conversations = [_record(record) for record in records]
+        page.raw = data
         return page
+
+    @property
+    def problems(self) -> tuple[FieldProblem, ...]:
+        """The fields whose values are not of the documented type, each with its reason.
+
+        All records of the page are read for it, each time.
+        """
+        return problems_of(ConversationPage, self.raw) if self.raw else ()
 
     def __repr__(self) -> str:
         found = len(self.conversations)
@@ -194,9 +204,9 @@ class Conversation(_Summarised, generated.Conversation):
     turns: list[Turn] | None  # type: ignore[assignment]  # narrower than the generated list
     metrics: dict[str, list[MetricValue]] | None
     function_events: dict[str, list[FunctionEvent]] | None
-    raw: dict[str, Any] = field(factory=dict, eq=False, kw_only=True)
     problems: tuple[FieldProblem, ...] = field(default=(), eq=False, kw_only=True)
     meta: Meta | None = field(default=None, eq=False, kw_only=True)
+    raw: dict[str, Any] = field(factory=dict, eq=False, kw_only=True)
 
     @property
     def transcript(self) -> Transcript:
@@ -247,27 +257,13 @@ def read_page(data: object) -> ConversationPage:
     return ConversationPage._read(data)
 
 
-def _mark_unreadable(page: ConversationPage) -> None:
-    """Give each record its problems, and put an UnreadableRecord in place of what is none."""
-    if not isinstance(page.conversations, list):
-        raise IdentityMissing("conversations is no array")
-    problems: dict[int, list[FieldProblem]] = {}
-    for problem in page.problems:
-        place = re.match(r"conversations\[(\d+)\]\.?", problem.field)
-        if place is not None:
-            of_record = evolve(problem, field=problem.field[place.end() :])
-            problems.setdefault(int(place[1]), []).append(of_record)
-    for index, record in enumerate(page.conversations):
-        if not isinstance(record, ConversationSummary):
-            page.conversations[index] = _unreadable(record, problems[index])
-        elif index in problems:
-            record.problems = tuple(problems[index])
-
-
-def _unreadable(record: Any, problems: list[FieldProblem]) -> UnreadableRecord:
-    """Return the record as one that could not be read."""
+def _record(data: Any) -> ConversationSummary:
+    """Return a record of a page, one that is no conversation marked as such."""
+    try:
+        return ConversationSummary._read(data)
+    except IdentityMissing as error:
+        reason = str(error)
     fields: dict[str, Any] = dict.fromkeys(WIRE_NAMES["ConversationSummary"])
     fields["conversation_id"] = ""
-    return UnreadableRecord(
-        **fields, raw=record, reason=problems[0].reason, problems=tuple(problems)
-    )
+    problem = FieldProblem("", reason, data)
+    return UnreadableRecord(**fields, raw=data, reason=reason, problems=(problem,))

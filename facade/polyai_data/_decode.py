@@ -7,7 +7,7 @@ Only a record without its identity (a field that is neither nullable nor has a d
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -50,81 +50,189 @@ def decode(model: type[_Model], data: object) -> _Model:
     Raises:
         IdentityMissing: if it is not an object, or lacks its identity; the message says which.
     """
+    checked = _check_object(data)
+    instance = _new(model)
+    fill(instance, checked)
+    return cast(_Model, instance)
+
+
+def decode_later(model: type[_Model], data: object) -> _Model:
+    """Return an instance that has only its identity and its `raw`; `fill` reads the rest.
+
+    Raises:
+        IdentityMissing: as `decode`, and at once.
+    """
+    checked = _check_object(data)
+    instance = _new(model)
+    plan = _plan(instance.__class__)
+    for field in plan.required:
+        key = _find(field, checked) or field.key
+        field.set(instance, field.read(checked[key], []))
+    plan.setters["raw"](instance, checked)
+    return cast(_Model, instance)
+
+
+def fill(instance: Any, data: dict[str, Any]) -> None:
+    """Read the fields of an instance, and what drifted in them, from a JSON object.
+
+    Raises:
+        IdentityMissing: if the object lacks its identity.
+    """
+    problems: list[FieldProblem] = []
+    _fill(instance, data, problems)
+    set_problems = _plan(instance.__class__).setters.get("problems")
+    if problems and set_problems is not None:
+        set_problems(instance, tuple(problems))
+
+
+def problems_of(model: Any, data: dict[str, Any]) -> tuple[FieldProblem, ...]:
+    """Return what drifted in a JSON object, its parts included.
+
+    Raises:
+        IdentityMissing: if it lacks its identity.
+    """
+    problems: list[FieldProblem] = []
+    _fill(_new(model), data, problems)
+    return tuple(problems)
+
+
+def fields_from_json(model: Any) -> Collection[str]:
+    """Return the names of the attributes that `fill` sets."""
+    return _plan(model).filled
+
+
+def _check_object(data: object) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise IdentityMissing(f"expected an object, got {_kind(data)}")
-    problems: list[FieldProblem] = []
-    instance: Any = _decode_object(model, data, problems)
-    if problems and hasattr(model, "problems"):
-        instance.problems = tuple(problems)
-    return cast(_Model, instance)
+    return data
 
 
 # A reader returns the decoded value; what drifted it returns as it is, and appends why.
 _Reader = Callable[[Any, list[FieldProblem]], Any]
 
+# Puts a value into a slot; faster than an assignment by the attribute's name.
+_Setter = Callable[[Any, Any], None]
+
 
 class _Field(NamedTuple):
-    name: str
     key: str
+    as_is: frozenset[type]  # a value of exactly one of these types needs no reader
+    set: _Setter
+    read: _Reader
     other_spellings: tuple[str, ...]  # of the key
     required: bool
-    has_default: bool
-    as_is: tuple[type, ...]  # a value of exactly one of these types needs no reader
-    read: _Reader
+    default: Any
+
+
+class _Plan(NamedTuple):
+    """How to read a model.
+
+    Attributes:
+        fields: Its fields that JSON may have.
+        required: Those of them without which it is none.
+        setters: How each of its attributes is set, by its name.
+        filled: The names of all attributes that come from JSON.
+        others: How each of the rest is set, and its default.
+    """
+
+    fields: tuple[tuple[str, frozenset[type], _Setter, _Reader, _Field], ...]
+    required: tuple[_Field, ...]
+    setters: Mapping[str, _Setter]
+    filled: frozenset[str]
+    others: tuple[tuple[_Setter, Any], ...]
 
 
 @cache
-def _fields(model: Any) -> tuple[_Field, ...]:
-    """Return how to read each field of a model, from its annotations."""
+def _plan(model: Any) -> _Plan:
+    """Return how to read a model, from its annotations."""
     annotations = get_type_hints(model, localns=MODELS)
     other_spellings = getattr(model, "OTHER_SPELLINGS", {})
     wire_names = next(
         WIRE_NAMES[base.__name__] for base in model.__mro__ if base.__name__ in WIRE_NAMES
     )
     defaults = {field.name: field.default for field in attrs.fields(model)}
+    setters = {name: getattr(model, name).__set__ for name in defaults}
     fields = []
     for name, key in wire_names.items():
         members = _members(annotations[name])
-        has_default = defaults[name] is not attrs.NOTHING
+        nullable = types.NoneType in members or Any in members
         fields.append(
             _Field(
-                name=name,
                 key=key,
-                other_spellings=other_spellings.get(key, ()),
-                required=not has_default and types.NoneType not in members and Any not in members,
-                has_default=has_default,
-                as_is=tuple(t for m in members for t in _EXACT.get(m, ())),
+                as_is=frozenset(t for m in members for t in _EXACT.get(m, ())),
+                set=setters[name],
                 read=_reader(annotations[name]),
+                other_spellings=other_spellings.get(key, ()),
+                required=defaults[name] is attrs.NOTHING and not nullable,
+                default=None if defaults[name] is attrs.NOTHING else defaults[name],
             )
         )
-    return tuple(fields)
+    filled = frozenset({*wire_names, "raw", "additional_properties", "problems"})
+    return _Plan(
+        fields=tuple((f.key, f.as_is, f.set, f.read, f) for f in fields),
+        required=tuple(field for field in fields if field.required),
+        setters=setters,
+        filled=filled,
+        others=tuple(
+            (setters[name], default) for name, default in defaults.items() if name not in filled
+        ),
+    )
 
 
-def _decode_object(model: Any, data: dict[str, Any], problems: list[FieldProblem]) -> Any:
-    arguments: dict[str, Any] = {}
-    used = set()
-    for field in _fields(model):
-        key = field.key
-        if key not in data:
-            key = next((other for other in field.other_spellings if other in data), key)
-        value = data.get(key)
-        if key in data:
-            used.add(key)
-        elif field.has_default:
-            continue
-        if value is None and field.required:
-            raise IdentityMissing(f"{key} is {'null' if key in data else 'missing'}")
-        if type(value) not in field.as_is:
-            before = len(problems)
-            value = field.read(value, problems)
-            _prefix(problems, before, key)
-        arguments[field.name] = value
-    if "raw" in model.__slots__:
-        arguments["raw"] = data
-    instance = model(**arguments)
-    if len(used) < len(data):
-        instance.additional_properties = {k: v for k, v in data.items() if k not in used}
+_ABSENT = object()  # of a type that no value of JSON has
+
+
+def _new(model: Any) -> Any:
+    instance = model.__new__(model)
+    for set_other, default in _plan(model).others:
+        set_other(instance, default)
     return instance
+
+
+def _fill(instance: Any, data: dict[str, Any], problems: list[FieldProblem]) -> None:
+    fields, _, setters, _, _ = _plan(instance.__class__)
+    get = data.get
+    found = 0
+    for key, as_is, set_value, read, field in fields:
+        value = get(key, _ABSENT)
+        if type(value) in as_is:
+            found += 1
+        else:
+            if value is None or value is _ABSENT:
+                other = _find(field, data)
+                if other is None:
+                    set_value(instance, field.default)
+                    continue
+                key, value = other, data[other]
+            found += 1
+            before = len(problems)
+            value = read(value, problems)
+            if len(problems) > before:
+                _prefix(problems, before, key)
+        set_value(instance, value)
+    unnamed = {}
+    if found < len(data):
+        used = {_find(field, data) for *_, field in fields}
+        unnamed = {key: value for key, value in data.items() if key not in used}
+    setters["additional_properties"](instance, unnamed)
+    if "problems" in setters:
+        setters["problems"](instance, ())
+    if "raw" in setters:
+        setters["raw"](instance, data)
+
+
+def _find(field: _Field, data: dict[str, Any]) -> str | None:
+    """Return the key that has the field's value, or None.
+
+    Raises:
+        IdentityMissing: if the field must be there and is not, or is null.
+    """
+    key = field.key
+    if key not in data:
+        key = next((other for other in field.other_spellings if other in data), key)
+    if field.required and data.get(key) is None:
+        raise IdentityMissing(f"{key} is {'null' if key in data else 'missing'}")
+    return key if key in data else None
 
 
 def _prefix(problems: list[FieldProblem], start: int, where: str) -> None:
@@ -212,14 +320,15 @@ def _read_datetime(value: str, problems: list[FieldProblem]) -> Any:
     """Read ISO 8601, or RFC 1123 as function events have it; without an offset it is UTC."""
     if not value:
         return None  # as the texts of turns, which are empty where there is nothing
-    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
         try:
-            moment = parse(value)
+            moment = parsedate_to_datetime(value)
         except (ValueError, OverflowError):
-            continue
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    problems.append(FieldProblem("", "expected a date and time, got other text", value))
-    return value
+            problems.append(FieldProblem("", "expected a date and time, got other text", value))
+            return value
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _read_whole_number(value: float, problems: list[FieldProblem]) -> Any:
@@ -243,10 +352,12 @@ def _enum_reader(enum: type[Enum]) -> _Reader:
 def _array_reader(read_item: _Reader) -> _Reader:
     def read(value: list[Any], problems: list[FieldProblem]) -> list[Any]:
         items = []
+        before = len(problems)
         for index, item in enumerate(value):
-            before = len(problems)
             items.append(read_item(item, problems))
-            _prefix(problems, before, f"[{index}]")
+            if len(problems) > before:
+                _prefix(problems, before, f"[{index}]")
+                before = len(problems)
         return items
 
     return read
@@ -266,10 +377,12 @@ def _map_reader(read_value: _Reader) -> _Reader:
 
 def _object_reader(model: type[Any]) -> _Reader:
     def read(value: dict[str, Any], problems: list[FieldProblem]) -> Any:
+        instance = _new(model)
         try:
-            return _decode_object(model, value, problems)
+            _fill(instance, value, problems)
         except IdentityMissing as error:
             problems.append(FieldProblem("", str(error), value))
             return value
+        return instance
 
     return read

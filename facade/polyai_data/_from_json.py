@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from ._decode import IdentityMissing, decode
+from ._decode import IdentityMissing, decode, decode_later, fields_from_json, fill
 from .errors import ResponseDecodeError
 
 
@@ -36,3 +36,33 @@ class FromJson:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object exactly as it came: `raw`."""
         return self.raw
+
+
+class ReadLater(FromJson):
+    """An answer whose fields are read from `raw` once one of them is looked at.
+
+    A page may hold thousands that nobody looks at. That it has its identity is settled before.
+    A class that inherits this declares `raw` last: what a constructor sets before is not read.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def _read(cls, data: Any) -> Self:
+        return decode_later(cls, data)
+
+    if TYPE_CHECKING:
+        pass  # a misspelled field is an error
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            """Read the fields. Python asks here for attributes that are not set."""
+            if name == "raw" or name not in fields_from_json(type(self)):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            fill(self, self.raw)
+            return object.__getattribute__(self, name)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Set the attribute; the fields are read before that, so as not to undo it later."""
+            getattr(self, "additional_properties", None)
+            object.__setattr__(self, name, value)

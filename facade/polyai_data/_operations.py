@@ -41,9 +41,13 @@ def get_conversation(
     request = _get_conversation._get_kwargs(
         require_agent_id(config, agent_id), check_id("conversation_id", conversation_id)
     )
-    read = partial(decode, Conversation)
     return prepare(
-        config, "get_conversation", request, read, limits=limits, meanings=_NO_CONVERSATION
+        config,
+        "get_conversation",
+        request,
+        Conversation._read,
+        limits=limits,
+        meanings=_NO_CONVERSATION,
     )
 
 
