@@ -301,9 +301,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that the clients wanted to wait between attempts; no test really waits."""
     waited: list[float] = []
+    monotonic = _retry.monotonic
 
     async def sleep_asynchronously(seconds: float) -> None:
         waited.append(seconds)
+
+    monkeypatch.setattr(_retry, "monotonic", lambda: monotonic() + sum(waited))
 
     monkeypatch.setattr(_retry, "sleep", waited.append)
     monkeypatch.setattr(_retry, "sleep_asynchronously", sleep_asynchronously)

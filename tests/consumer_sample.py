@@ -93,6 +93,11 @@ def reads() -> None:
             for piece in recording.iter_bytes():
                 assert_type(piece, bytes)
         assert_type(client.download_recording("CA1", "a.wav", progress=print), Path)
+        for read in client.get_conversations(["CA1"], concurrency=2):
+            assert_type(read.value, Conversation)
+            assert_type(read.error, Exception | None)
+        for saved in client.download_recordings(["CA1"], "calls"):
+            assert_type(saved.value, Path)
 
 
 async def reads_async() -> None:

@@ -69,7 +69,7 @@ def drops_a_record(call: Any, answer: Any) -> Any:
         ("get_conversation", CONVERSATION, raises, "KeyError came out"),
         ("get_conversation", CONVERSATION, loses, "a record that has its identity was lost"),
         ("get_conversation", {}, talks, "the error is too long"),
-        ("get_conversation", {}, tells, "the error shows what is private"),
+        ("get_conversation", {}, tells, "the error shows a caller's number"),
         ("get_conversation", {}, shows_the_key, "the error holds the key"),
         ("get_conversation", CONVERSATION, changes_raw, "raw is not what was sent"),
         (

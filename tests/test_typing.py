@@ -59,7 +59,8 @@ def test_a_users_mistakes_are_found_and_no_field_has_a_sentinel(tool: str, tmp_p
     reveal: list[str] = []
     for name, kind in vars(polyai_data).items():
         if isinstance(kind, type) and attrs.has(kind):
-            reveal.append(f"def _{name}(x: polyai_data.{name}) -> None:")
+            of = "[int]" if hasattr(kind, "__parameters__") else ""
+            reveal.append(f"def _{name}(x: polyai_data.{name}{of}) -> None:")
             reveal += [f"    reveal_type(x.{field.name})" for field in attrs.fields(kind)]
     lines = ["import polyai_data", "from polyai_data import DataClient", "client = DataClient()"]
     file = tmp_path / "mistakes.py"

@@ -1,6 +1,7 @@
 """A Python client for PolyAI's Data API: conversations, transcripts, recordings, debug chats."""
 
 from ._async_client import AsyncDataClient
+from ._bulk import BulkResult
 from ._chats import AsyncChat, Chat
 from ._client import DataClient
 from ._listing import AsyncConversationList, ConversationList
@@ -68,6 +69,7 @@ __all__ = [
     "AsyncRecording",
     "AuthenticationError",
     "BadRequestError",
+    "BulkResult",
     "Chat",
     "ChatEndedError",
     "ChatMetadata",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Mapping,
+)
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -23,11 +30,13 @@ from ._answer import (
     read_answer,
 )
 from ._auth import ApiKey
+from ._bulk import BulkResult, Downloads, check_bulk, check_folder, in_tasks
 from ._chats import AsyncChat, ChatSettings, StartingChat, environment_of
 from ._config import Limits, Timeout, check_transport, check_usable, describe, settle, setup_error
 from ._failure import failed
 from ._files import recording_target
 from ._listing import AsyncConversationList
+from ._pace import Pace, check_rate
 from ._recording import AsyncRecording, Progress
 from ._regions import Region, parse_studio_url
 from ._request import Call
@@ -69,6 +78,9 @@ class AsyncDataClient:
         deadline: Seconds for a call with all its retries, the reading of a recording included;
             none if absent. It is kept before each wait and between the parts of an answer.
         max_response_bytes: How large a JSON answer may be; 64 MiB if absent.
+        max_requests_per_second: How many requests there may be a second, retries included; any
+            number if absent. Where the server refuses one (429), all calls of the client wait as
+            long as it says, up to a minute, and then begin again at half their rate.
         on_retry: Is called with a `Retry` before each retry.
         transport: An httpx transport to send requests with: `httpx.AsyncHTTPTransport(proxy=…)`.
 
@@ -87,6 +99,7 @@ class AsyncDataClient:
         max_retries: int | None = None,
         deadline: float | None = None,
         max_response_bytes: int | None = None,
+        max_requests_per_second: float | None = None,
         on_retry: OnRetry | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -102,6 +115,7 @@ class AsyncDataClient:
             max_response_bytes=max_response_bytes,
         )
         self._on_retry = on_retry
+        self._pace = Pace(check_rate(max_requests_per_second))
         self._process = os.getpid()
         self._chats: dict[str, str] = {}  # the environment of each chat that was started
         check_transport(transport, "handle_async_request")
@@ -149,6 +163,7 @@ class AsyncDataClient:
         max_retries: int | None = None,
         deadline: float | None = None,
         max_response_bytes: int | None = None,
+        max_requests_per_second: float | None = None,
         on_retry: OnRetry | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
@@ -161,6 +176,7 @@ class AsyncDataClient:
             max_retries: How often a request is sent once more at most.
             deadline: Seconds.
             max_response_bytes: Bytes.
+            max_requests_per_second: How many requests there may be a second.
             on_retry: Is called before each retry.
             transport: An httpx transport.
 
@@ -177,6 +193,7 @@ class AsyncDataClient:
             max_retries=max_retries,
             deadline=deadline,
             max_response_bytes=max_response_bytes,
+            max_requests_per_second=max_requests_per_second,
             on_retry=on_retry,
             transport=transport,
         )
@@ -300,6 +317,62 @@ class AsyncDataClient:
             )
         )
 
+    def get_conversations(
+        self,
+        ids: Iterable[str] | AsyncIterable[str],
+        *,
+        concurrency: int = 16,
+        in_order: bool = False,
+        agent_id: str | None = None,
+        timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
+    ) -> AsyncGenerator[BulkResult[Conversation], None]:
+        """Read many conversations in full, several at once.
+
+        ```python
+        async for result in client.get_conversations(ids):
+            if result.error is None:
+                store(result.value)
+            else:
+                note(result.id, result.error)
+        ```
+
+        One that fails does not end the others. Nothing is sent before the first is asked for. No
+        more than `concurrency` results and IDs are held at a time, so that `ids` may be endless.
+        Who leaves early waits for the calls that are on their way, and nothing is repeated or sent
+        then; asyncio cancels them instead, if the iterator is closed (`contextlib.aclosing`).
+
+        Args:
+            ids: The conversations' IDs; asyncio takes an asynchronous iterator too.
+            concurrency: How many calls there are at once.
+            in_order: Whether the results come in the order of `ids`, else as they complete.
+            agent_id: The agent they belong to, if not the client's.
+            timeout: Seconds, as in the constructor, for each call.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
+
+        Yields:
+            A `BulkResult` for each ID: the conversation as `value`, or the `error`, which is what
+            `get_conversation` raises.
+
+        Raises:
+            TypeError: if `ids` is a text, or nothing to iterate.
+            ValueError: if `concurrency` is less than 1.
+        """
+        check_bulk(ids, concurrency, may_be_async=True)
+
+        async def get(conversation_id: str) -> Conversation:
+            return await self.get_conversation(
+                conversation_id,
+                agent_id=agent_id,
+                timeout=timeout,
+                max_retries=max_retries,
+                deadline=deadline,
+            )
+
+        return in_tasks(get, ids, concurrency, in_order=in_order)
+
     # --- Recordings --------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -342,7 +415,7 @@ class AsyncDataClient:
             agent_id=agent_id,
             limits=Limits(timeout, max_retries, deadline),
         )
-        attempts = Attempts(call, self._on_retry)
+        attempts = self._attempts_of(call)
 
         async def open_again(range_headers: Mapping[str, str]) -> tuple[httpx.Response, Answer]:
             rest = attrs.evolve(call, range_headers=range_headers)
@@ -416,6 +489,69 @@ class AsyncDataClient:
             deadline=deadline,
         ) as recording:
             return await recording.save(target, overwrite=overwrite, progress=progress)
+
+    def download_recordings(
+        self,
+        ids: Iterable[str] | AsyncIterable[str],
+        directory: str | os.PathLike[str],
+        *,
+        concurrency: int = 4,
+        in_order: bool = False,
+        direction: str = "combined",
+        redacted: bool = False,
+        overwrite: bool = False,
+        agent_id: str | None = None,
+        timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
+    ) -> AsyncGenerator[BulkResult[Path], None]:
+        """Save the recordings of many conversations in a directory, several at once.
+
+        Each is saved as by `download_recording`: under its name stands nothing which is not whole.
+        Otherwise it is as `get_conversations`.
+
+        Args:
+            ids: The conversations' IDs; asyncio takes an asynchronous iterator too.
+            directory: Where to save them, each under a name made of its ID.
+            concurrency: How many there are at once.
+            in_order: Whether the results come in the order of `ids`, else as they complete.
+            direction: Which side: `combined`, `user` or `agent`.
+            redacted: Whether to have personal data removed.
+            overwrite: Whether to replace files that are there.
+            agent_id: The agent they belong to, if not the client's.
+            timeout: Seconds, as in the constructor, for each.
+            max_retries: As in the constructor, likewise.
+            deadline: As in the constructor, likewise.
+
+        Yields:
+            A `BulkResult` for each ID: the file's path as `value`, or the `error`, which is what
+            `download_recording` raises, FileExistsError for a file that is there among it.
+
+        Raises:
+            FileNotFoundError: if the directory is not there.
+            TypeError: if `ids` is a text, or nothing to iterate.
+            ValueError: if `concurrency` is less than 1, or there is no such direction.
+        """
+        check_bulk(ids, concurrency, may_be_async=True)
+        _operations.check_recording("CA", direction, redacted)
+        folder = check_folder(directory)
+        downloads = Downloads()
+
+        async def download(conversation_id: str) -> Path:
+            with downloads.one_of(conversation_id):
+                return await self.download_recording(
+                    conversation_id,
+                    folder,
+                    direction=direction,
+                    redacted=redacted,
+                    overwrite=overwrite,
+                    agent_id=agent_id,
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    deadline=deadline,
+                )
+
+        return in_tasks(download, ids, concurrency, in_order=in_order)
 
     # --- Annotations and notes ---------------------------------------------------------------
 
@@ -607,8 +743,11 @@ class AsyncDataClient:
 
     # --- The rest ----------------------------------------------------------------------------
 
+    def _attempts_of(self, call: Call[Any]) -> Attempts:
+        return Attempts(call, self._on_retry, self._pace)
+
     async def _send(self, call: Call[_T]) -> _T:
-        _, result = await self._exchange(call, Attempts(call, self._on_retry), read_answer)
+        _, result = await self._exchange(call, self._attempts_of(call), read_answer)
         return result
 
     async def _exchange(
@@ -626,6 +765,8 @@ class AsyncDataClient:
         while True:
             check_usable(is_closed=self._http.is_closed, process=self._process)
             self._settle_in_loop()
+            for pause in attempts.pauses():
+                await _retry.sleep_asynchronously(pause)
             outcome = await self._attempt(call, attempts, streams)
             if isinstance(outcome, BaseException):
                 error = outcome

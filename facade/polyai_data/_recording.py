@@ -228,7 +228,7 @@ class Recording(_Recording):
             if error is None:
                 return
             # Outside of the except clause, as in the client.
-            _retry.sleep(self._retry_after(error, may_start_over=may_start_over))
+            self._attempts.sleep(self._retry_after(error, may_start_over=may_start_over))
             self._response.close()
             self._response, answer = self._open_again(self._rest())
             error = self._go_on(answer, error, may_start_over=may_start_over)

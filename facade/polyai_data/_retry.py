@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 from attrs import field, frozen
 
 from . import errors
+from ._failure import connection_error
+from ._pace import MAX_PAUSE, Pace
 from ._request import Call
 
 FIRST_DELAY = 0.5
 MAX_DELAY = 8.0
-MAX_RETRY_AFTER = 60.0
-"""Seconds. A server that asks for a longer pause than the last is not waited for."""
+MAX_RETRY_AFTER = MAX_PAUSE
+"""Seconds. A server that asks for a longer pause is not waited for."""
 LEAST_TIME = 0.001
-"""Seconds. With less than these left, a deadline has passed."""
+"""Seconds. With less than these left, a deadline has passed; less than these is no pause."""
 
 _PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -88,6 +91,10 @@ def delay_before_retry(
     return delay if delay < time_left else None
 
 
+class Stopped(Exception):
+    """Nobody waits for the result any more."""
+
+
 class Attempts:
     """The attempts of one call, and the time that they have.
 
@@ -95,16 +102,28 @@ class Attempts:
         count: How many there were, the current one among them.
     """
 
-    def __init__(self, call: Call[Any], on_retry: OnRetry | None) -> None:
+    def __init__(
+        self,
+        call: Call[Any],
+        on_retry: OnRetry | None,
+        pace: Pace,
+        stopped: threading.Event | None = None,
+    ) -> None:
         self.count = 1
         self._call = call
         self._on_retry = on_retry
+        self._pace = pace
+        self._stopped = stopped  # is set when nobody waits for the result any more
         self._end = None if call.deadline is None else monotonic() + call.deadline
 
     @property
     def time_left(self) -> float:
         """Seconds until the deadline; infinite without one."""
         return float("inf") if self._end is None else self._end - monotonic()
+
+    @property
+    def _is_over(self) -> bool:
+        return self._stopped is not None and self._stopped.is_set()
 
     def timeout(self) -> httpx.Timeout:
         """Return the time-outs of the next attempt, within the deadline."""
@@ -122,15 +141,47 @@ class Attempts:
         if self.are_late:
             raise TimeoutError
 
+    def pauses(self) -> Iterator[float]:
+        """Yield the seconds to wait, one after the other, before the next attempt may begin.
+
+        Raises:
+            APITimeoutError: if the deadline does not leave so much time; nothing is sent.
+            Stopped: if nobody waits for the result any more.
+        """
+        if self._is_over:
+            raise Stopped
+        pause = self._pace.reserve(monotonic(), self.time_left)
+        if pause is None:
+            error = connection_error(self._call, TimeoutError(), is_late=True)
+            error.outcome_unknown = False
+            error.attempts = self.count - 1
+            raise error
+        while pause > LEAST_TIME:
+            yield pause
+            if self._is_over:
+                raise Stopped
+            pause = self._pace.pause(monotonic())  # another call may have been refused meanwhile
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, at most until nobody waits for the result any more."""
+        if self._stopped is None:
+            sleep(seconds)
+        else:
+            self._stopped.wait(seconds)
+
     def failed(self, error: BaseException, *, can_be_mended: bool = True) -> float | None:
         """Note that an attempt failed; return the seconds until the next, or None if it is over."""
         if not isinstance(error, errors.PolyAIError):  # Ctrl-C, or a task that was cancelled
             return None
         error.attempts = self.count
-        if not can_be_mended:
+        if not can_be_mended or self._is_over:
             return None
         chance = random.random()  # noqa: S311
         delay = delay_before_retry(self._call, error, self.count, self.time_left, chance)
+        if isinstance(error, errors.RateLimitError):
+            self._pace.refused(
+                monotonic(), delay if error.retry_after is None else error.retry_after
+            )
         if delay is None:
             return None
         _log.info(
