@@ -67,15 +67,17 @@ class Answer:
 def hide_headers(response: httpx.Response) -> None:
     """Keep httpx from working out what it should leave alone; the answer has it again.
 
+    Doing it twice changes nothing.
+
     A redirect that is not followed: on some it fails. And a compression that was not asked for:
     a few hundred bytes of some unpack to gigabytes, before any bound can tell.
     """
     hidden = ["Location"]
     if not is_compression_known(response.headers):
         hidden.append("Content-Encoding")
-    response.extensions["polyai_data.hidden"] = {
-        name: response.headers.pop(name) for name in hidden if name in response.headers
-    }
+    response.extensions.setdefault("polyai_data.hidden", {}).update(
+        {name: response.headers.pop(name) for name in hidden if name in response.headers}
+    )
 
 
 async def hide_headers_asynchronously(response: httpx.Response) -> None:

@@ -26,13 +26,13 @@ from ._answer import (
     Body,
     audio_or_error,
     claims_audio,
-    hide_headers_asynchronously,
+    hide_headers,
     read_answer,
 )
 from ._auth import ApiKey
 from ._bulk import BulkResult, Downloads, check_bulk, check_folder, in_tasks
 from ._chats import AsyncChat, ChatSettings, StartingChat, environment_of
-from ._config import Limits, Timeout, check_transport, check_usable, describe, settle, setup_error
+from ._config import Limits, Timeout, check_transport, check_usable, describe, settle
 from ._failure import failed
 from ._files import recording_target
 from ._listing import AsyncConversationList
@@ -41,6 +41,7 @@ from ._recording import AsyncRecording, Progress
 from ._regions import Region, parse_studio_url
 from ._request import Call
 from ._retry import Attempts, OnRetry
+from ._transport import connect_asynchronously
 from .errors import PolyAIError
 from .models import Annotation, Conversation, ConversationPage, WriteResult
 
@@ -122,17 +123,12 @@ class AsyncDataClient:
         self._transport = transport
         self._loop: asyncio.AbstractEventLoop | None = None
         self._http = self._connect()
+        self._is_closed = False
 
-    def _connect(self) -> httpx.AsyncClient:
-        try:
-            return httpx.AsyncClient(
-                transport=self._transport,
-                follow_redirects=False,
-                event_hooks={"response": [hide_headers_asynchronously]},
-                trust_env=self._config.trusts_environment,
-            )
-        except Exception as failure:
-            raise setup_error(failure) from None
+    def _connect(self) -> httpx.AsyncBaseTransport:
+        return self._transport or connect_asynchronously(
+            trusts_environment=self._config.trusts_environment
+        )
 
     def _settle_in_loop(self) -> None:
         """Make sure that the connections belong to the event loop that runs.
@@ -763,7 +759,7 @@ class AsyncDataClient:
             The response, unread if it is a success that `streams`, and what was made of it.
         """
         while True:
-            check_usable(is_closed=self._http.is_closed, process=self._process)
+            check_usable(is_closed=self._is_closed, process=self._process)
             self._settle_in_loop()
             for pause in attempts.pauses():
                 await _retry.sleep_asynchronously(pause)
@@ -793,16 +789,8 @@ class AsyncDataClient:
         started = time.perf_counter()
         response = None
         try:
-            response = await self._http.send(
-                self._http.build_request(
-                    call.method,
-                    call.url,
-                    headers=call.headers(),
-                    content=call.content,
-                    timeout=attempts.timeout(),
-                ),
-                stream=True,
-            )
+            response = await self._http.handle_async_request(call.request(attempts.timeout()))
+            hide_headers(response)
             body = Body(call, response)
             if not (response.is_success and streams(response.headers)):
                 try:
@@ -819,8 +807,9 @@ class AsyncDataClient:
 
     async def close(self) -> None:
         """Close the connections. A closed client sends nothing more."""
-        if not self._http.is_closed:
+        if not self._is_closed:
             self._settle_in_loop()
+            self._is_closed = True
             await self._http.aclose()
 
     async def __aenter__(self) -> Self:

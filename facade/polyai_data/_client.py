@@ -20,7 +20,7 @@ from ._answer import Answer, Body, audio_or_error, claims_audio, hide_headers, r
 from ._auth import ApiKey
 from ._bulk import BulkResult, Downloads, check_bulk, check_folder, in_threads, stop_if_set
 from ._chats import Chat, ChatSettings, environment_of
-from ._config import Limits, Timeout, check_transport, check_usable, describe, settle, setup_error
+from ._config import Limits, Timeout, check_transport, check_usable, describe, settle
 from ._failure import failed
 from ._files import recording_target
 from ._listing import ConversationList
@@ -29,6 +29,7 @@ from ._recording import Progress, Recording
 from ._regions import Region, parse_studio_url
 from ._request import Call
 from ._retry import Attempts, OnRetry
+from ._transport import connect
 from .errors import PolyAIError
 from .models import Annotation, Conversation, ConversationPage, WriteResult
 
@@ -105,15 +106,8 @@ class DataClient:
         self._stopped: threading.Event | None = None
         self._chats: dict[str, str] = {}  # the environment of each chat that was started
         check_transport(transport, "handle_request")
-        try:
-            self._http = httpx.Client(
-                transport=transport,
-                follow_redirects=False,
-                event_hooks={"response": [hide_headers]},
-                trust_env=self._config.trusts_environment,
-            )
-        except Exception as failure:
-            raise setup_error(failure) from None
+        self._http = transport or connect(trusts_environment=self._config.trusts_environment)
+        self._is_closed = False
 
     @classmethod
     def from_studio_url(
@@ -727,7 +721,7 @@ class DataClient:
             The response, unread if it is a success that `streams`, and what was made of it.
         """
         while True:
-            check_usable(is_closed=self._http.is_closed, process=self._process)
+            check_usable(is_closed=self._is_closed, process=self._process)
             for pause in attempts.pauses():
                 attempts.sleep(pause)
             outcome = self._attempt(call, attempts, streams)
@@ -756,16 +750,8 @@ class DataClient:
         started = time.perf_counter()
         response = None
         try:
-            response = self._http.send(
-                self._http.build_request(
-                    call.method,
-                    call.url,
-                    headers=call.headers(),
-                    content=call.content,
-                    timeout=attempts.timeout(),
-                ),
-                stream=True,
-            )
+            response = self._http.handle_request(call.request(attempts.timeout()))
+            hide_headers(response)
             body = Body(call, response)
             if not (response.is_success and streams(response.headers)):
                 try:
@@ -782,7 +768,9 @@ class DataClient:
 
     def close(self) -> None:
         """Close the connections. A closed client sends nothing more."""
-        self._http.close()
+        if not self._is_closed:
+            self._is_closed = True
+            self._http.close()
 
     def __enter__(self) -> Self:
         return self

@@ -64,5 +64,6 @@ class ReadLater(FromJson):
 
         def __setattr__(self, name: str, value: Any) -> None:
             """Set the attribute; the fields are read before that, so as not to undo it later."""
-            getattr(self, "additional_properties", None)
+            if name in fields_from_json(type(self)):
+                getattr(self, "additional_properties", None)
             object.__setattr__(self, name, value)

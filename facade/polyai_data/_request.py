@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -24,6 +25,8 @@ USER_AGENT = (
 COMPRESSIONS = ("gzip", "deflate")
 """What JSON may be compressed with. They unpack to a thousand times their size at most."""
 
+_IN_NO_ID = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
 _T = TypeVar("_T")
 
 
@@ -35,7 +38,7 @@ class Call(Generic[_T]):
         config: The client's settings.
         operation: The operation's name, such as `get_conversation`.
         method: The HTTP method, in capitals.
-        url: The whole URL.
+        location: The whole URL.
         correlation_id: The ID that finds the request in PolyAI's logs.
         timeout: Seconds to connect and to read.
         max_retries: How often it is sent once more at most.
@@ -52,7 +55,7 @@ class Call(Generic[_T]):
     config: Config
     operation: str
     method: str
-    url: str
+    location: httpx.URL
     correlation_id: str
     timeout: tuple[float, float]
     max_retries: int
@@ -66,15 +69,31 @@ class Call(Generic[_T]):
     range_headers: Mapping[str, str] = MappingProxyType({})
 
     @property
+    def url(self) -> str:
+        """The whole URL as text."""
+        return str(self.location)
+
+    @property
     def destination(self) -> str:
         """The region and host that the request goes to, for messages."""
         return self.config.describe(self.url)
+
+    def request(self, timeout: Mapping[str, float]) -> httpx.Request:
+        """Return the request to send; it holds the key, and is not to be kept in a variable."""
+        return httpx.Request(
+            self.method,
+            self.location,
+            headers=self.headers(),
+            content=self.content,
+            extensions={"timeout": timeout},
+        )
 
     def headers(self) -> dict[str, str]:
         """Return the headers to send, the key among them: not to be kept in a variable."""
         return {
             "Accept": self.accept,
             "Accept-Encoding": ", ".join(self.compressions) or "identity",
+            "Connection": "keep-alive",
             "User-Agent": USER_AGENT,
             CORRELATION_HEADER: self.correlation_id,
             **({} if self.content is None else {"Content-Type": "application/json"}),
@@ -104,14 +123,14 @@ def prepare(
     """
     try:
         base_url = config.base_url_of(operation)
-        url = str(httpx.URL(base_url + request["url"], params=request.get("params")))
+        location = httpx.URL(base_url + request["url"], params=request.get("params"))
     except httpx.InvalidURL as error:
         raise ValueError(f"The request does not fit into a URL: {error}.") from None
     return Call(
         config=config,
         operation=operation,
         method=request["method"].upper(),
-        url=url,
+        location=location,
         correlation_id=f"polyai-data-{uuid.uuid4()}",
         timeout=check_timeout(limits.timeout) or config.timeout,
         max_retries=_first(check_max_retries(limits.max_retries), config.max_retries),
@@ -167,16 +186,12 @@ def check_id(name: str, value: str) -> str:
         raise ValueError(
             f"{name} is {value!r}, which names nothing; give the ID as PolyAI shows it."
         )
-    for position, character in enumerate(value):
-        if (
-            ord(character) < 0x20
-            or 0x7F <= ord(character) < 0xA0
-            or "\ud800" <= character <= "\udfff"
-        ):
-            raise ValueError(
-                f"{name} holds a character that no ID has, U+{ord(character):04X} at position "
-                f"{position}. If it was read from a file, strip the line end."
-            )
+    odd = _IN_NO_ID.search(value)
+    if odd is not None:
+        raise ValueError(
+            f"{name} holds a character that no ID has, U+{ord(odd[0]):04X} at position "
+            f"{odd.start()}. If it was read from a file, strip the line end."
+        )
     return value
 
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 from attrs import field, frozen
 
 from . import errors
@@ -125,11 +124,12 @@ class Attempts:
     def _is_over(self) -> bool:
         return self._stopped is not None and self._stopped.is_set()
 
-    def timeout(self) -> httpx.Timeout:
-        """Return the time-outs of the next attempt, within the deadline."""
+    def timeout(self) -> dict[str, float]:
+        """Return the time-outs of the next attempt, within the deadline, as httpx names them."""
         connect, read = self._call.timeout
         left = max(self.time_left, LEAST_TIME)  # none would mean to wait for ever
-        return httpx.Timeout(min(read, left), connect=min(connect, left))
+        read = min(read, left)
+        return {"connect": min(connect, left), "read": read, "write": read, "pool": read}
 
     @property
     def are_late(self) -> bool:
