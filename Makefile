@@ -122,16 +122,17 @@ clean: ## Remove all that the targets made, .venv included
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and was not found; name it: make PYTHON=/path/to/python"; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu, install python3-venv"; exit 1; }
 
-# What the demo needs is a small part of it all, so that it starts soon.
+# What the demo needs is a small part of it all, so that it starts soon. The files name all that is
+# needed, so nothing is left to resolve; older versions of pip would look for newer ones and fail.
 .venv/demo-ready: .venv/bin/python requirements-demo.txt pyproject.toml
 	@echo "Setting up .venv …"
-	@$(PIP) --require-hashes --requirement requirements-demo.txt
+	@$(PIP) --no-deps --require-hashes --requirement requirements-demo.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/ready: .venv/demo-ready requirements-dev.txt
 	@echo "Setting up .venv with the tools for tests and checks …"
-	@$(PIP) --require-hashes --requirement requirements-dev.txt
+	@$(PIP) --no-deps --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
 # Redocly, which compares two versions of the document, as scripts/redocly/package-lock.json pins it.
