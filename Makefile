@@ -8,7 +8,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz fuzz-deep faults soak test-lowest test-latest \
+.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak test-lowest test-latest \
 	audit vendor generate bump record lock build clean
 
 help: ## List the targets
@@ -45,6 +45,13 @@ fuzz: .venv/ready ## Read 100,000 damaged answers, and hold them against what th
 fuzz-deep: .venv/ready ## The same for five minutes, led by what code is reached (FUZZ="--seconds 60")
 	@$(RUN) -m uv pip install --quiet --target build/fuzz-deep --require-hashes --requirement requirements-fuzz.txt
 	@PYTHONPATH=build/fuzz-deep $(RUN) scripts/fuzz_deep.py $(FUZZ)
+
+bench: .venv/ready ## Measure what the client costs, and draw it (BENCH="--quick", BENCH="--walk 1000000")
+	@$(RUN) -m uv pip install --quiet --target build/bench --require-hashes --requirement requirements-bench.txt
+	@PYTHONPATH=build/bench $(RUN) scripts/bench.py $(BENCH)
+
+bench-profile: .venv/ready ## Show in which library the time of a call goes
+	@$(MAKE) --no-print-directory bench BENCH="--profile $(BENCH)"
 
 faults: .venv/ready ## Try every fault with every operation, and write what becomes of it to build/faults.md
 	@$(RUN) scripts/faults.py $(FAULTS)
@@ -111,6 +118,7 @@ record: .venv/ready ## Record the cassettes: from the sandbox, or with POLYAI_AP
 lock: .venv/ready ## Compile the requirements files from pyproject.toml
 	@$(COMPILE) --upgrade --group dev --all-extras --output-file requirements-dev.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group fuzz --output-file requirements-fuzz.txt
+	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group bench --constraints requirements-dev.txt --output-file requirements-bench.txt
 	@$(COMPILE) --upgrade --group build --extra sandbox --constraints requirements-dev.txt --output-file requirements-demo.txt
 
 clean: ## Remove all that the targets made, .venv included

@@ -31,6 +31,7 @@ ALLOWED = {
     "h11",
     "httpcore",
     "httpx",
+    "msgspec",
     "idna",
     "pip",
     "polyai-data",
