@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -39,12 +40,28 @@ def outcome(read: Any, body: bytes) -> str:
         return "refused"
 
 
+@pytest.fixture(autouse=True)
+def much_read_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The reader is as after many answers, and as before them again at the end."""
+    monkeypatch.setattr(_json, "_read_so_far", _json._ENOUGH)
+    _json._fast_reader.cache_clear()
+    yield
+    _json._fast_reader.cache_clear()
+
+
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body[:20]))
 def test_what_is_read_is_what_the_standard_library_reads(body: bytes) -> None:
     assert outcome(read_json, body) == outcome(json.loads, body)
 
 
-def test_the_fast_reader_is_the_one_that_is_used() -> None:
+def test_the_fast_reader_is_used_once_there_is_enough_to_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_json, "_read_so_far", 0)
+    half = b"[" + b" " * (_json._ENOUGH // 2) + b"1]"
+    assert read_json(half) == [1]
+    assert _json._fast_reader.cache_info().currsize == 0
+    assert read_json(half) == [1]
     assert "msgspec" in repr(_json._fast_reader())
 
 
@@ -52,7 +69,5 @@ def test_without_the_fast_reader_the_standard_library_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "msgspec.json", None)
-    _json._fast_reader.cache_clear()
     assert _json._fast_reader() is json.loads
     assert read_json(b'{"a": NaN}').keys() == {"a"}
-    _json._fast_reader.cache_clear()

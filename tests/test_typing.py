@@ -57,7 +57,8 @@ def test_a_users_mistakes_are_found_and_no_field_has_a_sentinel(tool: str, tmp_p
         "polyai_data.no_such_name",
     ]
     reveal: list[str] = []
-    for name, kind in vars(polyai_data).items():
+    for name in polyai_data.__all__:
+        kind = getattr(polyai_data, name)
         if isinstance(kind, type) and attrs.has(kind):
             of = "[int]" if hasattr(kind, "__parameters__") else ""
             reveal.append(f"def _{name}(x: polyai_data.{name}{of}) -> None:")

@@ -126,9 +126,9 @@ class AsyncDataClient:
         self._is_closed = False
 
     def _connect(self) -> httpx.AsyncBaseTransport:
-        return self._transport or connect_asynchronously(
-            trusts_environment=self._config.trusts_environment
-        )
+        if self._transport is not None:
+            return self._transport
+        return connect_asynchronously(trusts_environment=self._config.trusts_environment)
 
     def _settle_in_loop(self) -> None:
         """Make sure that the connections belong to the event loop that runs.

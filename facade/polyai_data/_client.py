@@ -106,7 +106,9 @@ class DataClient:
         self._stopped: threading.Event | None = None
         self._chats: dict[str, str] = {}  # the environment of each chat that was started
         check_transport(transport, "handle_request")
-        self._http = transport or connect(trusts_environment=self._config.trusts_environment)
+        if transport is None:
+            transport = connect(trusts_environment=self._config.trusts_environment)
+        self._http = transport
         self._is_closed = False
 
     @classmethod
