@@ -52,12 +52,16 @@ def decode(model: type[_Model], data: object) -> _Model:
     """
     checked = _check_object(data)
     instance = _new(model)
-    fill(instance, checked)
+    problems: list[FieldProblem] = []
+    _fill(instance, checked, problems)
+    set_problems = _plan(instance.__class__).setters.get("problems")
+    if problems and set_problems is not None:
+        set_problems(instance, tuple(problems))
     return cast(_Model, instance)
 
 
 def decode_later(model: type[_Model], data: object) -> _Model:
-    """Return an instance that has only its identity and its `raw`; `fill` reads the rest.
+    """Return an instance that has only its identity and its `raw`; `fill_field` reads the rest.
 
     Raises:
         IdentityMissing: as `decode`, and at once.
@@ -72,17 +76,25 @@ def decode_later(model: type[_Model], data: object) -> _Model:
     return cast(_Model, instance)
 
 
-def fill(instance: Any, data: dict[str, Any]) -> None:
-    """Read the fields of an instance, and what drifted in them, from a JSON object.
+def fill_field(instance: Any, name: str, data: dict[str, Any]) -> None:
+    """Read one field of an instance from a JSON object, by the name of its attribute."""
+    plan = _plan(instance.__class__)
+    value: Any
+    if name == "problems":
+        value = problems_of(instance.__class__, data)
+    elif name == "additional_properties":
+        value = _unnamed(plan, data)
+    else:
+        field = plan.by_name[name]
+        key = _find(field, data)
+        value = field.default if key is None else field.read(data[key], [])
+    plan.setters[name](instance, value)
 
-    Raises:
-        IdentityMissing: if the object lacks its identity.
-    """
-    problems: list[FieldProblem] = []
-    _fill(instance, data, problems)
-    set_problems = _plan(instance.__class__).setters.get("problems")
-    if problems and set_problems is not None:
-        set_problems(instance, tuple(problems))
+
+def _unnamed(plan: _Plan, data: dict[str, Any]) -> dict[str, Any]:
+    """Return what the model has no fields for."""
+    used = {_find(field, data) for *_, field in plan.fields}
+    return {key: value for key, value in data.items() if key not in used}
 
 
 def problems_of(model: Any, data: dict[str, Any]) -> tuple[FieldProblem, ...]:
@@ -97,7 +109,7 @@ def problems_of(model: Any, data: dict[str, Any]) -> tuple[FieldProblem, ...]:
 
 
 def fields_from_json(model: Any) -> Collection[str]:
-    """Return the names of the attributes that `fill` sets."""
+    """Return the names of the attributes that `fill_field` can set."""
     return _plan(model).filled
 
 
@@ -129,6 +141,7 @@ class _Plan(NamedTuple):
 
     Attributes:
         fields: Its fields that JSON may have.
+        by_name: The same, by the names of their attributes.
         required: Those of them without which it is none.
         setters: How each of its attributes is set, by its name.
         filled: The names of all attributes that come from JSON.
@@ -136,6 +149,7 @@ class _Plan(NamedTuple):
     """
 
     fields: tuple[tuple[str, frozenset[type], _Setter, _Reader, _Field], ...]
+    by_name: Mapping[str, _Field]
     required: tuple[_Field, ...]
     setters: Mapping[str, _Setter]
     filled: frozenset[str]
@@ -152,25 +166,24 @@ def _plan(model: Any) -> _Plan:
     )
     defaults = {field.name: field.default for field in attrs.fields(model)}
     setters = {name: getattr(model, name).__set__ for name in defaults}
-    fields = []
+    by_name = {}
     for name, key in wire_names.items():
         members = _members(annotations[name])
         nullable = types.NoneType in members or Any in members
-        fields.append(
-            _Field(
-                key=key,
-                as_is=frozenset(t for m in members for t in _EXACT.get(m, ())),
-                set=setters[name],
-                read=_reader(annotations[name]),
-                other_spellings=other_spellings.get(key, ()),
-                required=defaults[name] is attrs.NOTHING and not nullable,
-                default=None if defaults[name] is attrs.NOTHING else defaults[name],
-            )
+        by_name[name] = _Field(
+            key=key,
+            as_is=frozenset(t for m in members for t in _EXACT.get(m, ())),
+            set=setters[name],
+            read=_reader(annotations[name]),
+            other_spellings=other_spellings.get(key, ()),
+            required=defaults[name] is attrs.NOTHING and not nullable,
+            default=None if defaults[name] is attrs.NOTHING else defaults[name],
         )
     filled = frozenset({*wire_names, "raw", "additional_properties", "problems"})
     return _Plan(
-        fields=tuple((f.key, f.as_is, f.set, f.read, f) for f in fields),
-        required=tuple(field for field in fields if field.required),
+        fields=tuple((f.key, f.as_is, f.set, f.read, f) for f in by_name.values()),
+        by_name=by_name,
+        required=tuple(field for field in by_name.values() if field.required),
         setters=setters,
         filled=filled,
         others=tuple(
@@ -190,7 +203,8 @@ def _new(model: Any) -> Any:
 
 
 def _fill(instance: Any, data: dict[str, Any], problems: list[FieldProblem]) -> None:
-    fields, _, setters, _, _ = _plan(instance.__class__)
+    plan = _plan(instance.__class__)
+    fields, setters = plan.fields, plan.setters
     get = data.get
     found = 0
     for key, as_is, set_value, read, field in fields:
@@ -210,10 +224,7 @@ def _fill(instance: Any, data: dict[str, Any], problems: list[FieldProblem]) -> 
             if len(problems) > before:
                 _prefix(problems, before, key)
         set_value(instance, value)
-    unnamed = {}
-    if found < len(data):
-        used = {_find(field, data) for *_, field in fields}
-        unnamed = {key: value for key, value in data.items() if key not in used}
+    unnamed = _unnamed(plan, data) if found < len(data) else {}
     setters["additional_properties"](instance, unnamed)
     if "problems" in setters:
         setters["problems"](instance, ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ._decode import IdentityMissing, decode, decode_later, fields_from_json, fill
+from ._decode import IdentityMissing, decode, decode_later, fields_from_json, fill_field
 from .errors import ResponseDecodeError
 
 
@@ -39,10 +39,9 @@ class FromJson:
 
 
 class ReadLater(FromJson):
-    """An answer whose fields are read from `raw` once one of them is looked at.
+    """An answer each of whose fields is read from `raw` once it is looked at.
 
     A page may hold thousands that nobody looks at. That it has its identity is settled before.
-    A class that inherits this declares `raw` last: what a constructor sets before is not read.
     """
 
     __slots__ = ()
@@ -56,14 +55,8 @@ class ReadLater(FromJson):
     else:
 
         def __getattr__(self, name: str) -> Any:
-            """Read the fields. Python asks here for attributes that are not set."""
+            """Read the field. Python asks here for attributes that are not set."""
             if name == "raw" or name not in fields_from_json(type(self)):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            fill(self, self.raw)
+            fill_field(self, name, self.raw)
             return object.__getattribute__(self, name)
-
-        def __setattr__(self, name: str, value: Any) -> None:
-            """Set the attribute; the fields are read before that, so as not to undo it later."""
-            if name in fields_from_json(type(self)):
-                getattr(self, "additional_properties", None)
-            object.__setattr__(self, name, value)
