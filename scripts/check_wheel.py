@@ -32,6 +32,7 @@ ALLOWED = {
     "httpcore",
     "httpx",
     "msgspec",
+    "sniffio",
     "idna",
     "pip",
     "polyai-data",

@@ -351,13 +351,12 @@ def try_out(kind: Kind, place: Place, trial: Trial | None, mode: Mode) -> Outcom
 
 def run_sync(settings: dict[str, Any], place: Place, folder: Path, left: list[str]) -> Any:
     """Return what a call returns or raises, and note what it leaves behind."""
-    transport = httpx.HTTPTransport()
-    with DataClient(**settings, transport=transport) as client:
+    with DataClient(**settings) as client:
         try:
             result = place.call(client, folder)
         except BaseException as error:
             result = error
-        left += busy(transport)
+        left += busy(client)
         client.get_conversation(CHAT)  # the client is as good as before
     return result
 
@@ -366,13 +365,12 @@ def run_async(settings: dict[str, Any], place: Place, folder: Path, left: list[s
     """Do what `run_sync` does."""
 
     async def run() -> Any:
-        transport = httpx.AsyncHTTPTransport()
-        async with AsyncDataClient(**settings, transport=transport) as client:
+        async with AsyncDataClient(**settings) as client:
             try:
                 result = await place.call(client, folder)
             except BaseException as error:
                 result = error
-            left.extend(busy(transport))
+            left.extend(busy(client))
             for _ in range(100):  # httpx's generators that were left early end one by one
                 await asyncio.sleep(0)
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
@@ -383,11 +381,12 @@ def run_async(settings: dict[str, Any], place: Place, folder: Path, left: list[s
     return asyncio.run(run())
 
 
-def busy(transport: Any) -> list[str]:
-    """Return the connections that nobody gave back."""
-    return [
-        repr(one) for one in transport._pool.connections if not (one.is_idle() or one.is_closed())
-    ]
+def busy(client: Any) -> list[str]:
+    """Return the connections and the places for them that nobody gave back."""
+    transports = client._http._transports
+    made = [one for transport in transports.made for one in transport._pool.connections]
+    found = [repr(one) for one in made if not (one.is_idle() or one.is_closed())]
+    return found + [f"{count} requests that go on" for count in transports._requests if count]
 
 
 @contextmanager

@@ -398,7 +398,7 @@ def test_no_argument_of_a_client_switches_the_verification_of_certificates_off(
     names = inspect.signature(call.kind).parameters
     assert not [name for name in names if "verif" in name or "ssl" in name or "cert" in name]
     client = call.client(None, api_key="key", region="us", agent_id="A")
-    context = client._http._pool._ssl_context
+    context = client._http._transports.take()[1]._pool._ssl_context
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     call.close(client)
