@@ -33,6 +33,12 @@ def test_a_name_is_there_without_any_other_import(name: str) -> None:
     assert loaded(code) == {f"polyai_data.{name}" if name.islower() else name}
 
 
+def test_a_submodule_that_nobody_imported_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = polyai_data.errors
+    monkeypatch.delattr(polyai_data, "errors")
+    assert polyai_data.errors is errors
+
+
 def test_every_public_name_can_be_imported_and_is_listed() -> None:
     for name in polyai_data.__all__:
         assert getattr(polyai_data, name) is not None
