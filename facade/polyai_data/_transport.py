@@ -1,4 +1,4 @@
-"""How requests leave: through httpx's transports, without the client above, which costs as much.
+"""How requests leave: through httpx's transports, without the client above and its cost.
 
 A transport's pool looks at each of its connections, several times for every request, so that one
 pool with many connections costs more than all the rest. So there are several, with few each.
