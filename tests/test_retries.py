@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import logging
 import pickle
+import socket
 import ssl
 import traceback
 import tracemalloc
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import httpcore
 import httpx
 import pytest
 from hypothesis import given
@@ -105,6 +107,42 @@ def tls_failure() -> httpx.ConnectError:
     failure = httpx.ConnectError("handshake")
     failure.__cause__ = ssl.SSLCertVerificationError(1, "verify failed")
     return failure
+
+
+class DisconnectedElsewhere(Exception):
+    """What another HTTP library raises where a server dropped the connection."""
+
+
+def named_otherwise(cause: BaseException) -> httpx.ConnectTimeout:
+    failure = httpx.ConnectTimeout("Server disconnected")
+    failure.__cause__ = cause
+    return failure
+
+
+@pytest.mark.parametrize("name", ["add_annotations", "start_chat", "send_chat_message"])
+def test_what_another_transport_calls_not_connected_is_not_believed_of_a_write(
+    call: Caller, operations: dict[str, Operation], name: str
+) -> None:
+    failing = Failing(operations[name], *[named_otherwise(DisconnectedElsewhere())] * 3)
+    error = outcome(call, failing)
+    assert (type(error), error.outcome_unknown) == (APITimeoutError, True)
+    assert len(failing.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        ConnectionRefusedError("refused"),
+        socket.gaierror("no such name"),
+        httpcore.ConnectTimeout("slow"),
+    ],
+)
+def test_what_cannot_have_connected_is_believed(
+    call: Caller, operations: dict[str, Operation], cause: BaseException
+) -> None:
+    failing = Failing(operations["add_annotations"], named_otherwise(cause))
+    assert outcome(call, failing).success
+    assert len(failing.requests) == 2
 
 
 def outcome(call: Caller, failing: Failing, **options: Any) -> Any:

@@ -224,7 +224,7 @@ def connection_error(
         method=call.method,
         url=call.url,
         correlation_id=call.correlation_id,
-        outcome_unknown=_is_write(call) and not isinstance(failure, _NOT_SENT),
+        outcome_unknown=_is_write(call) and not _is_not_sent(failure),
     )
     error._passes = _passes(failure)
     return error
@@ -238,6 +238,24 @@ _NOT_SENT = (
     httpx.UnsupportedProtocol,
 )
 """Failures that come before the server can have seen the request."""
+
+
+_NEVER_CONNECTED = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
+"""What only a connection that never came about dies of."""
+
+
+def _is_not_sent(failure: BaseException) -> bool:
+    """Whether the server certainly did not see the request.
+
+    Transports of others call more by these names: that of httpx-aiohttp a server that dropped the
+    connection after it had the request. Then only what made it so is believed.
+    """
+    cause = failure.__cause__
+    return isinstance(failure, _NOT_SENT) and (
+        cause is None
+        or type(cause).__module__.partition(".")[0] == "httpcore"
+        or any(isinstance(one, _NEVER_CONNECTED) for one in _causes(cause))
+    )
 
 
 def _passes(failure: BaseException) -> bool:
