@@ -38,9 +38,11 @@ from polyai_data.sandbox import serve
 from polyai_data_generated import AuthenticatedClient
 from polyai_data_generated.api.operations import get_conversation as generated_get
 from polyai_data_generated.models import ConversationPage as GeneratedPage
+from polyai_data_generated.wire_names import WIRE_NAMES
 
 try:
     import aiohttp
+    import httpx_aiohttp
     import orjson
 except ModuleNotFoundError:
     sys.exit("This needs aiohttp and orjson: see `make bench`.")
@@ -57,6 +59,7 @@ RECORDING_BYTES = 2**26
 IN_FLIGHT = 32
 SIZES = (1_000, 11_000, 100_000, 1_000_000, 5_000_000)
 PAGES = (1, 10, 100, 1000, 5000)
+FIELDS = tuple(WIRE_NAMES["ConversationSummary"])
 CONCURRENCIES = (1, 4, 16, 64, 256)
 
 # --- What is served ----------------------------------------------------------------------------
@@ -288,6 +291,9 @@ def w1(at: Server, count: int, rounds: int) -> Work:
         runs: Runs = {
             work.floor: timed(floor, count),
             "polyai_data": timed(lambda: client.get_conversation("CA1").duration, count),
+            "polyai_data, with the turns": timed(
+                lambda: client.get_conversation("CA1").turns, count
+            ),
             "httpx": timed(lambda: bare.get(f"{at.url}{PLACE}/CA1").json()["duration"], count),
             "generated": timed(lambda: generated_get.sync(AGENT, "CA1", client=generated), count),
         }
@@ -307,7 +313,7 @@ def w2(at: Server, count: int, rounds: int) -> Work:
     def ours(*, whole: bool) -> Any:
         page: Any = read_answer(call, Answer(200, httpx.Headers(), content, 0.0, 1))
         if whole:
-            return [found.duration for found in page.conversations]
+            return [[getattr(found, name) for name in FIELDS] for found in page.conversations]
         return [found.conversation_id for found in page.conversations]
 
     def floor() -> Any:
@@ -357,8 +363,8 @@ def w3_runs(url: str, count: int, at_once: int) -> Runs:
 
             await _at_once(get, count, at_once)
 
-    async def ours() -> None:
-        async with AsyncDataClient(**settings(url)) as client:
+    async def ours(transport: httpx.AsyncBaseTransport | None = None) -> None:
+        async with AsyncDataClient(**settings(url), transport=transport) as client:
 
             async def get(wanted: str) -> Any:
                 return (await client.get_conversation(wanted)).duration
@@ -394,6 +400,9 @@ def w3_runs(url: str, count: int, at_once: int) -> Runs:
     return {
         "aiohttp + orjson": cpu(floor, count),
         "polyai_data": cpu(ours, count),
+        "polyai_data over httpx-aiohttp": cpu(
+            lambda: ours(httpx_aiohttp.AiohttpTransport()), count
+        ),
         "polyai_data, get_conversations": cpu(bulk, count),
         "polyai_data, get_conversations in threads": cpu(threads, count),
         "httpx": cpu(bare, count),
@@ -676,7 +685,10 @@ def plot(
         cell = next(cells)
         cell.bar(list(points), list(points.values()), color=ours, width=0.6)
         cell.set_title(title, fontsize=10)
-        cell.set_ylim(bottom=0)
+        if max(points.values()) > 20 * min(points.values()):
+            cell.set_yscale("log")
+        else:
+            cell.set_ylim(bottom=0)
     cell = next(cells)
     if walked["MiB"]:
         share = [(number + 1) * 10 for number in range(len(walked["MiB"]))]
