@@ -22,6 +22,8 @@ from polyai_data import (
     DataClient,
     RecordingNotFoundError,
 )
+from polyai_data._bulk import Downloads, stop_if_set
+from polyai_data._retry import Stopped
 from polyai_data.sandbox import serve
 
 if TYPE_CHECKING:
@@ -471,3 +473,39 @@ def test_other_arguments_arrive(call: Caller, tmp_path: Path, kind: str) -> None
     (request,) = requests
     assert "/agents/A2/" in request.url.path
     assert request.extensions["timeout"]["read"] == 7
+
+
+def test_the_same_download_is_refused_while_the_first_goes_on() -> None:
+    downloads = Downloads()
+    with downloads.one_of("CA1"):
+        with (
+            pytest.raises(FileExistsError, match="CA1 is being downloaded; it is in ids twice"),
+            downloads.one_of("CA1"),
+        ):
+            pass
+        with downloads.one_of("CA2"):
+            pass
+    with downloads.one_of("CA1"):
+        pass
+
+
+def test_a_download_that_nobody_waits_for_stops_between_two_pieces(tmp_path: Path) -> None:
+    class Stopping(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield bytes(100)
+            stopped.set()
+            yield bytes(100)
+            raise AssertionError("more than that is not read")
+
+    stopped = threading.Event()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Stopping(), headers={"Content-Type": "audio/wav"})
+
+    with DataClient(**SETTINGS, transport=httpx.MockTransport(answer)) as client:
+        stoppable = client._until(stopped)
+        with pytest.raises(Stopped):
+            stoppable.download_recording(
+                "CA1", tmp_path, progress=lambda *sizes: stop_if_set(stopped, *sizes)
+            )
+    assert list(tmp_path.iterdir()) == []
