@@ -48,6 +48,11 @@ PACKAGE = ROOT / "generated" / "polyai_data_generated"
 
 TOOLS = ("openapi-python-client", "python-jsonpath", "ruff")
 NOT_ALL = "openapi-python-client cannot do all of the document:"
+FOR_TYPES_ALONE = [
+    "--select=I,TC",
+    "--config=lint.isort.required-imports=['from __future__ import annotations']",
+]
+"""Has ruff import what only annotations name for type checkers alone: a program waits for less."""
 DO_NOT_EDIT = "# Written by `make generate`. Do not edit: the next run overwrites it.\n"
 
 
@@ -119,6 +124,8 @@ def generate(target: Path, raw: bytes | None = None, *, stale: list[Stale] | Non
     _check_modules(target, document)
 
     _import_unset(target)
+    _import_on_demand(target / "__init__.py", "A client library for accessing the API.")
+    _import_on_demand(target / "models" / "__init__.py", "All models.")
     (target / "py.typed").touch()
     (target / "origin.py").write_text(_origin(document, raw), encoding="utf-8")
     (target / "wire_names.py").write_text(_wire_names(data), encoding="utf-8")
@@ -126,13 +133,14 @@ def generate(target: Path, raw: bytes | None = None, *, stale: list[Stale] | Non
         module.write_text(DO_NOT_EDIT + module.read_text(encoding="utf-8"), encoding="utf-8")
     # Only what formatting needs: wider rule sets rewrote code that type checkers then refused.
     steps = (
-        ["check", "--fix-only", "--select=I,F401"],
-        ["format", "--line-length=100"],
-        ["check", "--select=F821"],  # names that nothing defines
+        ("", ["check", "--fix-only", "--select=I,F401"]),
+        ("api", ["check", "--fix-only", "--unsafe-fixes", *FOR_TYPES_ALONE]),
+        ("", ["format", "--line-length=100"]),
+        ("", ["check", "--select=F821"]),  # names that nothing defines
     )
-    for arguments in steps:
+    for folder, arguments in steps:
         command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache"]
-        done = subprocess.run([*command, str(target)], capture_output=True, text=True)
+        done = subprocess.run([*command, str(target / folder)], capture_output=True, text=True)
         if done.returncode:
             reason = (done.stderr or done.stdout).replace(str(target), PACKAGE.name)[:2000]
             raise GenerationError(f"{NOT_ALL}\n{reason}")
@@ -146,6 +154,55 @@ def _import_unset(target: Path) -> None:
         if line not in text:
             raise GenerationError(f"{module.name} does not import what it used to: {line}")
         module.write_text(text.replace(line, f"{line[:-1]}, Unset\n"), encoding="utf-8")
+
+
+def _import_on_demand(module: Path, about: str) -> None:
+    """Have what a package offers imported when it is asked for: all of it takes long to import.
+
+    Args:
+        module: The package's __init__.py.
+        about: What the package is, in a sentence.
+
+    Raises:
+        GenerationError: if there is more in it than imports.
+    """
+    text = module.read_text(encoding="utf-8")
+    found = [
+        (name, offered)
+        for name, all_offered in re.findall(r"^from \.(\w+) import (.+)$", text, re.MULTILINE)
+        for offered in all_offered.split(", ")
+    ]
+    if len(re.findall(r"^\s*(import|from|def|class) ", text, re.MULTILINE)) != len(
+        {name for name, _ in found}
+    ):
+        raise GenerationError(f"{module.parent.name}/{module.name} holds what it used not to.")
+    imports = "\n    ".join(
+        f"from .{name} import {offered} as {offered}" for name, offered in found
+    )
+    module.write_text(
+        f'''"""{about}"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    {imports or "pass"}
+
+__all__ = {tuple(sorted(offered for _, offered in found))!r}
+
+_MODULES = {dict(sorted((offered, name) for name, offered in found))!r}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Import the name: each is imported when it is asked for."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+        value = globals()[name] = getattr(import_module(f"{{__name__}}.{{_MODULES[name]}}"), name)
+        return value
+''',
+        encoding="utf-8",
+    )
 
 
 class _SameClassTwice(Exception):
