@@ -84,7 +84,7 @@ define test-with # the name of the environment, and uv's resolution
 		build/$(1).txt requirements-dev.txt > build/$(1)/constraints.txt
 	@$(RUN) -m uv pip install --quiet --python build/$(1) --constraints build/$(1)/constraints.txt \
 		'.[sandbox]' $(TEST_TOOLS)
-	@$(RUN) -m uv pip freeze --python build/$(1) | grep -E '^(attrs|httpx|msgspec|sniffio|starlette|uvicorn)=='
+	@$(RUN) -m uv pip freeze --python build/$(1) | grep -E '^(aiohttp|attrs|httpx|msgspec|starlette|uvicorn|yarl)=='
 	@build/$(1)/bin/python -m pytest --quiet $(addprefix --ignore=,$(NEEDS_TOOLS))
 endef
 

@@ -25,21 +25,27 @@ with polyai_data.DataClient(**options) as client:
     print(conversation.heading, "|", polyai_data.__version__)
 """
 ALLOWED = {
+    "aiohappyeyeballs",
+    "aiohttp",
+    "aiosignal",
     "anyio",
     "attrs",
     "certifi",
+    "frozenlist",
     "h11",
     "httpcore",
     "httpx",
-    "msgspec",
-    "sniffio",
     "idna",
+    "msgspec",
+    "multidict",
     "pip",
     "polyai-data",
+    "propcache",
     "setuptools",
     "typing_extensions",
+    "yarl",
 }
-"""What may be installed afterwards: httpx and attrs, and what they bring."""
+"""What may be installed afterwards: what the package needs, and what that brings."""
 
 
 def main(wheel: Path) -> int:

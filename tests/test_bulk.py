@@ -182,7 +182,7 @@ def test_results_come_as_they_complete_or_in_order_async(in_order: bool) -> None
 
 
 @pytest.mark.parametrize("in_order", [False, True])
-def test_no_more_is_taken_or_held_than_runs_at_once(call: Caller, in_order: bool) -> None:
+def test_no_more_is_taken_than_twice_what_runs_at_once(call: Caller, in_order: bool) -> None:
     taken: list[str] = []
     handed: list[str] = []
     most = 0
@@ -214,7 +214,7 @@ def test_no_more_is_taken_or_held_than_runs_at_once(call: Caller, in_order: bool
         return None
 
     call(answer, use)
-    assert most <= 5  # four that run, and the one that was just handed over
+    assert most <= 9  # four that run, four that wait, and the one that was just handed over
     if in_order:
         assert handed == [f"CA{number}" for number in range(50)]
 
@@ -251,7 +251,7 @@ def test_however_it_ends_no_thread_is_left(end: str) -> None:
             gc.collect()
         assert no_thread_is_left()
         before = len(sent)
-        assert before <= 4
+        assert before <= 7
         client.get_conversation("CA1")  # it can be used on
         assert len(sent) == before + 1
 
@@ -292,7 +292,7 @@ def test_however_it_ends_no_task_is_left(end: str) -> None:
             if end in expected:
                 with pytest.raises(expected[end]):
                     await task
-            assert sorted(cancelled) == ["CA2", "CA3"]
+            assert sorted(cancelled) == ["CA2", "CA3", "CA4"]
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(main())

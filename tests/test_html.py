@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from polyai_data import Conversation
-from polyai_data._conversations import read_page
+from polyai_data._pages import read_page
 
 Sample = Callable[..., dict[str, Any]]
 Make = Callable[..., Conversation]

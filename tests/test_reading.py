@@ -275,7 +275,7 @@ def record(raw: Any) -> Any:
 
 
 def page_of(records: list[Any]) -> ConversationPage:
-    from polyai_data._conversations import read_page
+    from polyai_data._pages import read_page
 
     return read_page({"conversations": records, "count": 9, "limit": 50, "offset": 2})
 

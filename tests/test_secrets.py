@@ -422,7 +422,9 @@ def test_no_log_record_shows_the_key(
         call.run(client_of(call, base_url=f"http://{address}"), get_conversation)
     with listening(answer_all) as address:
         call.run(client_of(call, base_url=f"http://{address}"), get_conversation)
-    assert {"httpcore.http11", "httpcore.connection"} <= {record.name for record in caplog.records}
+    if call.kind is DataClient:  # aiohttp logs nothing
+        logs = {record.name for record in caplog.records}
+        assert {"httpcore.http11", "httpcore.connection"} <= logs
     assert MARK not in caplog.text
     for record in caplog.records:
         assert MARK not in repr(vars(record))

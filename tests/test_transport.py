@@ -1,19 +1,29 @@
-"""How requests are spread over connections: few transports with few connections each."""
+"""What sends the requests: how many connections it has, who gets them, what it does not do."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import gc
+import inspect
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
-from polyai_data import APITimeoutError, DataClient, _transport
-from polyai_data.sandbox import Fault, serve
+from polyai_data import APIConnectionError, APITimeoutError, AsyncDataClient, DataClient, _transport
+from polyai_data._aiohttp import LONGEST_HEADER
+from polyai_data.sandbox import Fault, Received, serve
 
 if TYPE_CHECKING:
     from tests.conftest import Caller
 
+Listening = Callable[..., AbstractContextManager[str]]
+
 LATE = Fault(kind="late", delay=0.2, path="*/conversations/*")
+ANSWER = b'{"conversationId": "CA1"}'
 
 
 @pytest.fixture
@@ -23,18 +33,20 @@ def url() -> Iterator[str]:
         yield url
 
 
+def settings(url: str) -> dict[str, Any]:
+    return {"api_key": "sandbox", "agent_id": "PROJECT-DEMO", "base_url": url, "max_retries": 0}
+
+
 @pytest.fixture
 def client(call: Caller, url: str) -> Any:
-    return call.client(
-        None, api_key="sandbox", agent_id="PROJECT-DEMO", base_url=url, max_retries=0
-    )
+    return call.client(None, **settings(url))
 
 
-def many(client: Any, count: int, **options: Any) -> Any:
+def many(client: Any, count: int) -> Any:
     """Get as many conversations at once; none of them is there."""
-    results = client.get_conversations(["CA1"] * count, concurrency=count, **options)
+    results = client.get_conversations(["CA1"] * count, concurrency=count)
 
-    async def collect() -> list[Any]:
+    async def collect() -> list[str]:
         return [type(result.error).__name__ async for result in results]
 
     if isinstance(client, DataClient):
@@ -42,102 +54,272 @@ def many(client: Any, count: int, **options: Any) -> Any:
     return collect()
 
 
-def made(client: Any) -> list[int]:
-    """Return how many requests each transport has now."""
-    requests: list[int] = client._http._transports._requests
-    return requests
+def requests_of(client: Any) -> int:
+    """Return how many requests have a connection, or wait for one."""
+    if isinstance(client, DataClient):
+        return sum(client._http._requests)  # type: ignore[attr-defined]
+    return _transport.CONNECTIONS - int(client._http._places._value)
 
 
-def connections(client: Any) -> int:
-    return sum(len(one._pool.connections) for one in client._http._transports.made)
+def connections_of(client: Any) -> int:
+    """Return how many connections are open."""
+    if isinstance(client, DataClient):
+        http: Any = client._http
+        return sum(len(one._pool.connections) for one in http._transports)
+    return sum(len(kept) for kept in client._http._session.connector._conns.values())
 
 
 def test_one_after_the_other_shares_one_connection(call: Caller, client: Any) -> None:
     def script(client: Any) -> Any:
         for _ in range(5):
             yield client.get_page(limit=1)
-        return made(client), connections(client)
+        return requests_of(client), connections_of(client)
 
-    assert call.play(client, script) == ([0], 1)
+    assert call.play(client, script) == (0, 1)
 
 
-def test_many_at_once_are_spread(call: Caller, client: Any) -> None:
+def test_many_at_once_have_a_connection_each(call: Caller, client: Any) -> None:
     def script(client: Any) -> Any:
         found = yield many(client, 9)
-        return found, made(client), connections(client)
+        return found, requests_of(client), connections_of(client)
 
-    found, requests, count = call.play(client, script)
-    assert found == ["ConversationNotFoundError"] * 9
-    assert requests == [0, 0, 0]
-    assert count == 9
+    assert call.play(client, script) == (["ConversationNotFoundError"] * 9, 0, 9)
+
+
+def test_the_synchronous_ones_are_spread_over_small_pools(url: str) -> None:
+    with DataClient(**settings(url)) as client:
+        many(client, 9)
+        http: Any = client._http
+        assert [len(one._pool.connections) for one in http._transports] == [4, 4, 1]
 
 
 def test_there_are_no_more_connections_than_allowed(
-    call: Caller, client: Any, monkeypatch: pytest.MonkeyPatch
+    call: Caller, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_transport, "CONNECTIONS", 8)
 
     def script(client: Any) -> Any:
         found = yield many(client, 20)
-        return found, made(client), connections(client)
+        return found, requests_of(client), connections_of(client)
 
-    found, requests, count = call.play(client, script)
+    found, requests, count = call.play(call.client(None, **settings(url)), script)
     assert found == ["ConversationNotFoundError"] * 20  # some waited for a connection
-    assert requests == [0, 0]
-    assert count == 8
+    assert (requests, count) == (0, 8)
+
+
+def test_who_gets_no_connection_in_time_is_told_so(
+    call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_transport, "CONNECTIONS", 1)
+    monkeypatch.setattr(_transport, "CONNECTIONS_EACH", 1)
+    with serve(recording_bytes=3_000_000) as url:
+
+        def use(client: Any) -> Any:
+            async def asynchronously() -> Any:
+                page = await client.get_page(limit=9)
+                wanted = next(one.conversation_id for one in page.conversations if one.audio_url)
+                async with client.open_recording(wanted):
+                    with pytest.raises(APITimeoutError) as caught:
+                        await client.get_conversation("CA1", timeout=0.01)
+                return caught.value.message
+
+            if not isinstance(client, DataClient):
+                return asynchronously()
+            page = client.get_page(limit=9)
+            wanted = next(one.conversation_id for one in page.conversations if one.audio_url)
+            with client.open_recording(wanted), pytest.raises(APITimeoutError) as caught:
+                client.get_conversation("CA1", timeout=0.01)
+            return caught.value.message
+
+        (message,) = call.run(call.client(None, **settings(url)), use)
+    assert message == "no connection became free within 0.01 s; too many calls run at once"
 
 
 def test_a_request_that_fails_gives_its_place_back(call: Caller, client: Any) -> None:
     def script(client: Any) -> Any:
         with pytest.raises(APITimeoutError):
             yield client.get_conversation("CA1", timeout=0.02)
-        return made(client)
+        return requests_of(client)
 
-    assert call.play(client, script) == [0]
+    assert call.play(client, script) == 0
 
 
 def test_an_open_recording_has_its_place_until_it_is_closed_once_or_twice(call: Caller) -> None:
     with serve(recording_bytes=3_000_000) as url:
-        settings = {"api_key": "sandbox", "agent_id": "PROJECT-DEMO", "base_url": url}
-        client = call.client(None, **settings)
 
         def use(client: Any) -> Any:
             async def asynchronously() -> Any:
                 page = await client.get_page(limit=9)
                 wanted = next(one.conversation_id for one in page.conversations if one.audio_url)
                 async with client.open_recording(wanted) as recording:
-                    during = list(made(client))
+                    during = requests_of(client)
                     for _ in range(2):
                         await recording._response.stream.aclose()
-                return during, list(made(client))
+                return during, requests_of(client)
 
             if not isinstance(client, DataClient):
                 return asynchronously()
             page = client.get_page(limit=9)
             wanted = next(one.conversation_id for one in page.conversations if one.audio_url)
             with client.open_recording(wanted) as recording:
-                during = list(made(client))
+                during = requests_of(client)
                 for _ in range(2):
                     stream: Any = recording._response.stream
                     stream.close()
-            return during, list(made(client))
+            return during, requests_of(client)
 
-        assert call.run(client, use)[0] == ([1], [0])
+        assert call.run(call.client(None, **settings(url)), use) == [(1, 0)]
 
 
 def test_a_task_that_is_cancelled_gives_its_place_back(url: str) -> None:
-    from polyai_data import AsyncDataClient
-
     async def main() -> None:
-        async with AsyncDataClient(
-            api_key="sandbox", agent_id="PROJECT-DEMO", base_url=url
-        ) as client:
+        async with AsyncDataClient(**settings(url)) as client:
             task = asyncio.create_task(client.get_conversation("CA1"))
-            while made(client) != [1]:
+            while requests_of(client) != 1:
                 await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert made(client) == [0]
+            assert requests_of(client) == 0
 
     asyncio.run(main())
+
+
+# --- What they do not do -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["close-before-headers", "reset-before-headers"])
+def test_nothing_is_sent_twice_behind_ones_back(call: Caller, kind: str) -> None:
+    """Other clients of HTTP send once more what reads; the retries here count each attempt."""
+    received: list[Received] = []
+    faults = [Fault(kind=kind, nth=2)]  # type: ignore[arg-type]
+    with serve(faults=faults, received=received) as url:
+
+        def script(client: Any) -> Any:
+            yield client.get_page(limit=1)  # so that a connection is there
+            with pytest.raises(APIConnectionError) as caught:
+                yield client.get_page(limit=1)
+            return caught.value.attempts
+
+        assert call.play(call.client(None, **settings(url)), script) == 1
+    assert len(received) == 2
+
+
+def answering(*answers: bytes, received: list[bytes]) -> Callable[[socket.socket], None]:
+    """Return what answers the requests of one connection in turn."""
+
+    def answer(connection: socket.socket) -> None:
+        for content in answers:
+            request = connection.recv(65_536)
+            if request:  # else it is a connection that was closed unused
+                received.append(request)
+                connection.sendall(content)
+
+    return answer
+
+
+def head(*lines: str) -> bytes:
+    first = ("HTTP/1.1 200 OK", f"Content-Length: {len(ANSWER)}")
+    return "\r\n".join([*first, *lines, "", ""]).encode()
+
+
+def test_cookies_are_not_kept(call: Caller, listening: Listening) -> None:
+    received: list[bytes] = []
+    cookie = head("Set-Cookie: session=1; Path=/") + ANSWER
+    with listening(answering(cookie, cookie, received=received)) as address:
+
+        def script(client: Any) -> Any:
+            for _ in range(2):
+                yield client.get_conversation("CA1")
+
+        call.play(call.client(None, **settings(f"http://{address}")), script)
+    assert len(received) == 2
+    assert not [request for request in received if b"cookie" in request.lower()]
+
+
+def test_a_long_header_is_no_reason_to_fail(call: Caller, listening: Listening) -> None:
+    value = "x" * (LONGEST_HEADER - 100)
+    with listening(answering(head(f"X-Long: {value}") + ANSWER, received=[])) as address:
+        client = call.client(None, **settings(f"http://{address}"))
+        (found,) = call.run(client, lambda client: client.get_conversation("CA1"))
+    assert found.meta.headers["x-long"] == value
+
+
+def test_both_clients_send_the_same_headers() -> None:
+    received: list[Received] = []
+
+    async def use_asynchronously(url: str, found: str) -> None:
+        async with AsyncDataClient(**settings(url)) as client:
+            await client.set_note(found, "done")
+            await client.get_page(limit=1)
+
+    with serve(received=received) as url:
+        with DataClient(**settings(url)) as client:
+            found = client.get_page(limit=1).conversations[0].conversation_id
+            received.clear()
+            client.set_note(found, "done")
+            client.get_page(limit=1)
+        asyncio.run(use_asynchronously(url, found))
+    sent = [dict(request.headers) for request in received]
+    for headers in sent:
+        assert headers.pop("x-polyai-correlation-id")
+    assert sent[:2] == sent[2:]
+    assert sent[0]["content-length"] == "15"
+    assert not [name for name in sent[1] if name.startswith("content-")]
+
+
+# --- The asynchronous one ------------------------------------------------------------------------
+
+
+def test_a_client_that_nobody_closed_says_nothing(
+    caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+) -> None:
+    caplog.set_level(logging.DEBUG, "asyncio")
+    with serve() as url:
+
+        async def main(*, ends: bool) -> None:
+            client = AsyncDataClient(**settings(url))
+            await client.get_page(limit=1)
+            if not ends:
+                kept.append(client)
+
+        kept: list[AsyncDataClient] = []
+        asyncio.run(main(ends=True))  # it goes while its event loop runs
+        asyncio.run(main(ends=False))
+        kept.clear()  # it goes after its event loop
+        gc.collect()
+    unclosed = [str(one.message) for one in recwarn if "client" in str(one.message).lower()]
+    assert unclosed == []
+    assert [record for record in caplog.records if "nclosed" in record.message] == []
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_who_puts_a_method_in_place_of_httpxs_sees_the_requests(
+    replaced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As vcrpy, respx and others do, so that they work with this client as with any of httpx."""
+    seen: list[str] = []
+    theirs = httpx.AsyncHTTPTransport.handle_async_request
+
+    async def see(self: Any, request: httpx.Request) -> httpx.Response:
+        seen.append(f"{request.method} {request.url.path} {await request.aread()!r}")
+        return await theirs(self, request)
+
+    async def main(url: str) -> None:
+        async with AsyncDataClient(**settings(url)) as client:
+            for _ in range(2):
+                await client.get_page(limit=1)
+
+    if replaced:
+        monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", see)
+    with serve() as url:
+        asyncio.run(main(url))
+    assert seen == (["GET /v1/agents/PROJECT-DEMO/conversations b''"] * 2 if replaced else [])
+
+
+def test_a_replacement_that_is_no_function_counts_as_well() -> None:
+    from polyai_data._aiohttp import _is_replaced
+
+    assert _is_replaced(object())
+    assert not _is_replaced(httpx.AsyncHTTPTransport.handle_async_request)
+    assert inspect.iscoroutinefunction(httpx.AsyncHTTPTransport.handle_async_request)

@@ -9,7 +9,6 @@ from attrs import define, field, frozen
 from polyai_data_generated import models as generated
 from polyai_data_generated.models import AnnotationRole, AnnotationType
 
-from ._decode import MODELS
 from ._from_json import FromJson
 from ._meta import Meta
 from .errors import shown
@@ -82,6 +81,3 @@ class WriteResult(FromJson, generated.WriteResult):
 
     def __repr__(self) -> str:
         return f"<WriteResult success={self.success is True}>"
-
-
-MODELS["WriteResult"] = WriteResult

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
@@ -17,7 +17,7 @@ from ._json import read_json
 from ._meta import Meta
 from ._request import COMPRESSIONS, Call
 
-_KIND = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{0,40}([/,] ?[A-Za-z][A-Za-z0-9.+-]{0,60}){0,3}")
+_KIND = r"[A-Za-z][A-Za-z0-9.+-]{0,40}([/,] ?[A-Za-z][A-Za-z0-9.+-]{0,60}){0,3}"
 
 _T = TypeVar("_T")
 
@@ -28,7 +28,7 @@ class Answer:
 
     Attributes:
         status: Its status.
-        headers: Its headers; any case finds them.
+        headers: Its headers, with their names in lower case.
         content: Its body, decompressed; empty if it was not read.
         elapsed: Seconds from the request to the end of the answer, or to its headers.
         attempts: How many requests it took.
@@ -40,59 +40,63 @@ class Answer:
     elapsed: float
     attempts: int = 1
 
-    @classmethod
-    def of(cls, response: httpx.Response, content: bytes, elapsed: float, attempts: int) -> Answer:
-        """Return the answer that a response is."""
-        headers = response.headers.copy()
-        headers.update(response.extensions.get("polyai_data.hidden", {}))
-        return cls(response.status_code, headers, content, elapsed, attempts)
-
     def whole(self, call: Call[Any]) -> tuple[Call[Any], int, Mapping[str, str], bytes]:
         """Return what errors are made from."""
         return call, self.status, self.headers, self.content
 
     def meta(self, call: Call[Any]) -> Meta:
         """Return where it came from."""
+        redact = call.config.key.redact
         return Meta(
             status_code=self.status,
-            headers={
-                name.lower(): call.config.key.redact(value) for name, value in self.headers.items()
-            },
+            headers={name: redact(value) for name, value in self.headers.items()},
             correlation_id=correlation_id(call, self.headers),
             elapsed=timedelta(seconds=self.elapsed),
             attempts=self.attempts,
         )
 
 
-def hide_headers(response: httpx.Response) -> None:
-    """Keep httpx from working out what it should leave alone; the answer has it again.
+def headers_of(response: httpx.Response) -> dict[str, str]:
+    """Return the headers, with their names in lower case; one that came twice has both values."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in response.headers.raw:
+        name = raw_name.decode("latin-1").lower()
+        try:
+            value = raw_value.decode()
+        except UnicodeDecodeError:
+            value = raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
-    Doing it twice changes nothing.
 
-    A redirect that is not followed: on some it fails. And a compression that was not asked for:
-    a few hundred bytes of some unpack to gigabytes, before any bound can tell.
+def body_of(response: httpx.Response, headers: Mapping[str, str]) -> Iterable[bytes]:
+    """Return the body of an answer in pieces as they come, unpacked."""
+    packed = _is_to_be_unpacked(headers)
+    return response.iter_bytes() if packed else cast(httpx.SyncByteStream, response.stream)
+
+
+def async_body_of(response: httpx.Response, headers: Mapping[str, str]) -> AsyncIterable[bytes]:
+    """Return the same of an asynchronous client's."""
+    packed = _is_to_be_unpacked(headers)
+    return response.aiter_bytes() if packed else cast(httpx.AsyncByteStream, response.stream)
+
+
+def _is_to_be_unpacked(headers: Mapping[str, str]) -> bool:
+    """Whether the body is compressed in a way that was asked for.
+
+    Of some other ways a few hundred bytes unpack to gigabytes, before any bound can tell.
     """
-    hidden = ["Location"]
-    if not is_compression_known(response.headers):
-        hidden.append("Content-Encoding")
-    response.extensions.setdefault("polyai_data.hidden", {}).update(
-        {name: response.headers.pop(name) for name in hidden if name in response.headers}
-    )
-
-
-async def hide_headers_asynchronously(response: httpx.Response) -> None:
-    """Do what `hide_headers` does; the asynchronous client awaits its hooks."""
-    hide_headers(response)
+    return is_compressed(headers) and is_compression_known(headers)
 
 
 def is_compressed(headers: Mapping[str, str]) -> bool:
     """Whether the headers say that the body is compressed."""
-    return headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
+    return headers.get("content-encoding", "").strip().lower() not in ("", "identity")
 
 
 def is_compression_known(headers: Mapping[str, str]) -> bool:
     """Whether the body is compressed in a way that this client asks for, and once, if at all."""
-    encoding = headers.get("Content-Encoding", "").strip().lower()
+    encoding = headers.get("content-encoding", "").strip().lower()
     return not is_compressed(headers) or encoding in COMPRESSIONS
 
 
@@ -104,16 +108,22 @@ def read_answer(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
     return result
 
 
-class Body:
-    """The body of an answer as it comes, bounded in size.
+class Incoming:
+    """An answer as it comes. Its body is bounded in size.
 
     A success that is larger is refused; of an error the beginning is enough.
+
+    Attributes:
+        headers: Its headers, with their names in lower case.
+        is_success: Whether its status says so.
     """
 
     def __init__(self, call: Call[Any], response: httpx.Response) -> None:
+        self.headers = headers_of(response)
+        self.is_success = 200 <= response.status_code < 300
         self._call = call
-        self._response = response
-        self._content = bytearray()
+        self._status = response.status_code
+        self._content: bytes | bytearray = b""
 
     def take(self, piece: bytes) -> bool:
         """Keep a piece; return whether there may be more.
@@ -122,23 +132,28 @@ class Body:
             ResponseDecodeError: if the answer is too large.
         """
         limit = self._call.config.max_response_bytes
-        self._content += piece
+        if not self._content:
+            self._content = piece  # most come in one, which need not be copied
+        elif isinstance(self._content, bytes):
+            self._content = bytearray(self._content) + piece
+        else:
+            self._content += piece
         if len(self._content) <= limit:
             return True
-        if self._response.is_success:
+        if self.is_success:
             raise decode_error(
                 self._call,
-                self._response.status_code,
-                self._response.headers,
+                self._status,
+                self.headers,
                 b"",
                 f"The answer is larger than {limit:,} bytes; max_response_bytes= allows for more",
             )
-        del self._content[limit:]
         return False
 
-    def content(self) -> bytes:
-        """Return what came."""
-        return bytes(self._content)
+    def answer(self, elapsed: float, attempts: int) -> Answer:
+        """Return the answer with as much of its body as was taken."""
+        content = bytes(self._content[: self._call.config.max_response_bytes])
+        return Answer(self._status, self.headers, content, elapsed, attempts)
 
 
 def _result_or_error(call: Call[_T], answer: Answer) -> _T | errors.PolyAIError:
@@ -167,13 +182,13 @@ def _describe_body(answer: Answer) -> str:
     if not answer.content.strip():
         return "The body is empty"
     if not is_compression_known(answer.headers):
-        encoding = _named(answer.headers, "Content-Encoding")
+        encoding = _named(answer.headers, "content-encoding")
         return f"The body is compressed in a way that was not asked for ({encoding})"
     if is_html(answer):
         return (
             "The body is an HTML page, probably a gateway's or a proxy's, where JSON was expected"
         )
-    kind = _named(answer.headers, "Content-Type")
+    kind = _named(answer.headers, "content-type")
     size = len(answer.content)
     return f"The body is not readable as JSON ({size:,} bytes, Content-Type {kind})"
 
@@ -183,12 +198,12 @@ def _named(headers: Mapping[str, str], name: str) -> str:
     kind = headers.get(name, "").partition(";")[0].strip()
     if not kind:
         return "not given"
-    return kind if _KIND.fullmatch(kind) else "that makes no sense"
+    return kind if re.fullmatch(_KIND, kind) else "that makes no sense"
 
 
 def is_html(answer: Answer) -> bool:
     """Whether the answer is a page for people."""
-    kind = answer.headers.get("Content-Type", "")
+    kind = answer.headers.get("content-type", "")
     return "html" in kind.lower() or answer.content.lstrip().startswith(b"<")
 
 
@@ -201,7 +216,7 @@ def is_text(beginning: bytes) -> bool:
 
 def claims_audio(headers: Mapping[str, str]) -> bool:
     """Whether the headers allow for audio: they name it, or bytes, or nothing at all."""
-    kind = headers.get("Content-Type", "").lower().strip()
+    kind = headers.get("content-type", "").lower().strip()
     return not kind or kind.startswith(("audio/", "application/octet-stream", "binary/"))
 
 
@@ -215,7 +230,7 @@ def not_audio(call: Call[Any], answer: Answer) -> errors.PolyAIError:
         return decode_error(*whole, "The recording is empty")
     if not is_compression_known(answer.headers):
         return decode_error(*whole, _describe_body(answer))
-    what = "text" if claims_audio(answer.headers) else _named(answer.headers, "Content-Type")
+    what = "text" if claims_audio(answer.headers) else _named(answer.headers, "content-type")
     what = "an HTML page" if is_html(answer) else what
     return decode_error(*whole, f"The body is {what}, where audio was expected")
 

@@ -1,4 +1,7 @@
-"""The asynchronous client: the synchronous one, with `await`."""
+"""The asynchronous client: the synchronous one, with `await`.
+
+What only some methods need is imported there: a program does not wait for what it never calls.
+"""
 
 from __future__ import annotations
 
@@ -23,30 +26,32 @@ import httpx
 from . import _operations, _retry
 from ._answer import (
     Answer,
-    Body,
+    Incoming,
+    async_body_of,
     audio_or_error,
     claims_audio,
-    hide_headers,
     read_answer,
 )
 from ._auth import ApiKey
-from ._bulk import BulkResult, Downloads, check_bulk, check_folder, in_tasks
-from ._chats import AsyncChat, ChatSettings, StartingChat, environment_of
 from ._config import Limits, Timeout, check_transport, check_usable, describe, settle
 from ._failure import failed
-from ._files import recording_target
-from ._listing import AsyncConversationList
 from ._pace import Pace, check_rate
-from ._recording import AsyncRecording, Progress
 from ._regions import Region, parse_studio_url
 from ._request import Call
 from ._retry import Attempts, OnRetry
-from ._transport import connect_asynchronously
+from ._transport import AsyncSender, SenderOver, connect_asynchronously
 from .errors import PolyAIError
-from .models import Annotation, Conversation, ConversationPage, WriteResult
 
 if TYPE_CHECKING:
     import asyncio
+
+    from ._annotations import Annotation, WriteResult
+    from ._bulk import BulkResult
+    from ._chats import AsyncChat, StartingChat
+    from ._conversations import Conversation
+    from ._listing import AsyncConversationList
+    from ._pages import ConversationPage
+    from ._recording import AsyncRecording, Progress
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -125,10 +130,10 @@ class AsyncDataClient:
         self._http = self._connect()
         self._is_closed = False
 
-    def _connect(self) -> httpx.AsyncBaseTransport:
+    def _connect(self) -> AsyncSender:
         if self._transport is not None:
-            return self._transport
-        return connect_asynchronously(trusts_environment=self._config.trusts_environment)
+            return SenderOver(self._transport)
+        return connect_asynchronously(uses_tls=self._config.uses_tls)
 
     def _settle_in_loop(self) -> None:
         """Make sure that the connections belong to the event loop that runs.
@@ -233,6 +238,8 @@ class AsyncDataClient:
             ValueError: if a number is out of range; TypeError if it is none.
             PolyAIError: while it is iterated, as the tree in `polyai_data.errors` says.
         """
+        from ._listing import AsyncConversationList
+
         return AsyncConversationList(
             self._send,
             self._config,
@@ -335,7 +342,7 @@ class AsyncDataClient:
         ```
 
         One that fails does not end the others. Nothing is sent before the first is asked for. No
-        more than `concurrency` results and IDs are held at a time, so that `ids` may be endless.
+        more than twice `concurrency` IDs are taken ahead, so that `ids` may be endless.
         Who leaves early waits for the calls that are on their way, and nothing is repeated or sent
         then; asyncio cancels them instead, if the iterator is closed (`contextlib.aclosing`).
 
@@ -356,7 +363,9 @@ class AsyncDataClient:
             TypeError: if `ids` is a text, or nothing to iterate.
             ValueError: if `concurrency` is less than 1.
         """
-        check_bulk(ids, concurrency, may_be_async=True)
+        from . import _bulk
+
+        _bulk.check_bulk(ids, concurrency, may_be_async=True)
 
         async def get(conversation_id: str) -> Conversation:
             return await self.get_conversation(
@@ -367,7 +376,7 @@ class AsyncDataClient:
                 deadline=deadline,
             )
 
-        return in_tasks(get, ids, concurrency, in_order=in_order)
+        return _bulk.in_tasks(get, ids, concurrency, in_order=in_order)
 
     # --- Recordings --------------------------------------------------------------------------
 
@@ -403,6 +412,8 @@ class AsyncDataClient:
             ResponseDecodeError: if the server sends something else than audio.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
+        from ._recording import AsyncRecording
+
         call = _operations.get_recording(
             self._config,
             conversation_id,
@@ -431,6 +442,7 @@ class AsyncDataClient:
         try:
             yield recording
         finally:
+            recording._is_closed = True
             await recording._response.aclose()
 
     async def download_recording(
@@ -473,6 +485,8 @@ class AsyncDataClient:
             APIConnectionError: if it breaks off for good; nothing is left of it.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
+        from ._files import recording_target
+
         _operations.check_recording(conversation_id, direction, redacted)
         target = recording_target(path, conversation_id, direction, redacted, overwrite=overwrite)
         async with self.open_recording(
@@ -528,10 +542,12 @@ class AsyncDataClient:
             TypeError: if `ids` is a text, or nothing to iterate.
             ValueError: if `concurrency` is less than 1, or there is no such direction.
         """
-        check_bulk(ids, concurrency, may_be_async=True)
+        from . import _bulk
+
+        _bulk.check_bulk(ids, concurrency, may_be_async=True)
         _operations.check_recording("CA", direction, redacted)
-        folder = check_folder(directory)
-        downloads = Downloads()
+        folder = _bulk.check_folder(directory)
+        downloads = _bulk.Downloads()
 
         async def download(conversation_id: str) -> Path:
             with downloads.one_of(conversation_id):
@@ -547,7 +563,7 @@ class AsyncDataClient:
                     deadline=deadline,
                 )
 
-        return in_tasks(download, ids, concurrency, in_order=in_order)
+        return _bulk.in_tasks(download, ids, concurrency, in_order=in_order)
 
     # --- Annotations and notes ---------------------------------------------------------------
 
@@ -665,7 +681,9 @@ class AsyncDataClient:
             ValueError: if an argument cannot be sent; nothing is.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
-        settings = ChatSettings.of(
+        from . import _chats
+
+        settings = _chats.ChatSettings.of(
             environment,
             language,
             asr_language,
@@ -689,9 +707,11 @@ class AsyncDataClient:
         async def start() -> AsyncChat:
             greeting = await self._send(call)
             self._chats[greeting.conversation_id] = environment
-            return AsyncChat(self._send, self._config, settings, greeting.conversation_id, greeting)
+            return _chats.AsyncChat(
+                self._send, self._config, settings, greeting.conversation_id, greeting
+            )
 
-        return StartingChat(start)
+        return _chats.StartingChat(start)
 
     def resume_chat(
         self,
@@ -724,8 +744,10 @@ class AsyncDataClient:
             ConfigurationError: if it is not known where the chat was started.
             ValueError: if an argument cannot be sent.
         """
-        environment = environment_of(self._chats, conversation_id, environment)
-        settings = ChatSettings.of(
+        from . import _chats
+
+        environment = _chats.environment_of(self._chats, conversation_id, environment)
+        settings = _chats.ChatSettings.of(
             environment,
             language,
             asr_language,
@@ -733,7 +755,7 @@ class AsyncDataClient:
             agent_id,
             Limits(timeout, max_retries, deadline),
         )
-        chat = AsyncChat(self._send, self._config, settings, conversation_id, None)
+        chat = _chats.AsyncChat(self._send, self._config, settings, conversation_id, None)
         chat._check()
         return chat
 
@@ -789,21 +811,20 @@ class AsyncDataClient:
         started = time.perf_counter()
         response = None
         try:
-            response = await self._http.handle_async_request(call.request(attempts.timeout()))
-            hide_headers(response)
-            body = Body(call, response)
-            if not (response.is_success and streams(response.headers)):
+            response = await self._http.send(call, attempts.timeout())
+            incoming = Incoming(call, response)
+            if not (incoming.is_success and streams(incoming.headers)):
                 try:
-                    async for piece in response.aiter_bytes():
+                    async for piece in async_body_of(response, incoming.headers):
                         attempts.check_deadline()
-                        if not body.take(piece):
+                        if not incoming.take(piece):
                             break
                 finally:
                     await response.aclose()
         except BaseException as failure:
             return failed(call, response, failure, is_late=attempts.are_late)
         elapsed = time.perf_counter() - started
-        return response, Answer.of(response, body.content(), elapsed, attempts.count)
+        return response, incoming.answer(elapsed, attempts.count)
 
     async def close(self) -> None:
         """Close the connections. A closed client sends nothing more."""

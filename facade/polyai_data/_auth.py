@@ -49,9 +49,9 @@ class ApiKey:
             )
         return self
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[tuple[str, str]]:
         """Return the header that authenticates a request."""
-        return {"X-API-KEY": self._value}
+        return [("X-API-KEY", self._value)]
 
     def redact(self, text: _Text) -> _Text:
         """Return the text without the key, should a server have echoed it."""

@@ -10,7 +10,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Generator,
     Iterable,
     Iterator,
@@ -142,7 +141,8 @@ def in_threads(
     Args:
         do: Makes the call for an ID; it is to end soon once the event is set.
         ids: The IDs. They are taken as threads become free.
-        concurrency: How many calls there are at once.
+        concurrency: How many calls there are at once. Twice as many are taken, so that those that
+            ended do not hold up the others while nobody asks for their results.
         in_order: Whether the results come in the order of the IDs, else as they complete.
     """
     from concurrent.futures import ThreadPoolExecutor  # here: few programs need these imports
@@ -163,7 +163,9 @@ def in_threads(
     with ThreadPoolExecutor(concurrency, thread_name_prefix="polyai-data-bulk") as executor:
         try:
             while True:
-                while len(running) < concurrency and (wanted := next(source, _OVER)) is not _OVER:
+                while (
+                    len(running) < 2 * concurrency and (wanted := next(source, _OVER)) is not _OVER
+                ):
                     future = executor.submit(result_of, cast(str, wanted))
                     running[future] = None
                     future.add_done_callback(finished.put)
@@ -187,49 +189,54 @@ async def in_tasks(
     """Yield the results of calls in tasks; the arguments are those of `in_threads`."""
     import asyncio  # here: it would slow down the import of the package
 
-    async def result_of(wanted: str) -> BulkResult[_T]:
-        try:
-            return BulkResult(wanted, None, await do(wanted))
-        except Exception as error:
-            return BulkResult(wanted, error)
-
-    async def next_of(source: AsyncIterator[str]) -> Any:
-        return await anext(source, _OVER)
-
-    finished: asyncio.Queue[asyncio.Future[Any]] = asyncio.Queue()
-
-    def start(work: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
-        task = asyncio.ensure_future(work)
-        task.add_done_callback(finished.put_nowait)
-        return task
-
+    finished: dict[int, BulkResult[_T]] = {}  # by the place of the ID
+    taken = handed_over = 0
+    has_more, has_room = asyncio.Event(), asyncio.Event()
+    turn = asyncio.Lock()  # an asynchronous iterator takes one question at a time
     source = aiter(ids) if isinstance(ids, AsyncIterable) else iter(ids)
-    is_over = False
-    coming: asyncio.Future[Any] | None = None  # the next ID, where it is to be waited for
-    running: dict[asyncio.Future[Any], None] = {}  # the oldest first; ended ones wait in it
+
+    async def take() -> Any:
+        if not isinstance(source, AsyncIterator):
+            return next(source, _OVER)
+        async with turn:
+            return await anext(source, _OVER)
+
+    async def work() -> None:
+        nonlocal taken
+        while True:
+            while taken - handed_over >= 2 * concurrency:
+                has_room.clear()
+                await has_room.wait()
+            place, taken = taken, taken + 1
+            wanted = await take()
+            if wanted is _OVER:
+                return
+            try:
+                result = BulkResult(wanted, None, await do(wanted))
+            except Exception as error:
+                result = BulkResult(wanted, error)
+            finished[place] = result
+            has_more.set()
+
+    workers = [asyncio.ensure_future(work()) for _ in range(concurrency)]
+    for worker in workers:
+        worker.add_done_callback(lambda _: has_more.set())
     try:
         while True:
-            while len(running) < concurrency and coming is None and not is_over:
-                if isinstance(source, AsyncIterator):
-                    coming = start(next_of(source))
-                elif (wanted := next(source, _OVER)) is _OVER:
-                    is_over = True
-                else:
-                    running[start(result_of(cast(str, wanted)))] = None
-            if not running and coming is None:
-                return
-            task = await finished.get()
-            if task is coming:
-                wanted, coming = task.result(), None
-                if wanted is _OVER:
-                    is_over = True
-                else:
-                    running[start(result_of(wanted))] = None
+            place = handed_over if in_order else next(iter(finished), None)
+            if place in finished:
+                handed_over += 1
+                has_room.set()
+                yield finished.pop(place)
                 continue
-            for ended in _to_hand_over(running, task, in_order=in_order):
-                yield ended.result()
+            for worker in workers:
+                if worker.done():
+                    worker.result()
+            if all(worker.done() for worker in workers):
+                return
+            has_more.clear()
+            await has_more.wait()
     finally:
-        rest = [*running, *([coming] if coming else [])]
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)

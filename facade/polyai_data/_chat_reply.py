@@ -8,7 +8,7 @@ from attrs import define, field
 from polyai_data_generated import models as generated
 from polyai_data_generated.models import ChatMetadata
 
-from ._decode import MODELS, FieldProblem
+from ._decode import FieldProblem
 from ._from_json import FromJson
 from ._meta import Meta
 
@@ -62,6 +62,3 @@ class ChatReply(FromJson, generated.ChatReply):
     def __repr__(self) -> str:
         state = "ended" if self.ended else "delayed" if self.delayed else "open"
         return f"<ChatReply {self.conversation_id} {len(self.text)} characters, {state}>"
-
-
-MODELS["ChatReply"] = ChatReply

@@ -1,4 +1,7 @@
-"""The synchronous client: a method an operation, and the I/O."""
+"""The synchronous client: a method an operation, and the I/O.
+
+What only some methods need is imported there: a program does not wait for what it never calls.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +13,31 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import attrs
 import httpx
 
 from . import _operations
-from ._answer import Answer, Body, audio_or_error, claims_audio, hide_headers, read_answer
+from ._answer import Answer, Incoming, audio_or_error, body_of, claims_audio, read_answer
 from ._auth import ApiKey
-from ._bulk import BulkResult, Downloads, check_bulk, check_folder, in_threads, stop_if_set
-from ._chats import Chat, ChatSettings, environment_of
 from ._config import Limits, Timeout, check_transport, check_usable, describe, settle
 from ._failure import failed
-from ._files import recording_target
-from ._listing import ConversationList
 from ._pace import Pace, check_rate
-from ._recording import Progress, Recording
 from ._regions import Region, parse_studio_url
 from ._request import Call
 from ._retry import Attempts, OnRetry
 from ._transport import connect
 from .errors import PolyAIError
-from .models import Annotation, Conversation, ConversationPage, WriteResult
+
+if TYPE_CHECKING:
+    from ._annotations import Annotation, WriteResult
+    from ._bulk import BulkResult
+    from ._chats import Chat
+    from ._conversations import Conversation
+    from ._listing import ConversationList
+    from ._pages import ConversationPage
+    from ._recording import Progress, Recording
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -107,7 +113,7 @@ class DataClient:
         self._chats: dict[str, str] = {}  # the environment of each chat that was started
         check_transport(transport, "handle_request")
         if transport is None:
-            transport = connect(trusts_environment=self._config.trusts_environment)
+            transport = connect(uses_tls=self._config.uses_tls)
         self._http = transport
         self._is_closed = False
 
@@ -195,6 +201,8 @@ class DataClient:
             ValueError: if a number is out of range; TypeError if it is none.
             PolyAIError: while it is iterated, as the tree in `polyai_data.errors` says.
         """
+        from ._listing import ConversationList
+
         return ConversationList(
             self._send,
             self._config,
@@ -297,7 +305,7 @@ class DataClient:
         ```
 
         One that fails does not end the others. Nothing is sent before the first is asked for. No
-        more than `concurrency` results and IDs are held at a time, so that `ids` may be endless.
+        more than twice `concurrency` IDs are taken ahead, so that `ids` may be endless.
         Who leaves early waits for the calls that are on their way, and nothing is repeated or sent
         then; asyncio cancels them instead, if the iterator is closed (`contextlib.aclosing`).
 
@@ -318,7 +326,9 @@ class DataClient:
             TypeError: if `ids` is a text, or nothing to iterate.
             ValueError: if `concurrency` is less than 1.
         """
-        check_bulk(ids, concurrency)
+        from . import _bulk
+
+        _bulk.check_bulk(ids, concurrency)
 
         def get(conversation_id: str, stopped: threading.Event) -> Conversation:
             return self._until(stopped).get_conversation(
@@ -329,7 +339,7 @@ class DataClient:
                 deadline=deadline,
             )
 
-        return in_threads(get, ids, concurrency, in_order=in_order)
+        return _bulk.in_threads(get, ids, concurrency, in_order=in_order)
 
     # --- Recordings --------------------------------------------------------------------------
 
@@ -365,6 +375,8 @@ class DataClient:
             ResponseDecodeError: if the server sends something else than audio.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
+        from ._recording import Recording
+
         call = _operations.get_recording(
             self._config,
             conversation_id,
@@ -393,6 +405,7 @@ class DataClient:
         try:
             yield recording
         finally:
+            recording._is_closed = True
             recording._response.close()
 
     def download_recording(
@@ -435,6 +448,8 @@ class DataClient:
             APIConnectionError: if it breaks off for good; nothing is left of it.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
+        from ._files import recording_target
+
         _operations.check_recording(conversation_id, direction, redacted)
         target = recording_target(path, conversation_id, direction, redacted, overwrite=overwrite)
         with self.open_recording(
@@ -490,10 +505,12 @@ class DataClient:
             TypeError: if `ids` is a text, or nothing to iterate.
             ValueError: if `concurrency` is less than 1, or there is no such direction.
         """
-        check_bulk(ids, concurrency)
+        from . import _bulk
+
+        _bulk.check_bulk(ids, concurrency)
         _operations.check_recording("CA", direction, redacted)
-        folder = check_folder(directory)
-        downloads = Downloads()
+        folder = _bulk.check_folder(directory)
+        downloads = _bulk.Downloads()
 
         def download(conversation_id: str, stopped: threading.Event) -> Path:
             with downloads.one_of(conversation_id):
@@ -503,14 +520,14 @@ class DataClient:
                     direction=direction,
                     redacted=redacted,
                     overwrite=overwrite,
-                    progress=partial(stop_if_set, stopped),
+                    progress=partial(_bulk.stop_if_set, stopped),
                     agent_id=agent_id,
                     timeout=timeout,
                     max_retries=max_retries,
                     deadline=deadline,
                 )
 
-        return in_threads(download, ids, concurrency, in_order=in_order)
+        return _bulk.in_threads(download, ids, concurrency, in_order=in_order)
 
     # --- Annotations and notes ---------------------------------------------------------------
 
@@ -626,7 +643,9 @@ class DataClient:
             ValueError: if an argument cannot be sent; nothing is.
             PolyAIError: every other failure, as the tree in `polyai_data.errors` says.
         """
-        settings = ChatSettings.of(
+        from . import _chats
+
+        settings = _chats.ChatSettings.of(
             environment,
             language,
             asr_language,
@@ -648,7 +667,7 @@ class DataClient:
         )
         greeting = self._send(call)
         self._chats[greeting.conversation_id] = environment
-        return Chat(self._send, self._config, settings, greeting.conversation_id, greeting)
+        return _chats.Chat(self._send, self._config, settings, greeting.conversation_id, greeting)
 
     def resume_chat(
         self,
@@ -681,8 +700,10 @@ class DataClient:
             ConfigurationError: if it is not known where the chat was started.
             ValueError: if an argument cannot be sent.
         """
-        environment = environment_of(self._chats, conversation_id, environment)
-        settings = ChatSettings.of(
+        from . import _chats
+
+        environment = _chats.environment_of(self._chats, conversation_id, environment)
+        settings = _chats.ChatSettings.of(
             environment,
             language,
             asr_language,
@@ -690,7 +711,7 @@ class DataClient:
             agent_id,
             Limits(timeout, max_retries, deadline),
         )
-        chat = Chat(self._send, self._config, settings, conversation_id, None)
+        chat = _chats.Chat(self._send, self._config, settings, conversation_id, None)
         chat._check()
         return chat
 
@@ -753,20 +774,19 @@ class DataClient:
         response = None
         try:
             response = self._http.handle_request(call.request(attempts.timeout()))
-            hide_headers(response)
-            body = Body(call, response)
-            if not (response.is_success and streams(response.headers)):
+            incoming = Incoming(call, response)
+            if not (incoming.is_success and streams(incoming.headers)):
                 try:
-                    for piece in response.iter_bytes():
+                    for piece in body_of(response, incoming.headers):
                         attempts.check_deadline()
-                        if not body.take(piece):
+                        if not incoming.take(piece):
                             break
                 finally:
                     response.close()
         except BaseException as failure:
             return failed(call, response, failure, is_late=attempts.are_late)
         elapsed = time.perf_counter() - started
-        return response, Answer.of(response, body.content(), elapsed, attempts.count)
+        return response, incoming.answer(elapsed, attempts.count)
 
     def close(self) -> None:
         """Close the connections. A closed client sends nothing more."""

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from attrs import astuple, frozen
+from attrs import astuple, field, frozen
 from polyai_data_generated.origin import SERVERS
 
 from ._auth import ApiKey
@@ -76,6 +76,7 @@ class Config:
     max_retries: int
     deadline: float | None
     max_response_bytes: int
+    _base_urls: dict[str, str] = field(factory=dict, init=False, eq=False, repr=False)
 
     @property
     def uses_region(self) -> bool:
@@ -89,6 +90,11 @@ class Config:
             ConfigurationError: if the document gives the operation servers of its own, and none
                 of them can be used in the region.
         """
+        if operation not in self._base_urls:
+            self._base_urls[operation] = self._find_base_url(operation)
+        return self._base_urls[operation]
+
+    def _find_base_url(self, operation: str) -> str:
         if self.region is None or not self.uses_region:
             return self.base_url
         server = self.region.server_of(operation)
@@ -102,8 +108,11 @@ class Config:
         return host
 
     @property
-    def trusts_environment(self) -> bool:
-        """Whether the environment may name a proxy: not for plain http, where it sees the key."""
+    def uses_tls(self) -> bool:
+        """Whether requests are encrypted; only then the environment may name a proxy.
+
+        Over plain http the proxy would see the key.
+        """
         return not self.base_url.lower().startswith("http:")
 
 
@@ -193,7 +202,7 @@ def check_base_url(url: str) -> str:
         raise ConfigurationError(
             f"{shown(url)} would send the API key over plain http; use https (http: only loopback)."
         )
-    return url.rstrip("/")
+    return str(parts).rstrip("/")
 
 
 def _is_loopback(host: str) -> bool:

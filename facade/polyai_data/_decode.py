@@ -6,13 +6,17 @@ Only a record without its identity (a field that is neither nullable nor has a d
 
 from __future__ import annotations
 
+import inspect
+import re
+import sys
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from functools import cache
-from typing import Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from functools import cache, cached_property
+from importlib import import_module
+from typing import Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 from polyai_data_generated import models as generated
@@ -21,8 +25,22 @@ from polyai_data_generated.wire_names import WIRE_NAMES
 
 _Model = TypeVar("_Model")
 
-MODELS: dict[str, Any] = dict(vars(generated))
-"""The class for each model's name; `polyai_data.models` puts its own in generated ones' place."""
+_OURS = {
+    "ChatReply": "_chat_reply",
+    "Conversation": "_conversations",
+    "ConversationPage": "_pages",
+    "ConversationSummary": "_pages",
+    "Turn": "_transcripts",
+    "WriteResult": "_annotations",
+}
+"""The models of which the facade has its own class, and in which module."""
+
+
+def _model_of(name: str) -> Any:
+    """Return the class for a model's name: the facade's where it has one, else the generated."""
+    if name in _OURS:
+        return getattr(import_module(f"{__package__}.{_OURS[name]}"), name)
+    return getattr(generated, name)
 
 
 @attrs.frozen
@@ -61,7 +79,7 @@ def decode(model: type[_Model], data: object) -> _Model:
 
 
 def decode_later(model: type[_Model], data: object) -> _Model:
-    """Return an instance that has only its identity and its `raw`; `fill_field` reads the rest.
+    """Return an instance that has only its identity and its `raw`; `read_field` reads the rest.
 
     Raises:
         IdentityMissing: as `decode`, and at once.
@@ -76,24 +94,37 @@ def decode_later(model: type[_Model], data: object) -> _Model:
     return cast(_Model, instance)
 
 
-def fill_field(instance: Any, name: str, data: dict[str, Any]) -> None:
-    """Read one field of an instance from a JSON object, by the name of its attribute."""
+def read_field(instance: Any, name: str, data: dict[str, Any]) -> Any:
+    """Read one field of an instance from a JSON object, by the name of its attribute.
+
+    Returns:
+        Its value, which the instance has from then on.
+
+    Raises:
+        AttributeError: if it is no name of a field.
+    """
     plan = _plan(instance.__class__)
     value: Any
-    if name == "problems":
+    if name in plan.by_name:
+        field = plan.by_name[name]
+        value = data.get(field.key, _ABSENT)
+        if type(value) not in field.as_is:
+            key = _find(field, data)
+            value = field.default if key is None else field.read(data[key], [])
+    elif name == "problems":
         value = problems_of(instance.__class__, data)
     elif name == "additional_properties":
         value = _unnamed(plan, data)
     else:
-        field = plan.by_name[name]
-        key = _find(field, data)
-        value = field.default if key is None else field.read(data[key], [])
+        kind = type(instance).__name__
+        raise AttributeError(f"{kind!r} object has no attribute {name!r}", name=name, obj=instance)
     plan.setters[name](instance, value)
+    return value
 
 
 def _unnamed(plan: _Plan, data: dict[str, Any]) -> dict[str, Any]:
     """Return what the model has no fields for."""
-    used = {_find(field, data) for *_, field in plan.fields}
+    used = {_find(field, data) for field in plan.by_name.values()}
     return {key: value for key, value in data.items() if key not in used}
 
 
@@ -106,11 +137,6 @@ def problems_of(model: Any, data: dict[str, Any]) -> tuple[FieldProblem, ...]:
     problems: list[FieldProblem] = []
     _fill(_new(model), data, problems)
     return tuple(problems)
-
-
-def fields_from_json(model: Any) -> Collection[str]:
-    """Return the names of the attributes that `fill_field` can set."""
-    return _plan(model).filled
 
 
 def _check_object(data: object) -> dict[str, Any]:
@@ -126,70 +152,112 @@ _Reader = Callable[[Any, list[FieldProblem]], Any]
 _Setter = Callable[[Any, Any], None]
 
 
-class _Field(NamedTuple):
-    key: str
-    as_is: frozenset[type]  # a value of exactly one of these types needs no reader
-    set: _Setter
-    read: _Reader
-    other_spellings: tuple[str, ...]  # of the key
-    required: bool
-    default: Any
+class _Field:
+    """How a field is read. What its annotation means is settled when the first one is read.
+
+    Attributes:
+        key: Its key in JSON.
+        other_spellings: Other keys that it may have instead.
+        set: Puts a value into the attribute.
+        default: What it is where JSON has nothing.
+        required: Whether it may be neither absent nor null.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        other_spellings: tuple[str, ...],
+        set: _Setter,  # noqa: A002  # as `get`
+        default: Any,
+        annotation: str,
+        module: str,
+    ) -> None:
+        self.key = key
+        self.other_spellings = other_spellings
+        self.set = set
+        self.default = None if default is attrs.NOTHING else default
+        self.required = default is attrs.NOTHING and not _is_nullable(annotation)
+        self._annotation = annotation
+        self._module = module
+
+    @cached_property
+    def _type(self) -> Any:
+        names = set(re.findall(r"\w+", self._annotation)) & set(generated.__all__)
+        models = {name: _model_of(name) for name in names}
+        # As typing.get_type_hints does, but for one field, so that the others' models may wait.
+        return eval(self._annotation, vars(sys.modules[self._module]), models)  # noqa: S307
+
+    @cached_property
+    def as_is(self) -> frozenset[type]:
+        """Values of exactly one of these types need no reader."""
+        return frozenset(t for m in _members(self._type) for t in _EXACT.get(m, ()))
+
+    @cached_property
+    def read(self) -> _Reader:
+        """Turns a value into what the attribute holds."""
+        return _reader(self._type)
+
+
+def _is_nullable(annotation: str) -> bool:
+    """Whether an annotation, as the generator writes it, allows for None."""
+    members = annotation
+    while "[" in members:
+        members = re.sub(r"\[[^\[\]]*\]", "", members)
+    return not {"None", "Any"}.isdisjoint(members.split(" | "))
 
 
 class _Plan(NamedTuple):
     """How to read a model.
 
     Attributes:
-        fields: Its fields that JSON may have.
-        by_name: The same, by the names of their attributes.
+        by_name: Its fields that JSON may have, by the names of their attributes.
         required: Those of them without which it is none.
         setters: How each of its attributes is set, by its name.
-        filled: The names of all attributes that come from JSON.
-        others: How each of the rest is set, and its default.
+        others: How each of those is set that do not come from JSON, and its default.
     """
 
-    fields: tuple[tuple[str, frozenset[type], _Setter, _Reader, _Field], ...]
     by_name: Mapping[str, _Field]
     required: tuple[_Field, ...]
     setters: Mapping[str, _Setter]
-    filled: frozenset[str]
     others: tuple[tuple[_Setter, Any], ...]
 
 
 @cache
 def _plan(model: Any) -> _Plan:
     """Return how to read a model, from its annotations."""
-    annotations = get_type_hints(model, localns=MODELS)
+    annotations = {
+        name: (text, base.__module__)
+        for base in reversed(model.__mro__)
+        for name, text in inspect.get_annotations(base).items()
+    }
     other_spellings = getattr(model, "OTHER_SPELLINGS", {})
     wire_names = next(
         WIRE_NAMES[base.__name__] for base in model.__mro__ if base.__name__ in WIRE_NAMES
     )
     defaults = {field.name: field.default for field in attrs.fields(model)}
     setters = {name: getattr(model, name).__set__ for name in defaults}
-    by_name = {}
-    for name, key in wire_names.items():
-        members = _members(annotations[name])
-        nullable = types.NoneType in members or Any in members
-        by_name[name] = _Field(
-            key=key,
-            as_is=frozenset(t for m in members for t in _EXACT.get(m, ())),
-            set=setters[name],
-            read=_reader(annotations[name]),
-            other_spellings=other_spellings.get(key, ()),
-            required=defaults[name] is attrs.NOTHING and not nullable,
-            default=None if defaults[name] is attrs.NOTHING else defaults[name],
+    by_name = {
+        name: _Field(
+            key, other_spellings.get(key, ()), setters[name], defaults[name], *annotations[name]
         )
-    filled = frozenset({*wire_names, "raw", "additional_properties", "problems"})
+        for name, key in wire_names.items()
+    }
+    filled = {*wire_names, "raw", "additional_properties", "problems"}
     return _Plan(
-        fields=tuple((f.key, f.as_is, f.set, f.read, f) for f in by_name.values()),
         by_name=by_name,
         required=tuple(field for field in by_name.values() if field.required),
         setters=setters,
-        filled=filled,
         others=tuple(
             (setters[name], default) for name, default in defaults.items() if name not in filled
         ),
     )
+
+
+@cache
+def _fields(model: Any) -> tuple[tuple[str, frozenset[type], _Setter, _Reader, _Field], ...]:
+    """Return all fields of a model, with what reading needs at hand."""
+    fields = _plan(model).by_name.values()
+    return tuple((f.key, f.as_is, f.set, f.read, f) for f in fields)
 
 
 _ABSENT = object()  # of a type that no value of JSON has
@@ -204,10 +272,10 @@ def _new(model: Any) -> Any:
 
 def _fill(instance: Any, data: dict[str, Any], problems: list[FieldProblem]) -> None:
     plan = _plan(instance.__class__)
-    fields, setters = plan.fields, plan.setters
+    setters = plan.setters
     get = data.get
     found = 0
-    for key, as_is, set_value, read, field in fields:
+    for key, as_is, set_value, read, field in _fields(instance.__class__):
         value = get(key, _ABSENT)
         if type(value) in as_is:
             found += 1

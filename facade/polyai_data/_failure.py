@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from . import errors
-from ._request import CORRELATION_HEADER, Call
+from ._request import Call
 
 _STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
     400: errors.BadRequestError,
@@ -29,11 +29,12 @@ _STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
     429: errors.RateLimitError,
 }
 
-_NUMBER = re.compile(
+_NUMBER = (
     r"\+\(?\d(?:[ ().-]{0,2}\d){5,18}"
     r"|(?<![\w+-])(?<!\d[.:])(?!\d{4}-\d\d-\d\d)\(?\d(?:[ ().-]{0,2}\d){6,18}(?![\w-])"
 )
-"""Seven digits and more, as of telephones and cards; dates and parts of IDs are none."""
+"""Seven digits and more, as of telephones and cards; dates and parts of IDs are none. Patterns are
+compiled when they are used: few programs need them."""
 
 _CODE_ERRORS: dict[tuple[int, str], type[errors.APIStatusError]] = {
     (404, "CONVERSATIONS_NOT_FOUND"): errors.ConversationNotFoundError,
@@ -59,7 +60,7 @@ def status_error(
     if envelope and (code is None or status == 410):
         # The API's own answer, not some gateway's. 410 has one meaning, whatever its code.
         kind = call.meanings.get(status, kind)
-    retry_after = _retry_after(headers.get("Retry-After"))
+    retry_after = _retry_after(headers.get("retry-after"))
     refused = (status < 500 and status != 408) or (status == 503 and retry_after is not None)
     message = _text(envelope, "error_message") or _text(envelope, "error")
     return kind(
@@ -78,7 +79,7 @@ def status_error(
 
 def correlation_id(call: Call[Any], headers: Mapping[str, str]) -> str:
     """Return the correlation ID of an answer: its own, else that of the request."""
-    return call.config.key.redact(headers.get(CORRELATION_HEADER) or call.correlation_id)
+    return call.config.key.redact(headers.get("x-polyai-correlation-id") or call.correlation_id)
 
 
 def _text(envelope: Mapping[str, Any], key: str) -> str | None:
@@ -88,7 +89,7 @@ def _text(envelope: Mapping[str, Any], key: str) -> str | None:
 
 def _without_numbers(message: str) -> str:
     """Return a server's message without what may be a caller's number."""
-    return _NUMBER.sub("[number]", message)
+    return re.sub(_NUMBER, "[number]", message)
 
 
 def _describe_status(status: int, headers: Mapping[str, str], body: Any) -> str:
@@ -98,7 +99,7 @@ def _describe_status(status: int, headers: Mapping[str, str], body: Any) -> str:
     reason = httpx.codes.get_reason_phrase(status) or "an unusual status"
     if 300 <= status < 400:
         return (
-            f"{reason}; redirects are not followed (to {headers.get('Location', 'nowhere named')})"
+            f"{reason}; redirects are not followed (to {headers.get('location', 'nowhere named')})"
         )
     if not isinstance(body, str) or not body.strip():
         return reason
@@ -318,7 +319,7 @@ def _peer(call: Call[Any], host: str) -> str:
     """Return whom a connection is made to first, without anybody's password."""
     from urllib.request import getproxies, proxy_bypass  # here: few failures need it
 
-    if call.config.trusts_environment and not proxy_bypass(host):
+    if call.config.uses_tls and not proxy_bypass(host):
         proxies = getproxies()
         proxy = proxies.get("https") or proxies.get("all")
         if proxy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ._decode import IdentityMissing, decode, decode_later, fields_from_json, fill_field
+from ._decode import IdentityMissing, decode, decode_later, read_field
 from .errors import ResponseDecodeError
 
 
@@ -56,7 +56,6 @@ class ReadLater(FromJson):
 
         def __getattr__(self, name: str) -> Any:
             """Read the field. Python asks here for attributes that are not set."""
-            if name == "raw" or name not in fields_from_json(type(self)):
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            fill_field(self, name, self.raw)
-            return object.__getattribute__(self, name)
+            if name == "raw":  # it is not set yet: this is being copied, say
+                raise AttributeError(name)
+            return read_field(self, name, self.raw)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import _operations
 from ._config import Config, Limits
-from ._conversations import ConversationPage, ConversationSummary
 from ._failure import redacted_body
+from ._pages import ConversationPage, ConversationSummary
 from ._request import Call, check_whole_number
 from ._walk import ListChangedTooMuch, Walk, record_key
 from .errors import PolyAIError, ResponseDecodeError

@@ -1,35 +1,23 @@
-"""The operations of the API: what each asks for, and what it gives."""
+"""The operations of the API: what each asks for, and what it gives.
+
+Each imports what it needs, so that a program does not wait for what it never calls.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
-
-from polyai_data_generated.api.operations import add_annotations as _add_annotations
-from polyai_data_generated.api.operations import get_conversation as _get_conversation
-from polyai_data_generated.api.operations import get_recording as _get_recording
-from polyai_data_generated.api.operations import list_conversations as _list_conversations
-from polyai_data_generated.api.operations import send_chat_message as _send_chat_message
-from polyai_data_generated.api.operations import set_note as _set_note
-from polyai_data_generated.api.operations import start_chat as _start_chat
-from polyai_data_generated.models import (
-    AddAnnotationsBody,
-    RecordingDirection,
-    SendChatMessageBody,
-    SetNoteBody,
-    StartChatBody,
-)
-from polyai_data_generated.models import Annotation as GeneratedAnnotation
-from polyai_data_generated.types import UNSET
+from typing import TYPE_CHECKING, Any
 
 from . import errors
-from ._annotations import Annotation, WriteResult
-from ._chat_reply import ChatReply
 from ._config import Config, Limits
-from ._conversations import Conversation, ConversationPage, read_page
-from ._decode import decode
 from ._request import Call, check_id, check_text, check_whole_number, prepare, require_agent_id
+
+if TYPE_CHECKING:
+    from ._annotations import Annotation, WriteResult
+    from ._chat_reply import ChatReply
+    from ._conversations import Conversation
+    from ._pages import ConversationPage
 
 _NO_CONVERSATION = {404: errors.ConversationNotFoundError}
 
@@ -38,7 +26,11 @@ def get_conversation(
     config: Config, conversation_id: str, *, agent_id: str | None, limits: Limits
 ) -> Call[Conversation]:
     """Return the call that gets one conversation."""
-    request = _get_conversation._get_kwargs(
+    from polyai_data_generated.api.operations import get_conversation as operation
+
+    from ._conversations import Conversation
+
+    request = operation._get_kwargs(
         require_agent_id(config, agent_id), check_id("conversation_id", conversation_id)
     )
     return prepare(
@@ -55,7 +47,11 @@ def list_conversations(
     config: Config, *, limit: int, offset: int, agent_id: str | None, limits: Limits
 ) -> Call[ConversationPage]:
     """Return the call that gets one page of the list."""
-    request = _list_conversations._get_kwargs(
+    from polyai_data_generated.api.operations import list_conversations as operation
+
+    from ._pages import read_page
+
+    request = operation._get_kwargs(
         require_agent_id(config, agent_id),
         limit=check_whole_number("limit", limit, least=1),
         offset=check_whole_number("offset", offset, least=0),
@@ -70,6 +66,8 @@ def check_recording(conversation_id: str, direction: str, redacted: bool) -> Non
         TypeError: if an argument is not of its type.
         ValueError: if the ID or the direction cannot be one.
     """
+    from polyai_data_generated.models import RecordingDirection
+
     check_id("conversation_id", conversation_id)
     if direction not in [valid.value for valid in RecordingDirection]:
         valid = ", ".join(repr(valid.value) for valid in RecordingDirection)
@@ -88,8 +86,11 @@ def get_recording(
     limits: Limits,
 ) -> Call[None]:
     """Return the call that gets a recording; its body is audio, and read as it comes."""
+    from polyai_data_generated.api.operations import get_recording as operation
+    from polyai_data_generated.models import RecordingDirection
+
     check_recording(conversation_id, direction, redacted)
-    request = _get_recording._get_kwargs(
+    request = operation._get_kwargs(
         require_agent_id(config, agent_id),
         conversation_id,
         direction=RecordingDirection(direction),
@@ -116,6 +117,13 @@ def add_annotations(
     limits: Limits,
 ) -> Call[WriteResult]:
     """Return the call that adds annotations."""
+    from polyai_data_generated.api.operations import add_annotations as operation
+    from polyai_data_generated.models import AddAnnotationsBody
+    from polyai_data_generated.models import Annotation as GeneratedAnnotation
+
+    from ._annotations import Annotation, WriteResult
+    from ._decode import decode
+
     if not isinstance(annotations, Iterable):
         kind = type(annotations).__name__
         raise TypeError(
@@ -134,7 +142,7 @@ def add_annotations(
             for item in items
         ]
     )
-    request = _add_annotations._get_kwargs(
+    request = operation._get_kwargs(
         require_agent_id(config, agent_id),
         check_id("conversation_id", conversation_id),
         body=body,
@@ -160,7 +168,13 @@ def set_note(
     limits: Limits,
 ) -> Call[WriteResult]:
     """Return the call that sets the note of a conversation."""
-    request = _set_note._get_kwargs(
+    from polyai_data_generated.api.operations import set_note as operation
+    from polyai_data_generated.models import SetNoteBody
+
+    from ._annotations import WriteResult
+    from ._decode import decode
+
+    request = operation._get_kwargs(
         require_agent_id(config, agent_id),
         check_id("conversation_id", conversation_id),
         body=SetNoteBody(check_text("note", note)),
@@ -183,6 +197,12 @@ def start_chat(
     limits: Limits,
 ) -> Call[ChatReply]:
     """Return the call that starts a debug chat."""
+    from polyai_data_generated.api.operations import start_chat as operation
+    from polyai_data_generated.models import StartChatBody
+
+    from ._chat_reply import ChatReply
+    from ._decode import decode
+
     if conversation_id is not None:
         check_id("conversation_id", conversation_id)
     body = StartChatBody(
@@ -194,7 +214,7 @@ def start_chat(
         channel=_optional("channel", channel),
         integration_attributes=_object("attributes", attributes),
     )
-    request = _start_chat._get_kwargs(require_agent_id(config, agent_id), body=body)
+    request = operation._get_kwargs(require_agent_id(config, agent_id), body=body)
     return prepare(
         config,
         "start_chat",
@@ -218,6 +238,12 @@ def send_chat_message(
     limits: Limits,
 ) -> Call[ChatReply]:
     """Return the call that sends a message to a debug chat."""
+    from polyai_data_generated.api.operations import send_chat_message as operation
+    from polyai_data_generated.models import SendChatMessageBody
+
+    from ._chat_reply import ChatReply
+    from ._decode import decode
+
     body = SendChatMessageBody(
         check_text("environment", environment, least=1),
         asr_lang_code=_optional("asr_language", asr_language),
@@ -225,7 +251,7 @@ def send_chat_message(
         message=check_text("message", message),
         metadata=_object("metadata", metadata),
     )
-    request = _send_chat_message._get_kwargs(
+    request = operation._get_kwargs(
         require_agent_id(config, agent_id), check_id("conversation_id", conversation_id), body=body
     )
     return prepare(
@@ -240,10 +266,14 @@ def send_chat_message(
 
 
 def _optional(name: str, value: str | None) -> Any:
+    from polyai_data_generated.types import UNSET
+
     return UNSET if value is None else check_text(name, value, least=1)
 
 
 def _object(name: str, value: Mapping[str, Any] | None) -> Any:
+    from polyai_data_generated.types import UNSET
+
     if value is None:
         return UNSET
     if not isinstance(value, Mapping):

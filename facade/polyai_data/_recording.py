@@ -14,7 +14,15 @@ import attrs
 import httpx
 
 from . import _retry, errors
-from ._answer import Answer, is_compressed, is_compression_known, is_text, not_audio
+from ._answer import (
+    Answer,
+    async_body_of,
+    body_of,
+    is_compressed,
+    is_compression_known,
+    is_text,
+    not_audio,
+)
 from ._failure import broken_off, failed
 from ._files import PartFile, recording_target
 from ._request import Call
@@ -32,12 +40,12 @@ Progress = Callable[[int, int | None], object]
 
 def _strong_validator(headers: Mapping[str, str]) -> str | None:
     """Return what only the very same bytes have, for If-Range: an entity tag, or else a date."""
-    tag = headers.get("ETag")
+    tag = headers.get("etag")
     if tag is not None:
         return None if tag.startswith("W/") or not tag.isascii() else tag
     try:
-        modified, sent = (parsedate_to_datetime(headers[n]) for n in ("Last-Modified", "Date"))
-        return headers["Last-Modified"] if sent - modified >= _LEAST_AGE else None
+        modified, sent = (parsedate_to_datetime(headers[n]) for n in ("last-modified", "date"))
+        return headers["last-modified"] if sent - modified >= _LEAST_AGE else None
     except (KeyError, ValueError, TypeError):  # absent, unreadable, or only one has a zone
         return None
 
@@ -64,15 +72,16 @@ class _Recording:
         self._attempts = attempts
         self._open_again = open_again
         self._begun = False
+        self._is_closed = False
         self._is_rest_refused = False
         self._response = response
         self._start(answer)
 
     def _start(self, answer: Answer) -> None:
         """Take an answer that holds the recording from its first byte on."""
-        self.content_type = answer.headers.get("Content-Type")
+        self.content_type = answer.headers.get("content-type")
         self.meta = answer.meta(self._call)
-        length = answer.headers.get("Content-Length", "")
+        length = answer.headers.get("content-length", "")
         has_length = length.isdecimal() and not is_compressed(answer.headers)
         self.content_length = int(length) if has_length else None
         self._answer = answer
@@ -87,6 +96,10 @@ class _Recording:
         if self._begun:
             raise errors.PolyAIError(
                 "This recording was read already: its bytes are not kept. Open it again."
+            )
+        if self._is_closed:
+            raise errors.PolyAIError(
+                "This recording is closed: read it in the with statement that opened it."
             )
         self._begun = True
 
@@ -148,11 +161,11 @@ class _Recording:
         place = f"bytes {self._received}-{(self.content_length or 0) - 1}/{self.content_length}"
         return (
             answer.status == 206
-            and answer.headers.get("Content-Range", "").strip() == place
+            and answer.headers.get("content-range", "").strip() == place
             and not is_compressed(answer.headers)
             and all(
                 answer.headers.get(name) in (None, self._answer.headers.get(name))
-                for name in ("ETag", "Last-Modified")
+                for name in ("etag", "last-modified")
             )
         )
 
@@ -167,12 +180,7 @@ class _Recording:
             raise error
 
     def _failed(self, failure: BaseException) -> BaseException:
-        if isinstance(failure, httpx.StreamClosed):
-            return errors.PolyAIError(
-                "This recording is closed: read it in the with statement that opened it."
-            )
-        late = self._attempts.are_late
-        return failed(self._call, self._response, failure, is_late=late)
+        return failed(self._call, self._response, failure, is_late=self._attempts.are_late)
 
     def _target(self, path: str | os.PathLike[str], *, overwrite: bool) -> Path:
         return recording_target(
@@ -212,11 +220,11 @@ class Recording(_Recording):
         self._begin()
         error: BaseException | None = None
         while True:
-            pieces = self._response.iter_bytes()
+            coming = iter(body_of(self._response, self._answer.headers))
             while error is None:
                 try:
                     self._attempts.check_deadline()
-                    piece = next(pieces, None)
+                    piece = next(coming, None)
                 except BaseException as failure:
                     error = self._failed(failure)
                     break
@@ -313,11 +321,11 @@ class AsyncRecording(_Recording):
         self._begin()
         error: BaseException | None = None
         while True:
-            pieces = self._response.aiter_bytes()
+            coming = aiter(async_body_of(self._response, self._answer.headers))
             while error is None:
                 try:
                     self._attempts.check_deadline()
-                    piece = await anext(pieces, None)
+                    piece = await anext(coming, None)
                 except BaseException as failure:
                     error = self._failed(failure)
                     break

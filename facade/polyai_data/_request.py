@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
+import os
 import re
-import uuid
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -17,10 +17,13 @@ from . import errors
 from ._config import Config, Limits, check_deadline, check_max_retries, check_timeout
 from ._version import __version__
 
-CORRELATION_HEADER = "X-PolyAI-Correlation-Id"
 USER_AGENT = (
-    f"polyai-data/{__version__} python/{platform.python_version()} httpx/{httpx.__version__}"
+    f"polyai-data/{__version__} python/{'.'.join(map(str, sys.version_info[:3]))} "
+    f"httpx/{httpx.__version__}"
 )
+
+LONGEST_URL = 65_536
+"""Characters; httpx takes no longer one."""
 
 COMPRESSIONS = ("gzip", "deflate")
 """What JSON may be compressed with. They unpack to a thousand times their size at most."""
@@ -38,7 +41,7 @@ class Call(Generic[_T]):
         config: The client's settings.
         operation: The operation's name, such as `get_conversation`.
         method: The HTTP method, in capitals.
-        location: The whole URL.
+        url: The whole URL.
         correlation_id: The ID that finds the request in PolyAI's logs.
         timeout: Seconds to connect and to read.
         max_retries: How often it is sent once more at most.
@@ -55,7 +58,7 @@ class Call(Generic[_T]):
     config: Config
     operation: str
     method: str
-    location: httpx.URL
+    url: str
     correlation_id: str
     timeout: tuple[float, float]
     max_retries: int
@@ -69,11 +72,6 @@ class Call(Generic[_T]):
     range_headers: Mapping[str, str] = MappingProxyType({})
 
     @property
-    def url(self) -> str:
-        """The whole URL as text."""
-        return str(self.location)
-
-    @property
     def destination(self) -> str:
         """The region and host that the request goes to, for messages."""
         return self.config.describe(self.url)
@@ -82,24 +80,27 @@ class Call(Generic[_T]):
         """Return the request to send; it holds the key, and is not to be kept in a variable."""
         return httpx.Request(
             self.method,
-            self.location,
+            self.url,
             headers=self.headers(),
-            content=self.content,
+            # As a stream httpx takes it as it is, and adds no headers, which costs more than all.
+            stream=httpx.ByteStream(self.content or b""),
             extensions={"timeout": timeout},
         )
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[tuple[str, str]]:
         """Return the headers to send, the key among them: not to be kept in a variable."""
-        return {
-            "Accept": self.accept,
-            "Accept-Encoding": ", ".join(self.compressions) or "identity",
-            "Connection": "keep-alive",
-            "User-Agent": USER_AGENT,
-            CORRELATION_HEADER: self.correlation_id,
-            **({} if self.content is None else {"Content-Type": "application/json"}),
-            **self.range_headers,
-            **self.config.key.headers(),
-        }
+        headers = [
+            ("Host", self.url.split("/", 3)[2]),
+            ("Accept", self.accept),
+            ("Accept-Encoding", ", ".join(self.compressions) or "identity"),
+            ("Connection", "keep-alive"),
+            ("User-Agent", USER_AGENT),
+            ("X-PolyAI-Correlation-Id", self.correlation_id),
+        ]
+        if self.content is not None:
+            headers.append(("Content-Type", "application/json"))
+            headers.append(("Content-Length", str(len(self.content))))
+        return [*headers, *self.range_headers.items(), *self.config.key.headers()]
 
 
 def prepare(
@@ -121,17 +122,17 @@ def prepare(
         TypeError: if the body holds what JSON cannot express.
         ValueError: likewise, or if the request is too long for a URL.
     """
-    try:
-        base_url = config.base_url_of(operation)
-        location = httpx.URL(base_url + request["url"], params=request.get("params"))
-    except httpx.InvalidURL as error:
-        raise ValueError(f"The request does not fit into a URL: {error}.") from None
+    url = config.base_url_of(operation) + request["url"]
+    if "params" in request:
+        url = f"{url}?{httpx.QueryParams(request['params'])}"
+    if len(url) > LONGEST_URL:
+        raise ValueError(f"The request does not fit into a URL: it has {len(url):,} characters.")
     return Call(
         config=config,
         operation=operation,
         method=request["method"].upper(),
-        location=location,
-        correlation_id=f"polyai-data-{uuid.uuid4()}",
+        url=url,
+        correlation_id=f"polyai-data-{os.urandom(16).hex()}",
         timeout=check_timeout(limits.timeout) or config.timeout,
         max_retries=_first(check_max_retries(limits.max_retries), config.max_retries),
         deadline=_first(check_deadline(limits.deadline), config.deadline),

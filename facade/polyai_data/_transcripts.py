@@ -9,8 +9,6 @@ from attrs import define, field, frozen
 from polyai_data_generated import models as generated
 from polyai_data_generated.models import FunctionEvent
 
-from . import _html
-from ._decode import MODELS
 from ._from_json import FromJson
 
 
@@ -49,9 +47,6 @@ class Turn(FromJson, generated.Turn):
         return f"<Turn user: {_size(self.user_input)}, agent: {_size(self.agent_response)}>"
 
 
-MODELS["Turn"] = Turn
-
-
 def _size(text: object) -> str:
     return f"{len(text)} characters" if isinstance(text, str) and text else "nothing"
 
@@ -85,6 +80,8 @@ class Transcript(tuple[Utterance, ...]):
         return f"<Transcript of {len(self)} utterances>"
 
     def _repr_html_(self) -> str:
+        from . import _html  # here: only notebooks need it
+
         return _html.chat(self)
 
 

@@ -24,14 +24,10 @@ from polyai_data_generated.models import (
 
 from ._annotations import Annotation, WriteResult
 from ._chat_reply import ChatReply
-from ._conversations import (
-    Conversation,
-    ConversationPage,
-    ConversationSummary,
-    UnreadableRecord,
-)
+from ._conversations import Conversation
 from ._decode import FieldProblem
 from ._meta import Meta
+from ._pages import ConversationPage, ConversationSummary, UnreadableRecord
 from ._transcripts import FunctionCall, Transcript, Turn, Utterance
 
 __all__ = [

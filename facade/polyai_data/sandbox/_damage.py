@@ -22,6 +22,7 @@ TRANSPORT = "polyai_data.transport"
 _HUGE = 2**30
 _PIECE = 2**16
 _MAX_BUFFER = 2**20
+_MOMENT = 0.1
 _AFTER_INVALID_BLOCK = b"\xff" * 16  # no block of deflate begins with 0b111
 
 
@@ -129,6 +130,11 @@ class _Wire:
     async def _go_on(self, piece: bytes) -> None:
         if self._is_over:
             return
+        if self._fault.kind == "over-long" and 0 < self._left <= len(piece):
+            # What was promised comes apart, so that it does not matter how a client reads.
+            await self._write(piece[: self._left], may_wait=0)
+            await _pause(self._receive, _MOMENT)
+            piece, self._left = piece[self._left :], 0
         if self._fault.kind in ("over-long", "wrong-length") or len(piece) < self._left:
             self._left -= len(piece)
             await self._write(self._packed(piece))
