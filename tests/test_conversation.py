@@ -276,3 +276,9 @@ def test_a_record_can_be_made_by_hand() -> None:
     rest: dict[str, Any] = {"conversations": [made], "count": 1, "limit": 1, "offset": 0}
     page = ConversationPage(**rest)
     assert (page.conversations, page.problems) == ([made], ())
+
+
+def test_what_was_never_read_from_json_has_no_fields() -> None:
+    empty = Conversation.__new__(Conversation)
+    with pytest.raises(AttributeError, match="raw"):
+        empty.duration  # noqa: B018

@@ -480,3 +480,30 @@ def test_a_redirect_from_https_carries_the_key_nowhere(
     assert type(error) is APIStatusError
     assert error.status_code == status
     assert requests == []
+
+
+@pytest.mark.parametrize("location", ["https://elsewhere.example/", "https://[broken"])
+def test_a_redirect_through_a_proxy_is_told_as_it_came(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    authority_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    location: str,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(HOST).configure_cert(context)
+
+    def behave(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            if read_request(secured):
+                secured.sendall(
+                    f"HTTP/1.1 302 Elsewhere\r\nLocation: {location}\r\n"
+                    "Connection: close\r\nContent-Length: 0\r\n\r\n".encode()
+                )
+
+    with listening(behave) as address, listening(Proxy(address)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+        error = call.fails(api_key=KEY)
+    assert error.message == f"Found; redirects are not followed (to {location})"

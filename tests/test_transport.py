@@ -7,14 +7,24 @@ import gc
 import inspect
 import logging
 import socket
+import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import httpx
 import pytest
-from polyai_data import APIConnectionError, APITimeoutError, AsyncDataClient, DataClient, _transport
-from polyai_data._aiohttp import LONGEST_HEADER
+from polyai_data import (
+    APIConnectionError,
+    APITimeoutError,
+    AsyncDataClient,
+    DataClient,
+    PolyAIError,
+    _transport,
+)
+from polyai_data._aiohttp import LONGEST_HEADER, _is_replaced, _renamed
 from polyai_data.sandbox import Fault, Received, serve
 
 if TYPE_CHECKING:
@@ -237,6 +247,14 @@ def test_cookies_are_not_kept(call: Caller, listening: Listening) -> None:
     assert not [request for request in received if b"cookie" in request.lower()]
 
 
+def test_a_header_that_is_no_utf_8_is_read_as_latin_1(call: Caller, listening: Listening) -> None:
+    odd = head("X-Odd: \xe9").decode().encode("latin-1")
+    with listening(answering(odd + ANSWER, received=[])) as address:
+        client = call.client(None, **settings(f"http://{address}"))
+        (found,) = call.run(client, lambda client: client.get_conversation("CA1"))
+    assert found.meta.headers["x-odd"] == "\xe9"
+
+
 def test_a_long_header_is_no_reason_to_fail(call: Caller, listening: Listening) -> None:
     value = "x" * (LONGEST_HEADER - 100)
     with listening(answering(head(f"X-Long: {value}") + ANSWER, received=[])) as address:
@@ -266,6 +284,15 @@ def test_both_clients_send_the_same_headers() -> None:
     assert sent[:2] == sent[2:]
     assert sent[0]["content-length"] == "15"
     assert not [name for name in sent[1] if name.startswith("content-")]
+
+
+def test_plain_http_stays_on_this_machine_and_needs_nobody_to_trust(call: Caller) -> None:
+    for url, trusts in (("http://127.0.0.1:9", False), ("https://127.0.0.1:9", True)):
+        client = call.client(None, **settings(url))
+        context = client._http._context
+        assert bool(context.cert_store_stats()["x509_ca"]) is trusts
+        assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+        call.close(client)
 
 
 # --- The asynchronous one ------------------------------------------------------------------------
@@ -317,9 +344,71 @@ def test_who_puts_a_method_in_place_of_httpxs_sees_the_requests(
     assert seen == (["GET /v1/agents/PROJECT-DEMO/conversations b''"] * 2 if replaced else [])
 
 
-def test_a_replacement_that_is_no_function_counts_as_well() -> None:
-    from polyai_data._aiohttp import _is_replaced
+@pytest.mark.parametrize(
+    ("failure", "name", "message"),
+    [
+        (aiohttp.ConnectionTimeoutError("slow"), httpx.ConnectTimeout, "slow"),
+        (aiohttp.SocketTimeoutError("slow"), httpx.ReadTimeout, "slow"),
+        (TimeoutError("slow"), httpx.ReadTimeout, "slow"),
+        (aiohttp.ClientOSError(104, "reset"), httpx.ReadError, "[Errno 104] reset"),
+        (aiohttp.ServerDisconnectedError(), httpx.RemoteProtocolError, "Server disconnected"),
+        (aiohttp.ClientPayloadError("broken off"), httpx.RemoteProtocolError, "broken off"),
+        (aiohttp.ClientError("of a kind to come"), httpx.RemoteProtocolError, "of a kind to come"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_failures_of_aiohttp_have_httpxs_names(
+    failure: Exception, name: type[Exception], message: str
+) -> None:
+    renamed, cause = _renamed(failure)
+    assert (type(renamed), str(renamed), cause) == (name, message, failure)
 
+
+def test_what_a_failure_comes_from_is_told_where_it_says_more() -> None:
+    failure = aiohttp.ClientPayloadError("not completed")
+    failure.__cause__ = ConnectionResetError(104, "reset")
+    renamed, cause = _renamed(failure)
+    assert (type(renamed), str(renamed)) == (httpx.ReadError, "[Errno 104] reset")
+    assert cause is failure.__cause__
+
+
+@pytest.mark.parametrize("more", [b"many\r\n", b""], ids=["breaks the encoding", "stalls"])
+def test_a_body_that_breaks_the_rules_of_its_encoding_does_not_hang(
+    listening: Listening, more: bytes
+) -> None:
+    """aiohttp forgets who waits for it, where it comes after what was read already."""
+    start = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nRIFF\r\n"
+    is_read, is_over = threading.Event(), threading.Event()
+
+    def behave(connection: socket.socket) -> None:
+        if connection.recv(65_536):
+            connection.sendall(start)
+            is_read.wait(60)
+            connection.sendall(more)
+            is_over.wait(60)
+
+    async def main(url: str) -> PolyAIError:
+        async with (
+            AsyncDataClient(**settings(url), timeout=0.2) as client,
+            client.open_recording("CA1") as recording,
+        ):
+            with pytest.raises(PolyAIError) as caught:
+                async for _ in recording.iter_bytes():
+                    is_read.set()
+        is_over.set()
+        return caught.value
+
+    with listening(behave) as address:
+        error = asyncio.run(main(f"http://{address}"))
+    if more:
+        assert type(error) is APIConnectionError
+        assert error.message == f"{address} dropped the connection: illegal body"
+    else:
+        assert type(error) is APITimeoutError
+        assert error.message == f"nothing more came from {address} within 0.2 s"
+
+
+def test_a_replacement_that_is_no_function_counts_as_well() -> None:
     assert _is_replaced(object())
     assert not _is_replaced(httpx.AsyncHTTPTransport.handle_async_request)
     assert inspect.iscoroutinefunction(httpx.AsyncHTTPTransport.handle_async_request)
