@@ -27,7 +27,8 @@ from polyai_data import (
     Turn,
     TurnMetadata,
 )
-from polyai_data._decode import IdentityMissing, decode
+from polyai_data import models as facade
+from polyai_data._decode import _OURS, IdentityMissing, _is_nullable, _model_of, decode
 from polyai_data_generated import models as generated
 from polyai_data_generated.wire_names import WIRE_NAMES
 
@@ -357,3 +358,35 @@ def test_an_unknown_value_of_a_closed_set_comes_through(value: Any) -> None:
 def test_a_field_with_a_default_keeps_it() -> None:
     body = decode(generated.StartChatBody, {"clientEnv": "sandbox"})
     assert body.to_dict() == {"clientEnv": "sandbox"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "nullable"),
+    [
+        ("str", False),
+        ("None | str", True),
+        ("str | None", True),
+        ("Any", True),
+        ("list[str]", False),
+        ("list[None | str]", False),
+        ("dict[str, list[Any | None]]", False),
+        ("dict[str, list[Any]] | None", True),
+        ("list[str] | None | dict[str, int]", True),
+        ("NoneOfThese | Anything", False),
+    ],
+)
+def test_what_may_be_null_is_told_from_how_it_is_written(annotation: str, nullable: bool) -> None:
+    assert _is_nullable(annotation) is nullable
+
+
+def test_the_facades_own_models_are_read_as_such() -> None:
+    ours = {
+        name
+        for name in generated.__all__
+        if getattr(facade, name, None) not in (None, getattr(generated, name))
+    }
+    ours -= {"Annotation"}  # which is sent, and never read
+    assert set(_OURS) == ours
+    for name in generated.__all__:
+        expected = getattr(facade, name) if name in ours else getattr(generated, name)
+        assert _model_of(name) is expected

@@ -7,6 +7,7 @@ import importlib
 import json
 import runpy
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -281,6 +282,34 @@ def test_each_field_of_each_model_has_its_json_key() -> None:
     for name, kind in classes.items():
         fields = {field.name for field in attrs.fields(kind)} - {"additional_properties"}
         assert set(WIRE_NAMES[name]) == fields
+
+
+def test_what_a_package_offers_is_imported_when_it_is_asked_for() -> None:
+    code = (
+        "import sys, polyai_data_generated as package; from polyai_data_generated import models\n"
+        "assert not [n for n in sys.modules if n.startswith(package.__name__ + '.models.')]\n"
+        "assert models.Latency.__module__ == 'polyai_data_generated.models.latency'\n"
+        "assert 'polyai_data_generated.models.turn' not in sys.modules\n"
+        "assert package.Client.__module__ == 'polyai_data_generated.client'\n"
+        "for one in (package, models):\n"
+        "    try: one.no_such_name\n"
+        "    except AttributeError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == [
+        "module 'polyai_data_generated' has no attribute 'no_such_name'",
+        "module 'polyai_data_generated.models' has no attribute 'no_such_name'",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("more", ["import os", "def f(): pass", "class C: pass"])
+def test_a_package_of_which_more_came_than_imports_is_refused(tmp_path: Path, more: str) -> None:
+    module = tmp_path / "models" / "__init__.py"
+    module.parent.mkdir()
+    module.write_text(f"from .turn import Turn, Other\n{more}\n")
+    with pytest.raises(generate.GenerationError, match="holds what it used not"):
+        generate._import_on_demand(module, "All models.")
 
 
 def test_each_action_of_the_overlay_gives_a_reason_of_its_own_words() -> None:

@@ -392,9 +392,11 @@ def test_a_body_that_breaks_the_rules_of_its_encoding_does_not_hang(
             AsyncDataClient(**settings(url), timeout=0.2) as client,
             client.open_recording("CA1") as recording,
         ):
+            pieces = recording.iter_bytes()
+            assert await anext(pieces) == b"RIFF"
+            is_read.set()
             with pytest.raises(PolyAIError) as caught:
-                async for _ in recording.iter_bytes():
-                    is_read.set()
+                await anext(pieces)
         is_over.set()
         return caught.value
 
