@@ -395,7 +395,7 @@ def busy(client: Any) -> list[str]:
         found = [repr(one) for one in http._session.connector._acquired]
         counts = [CONNECTIONS - http._places._value]
     else:
-        made = [one for transport in http._transports for one in transport._pool.connections]
+        made = [one for pool in http._pools for one in pool.connections]
         found = [repr(one) for one in made if not (one.is_idle() or one.is_closed())]
         counts = http._requests
     return found + [f"{count} requests that go on" for count in counts if count]

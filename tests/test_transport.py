@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import inspect
 import logging
 import socket
 import ssl
@@ -14,6 +13,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import httpcore
 import httpx
 import pytest
 from polyai_data import (
@@ -22,9 +22,11 @@ from polyai_data import (
     AsyncDataClient,
     DataClient,
     PolyAIError,
+    _httpcore,
     _transport,
 )
-from polyai_data._aiohttp import LONGEST_HEADER, _is_replaced, _renamed
+from polyai_data._aiohttp import LONGEST_HEADER, _renamed
+from polyai_data._transport import is_replaced
 from polyai_data.sandbox import Fault, Received, serve
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ def connections_of(client: Any) -> int:
     """Return how many connections are open."""
     if isinstance(client, DataClient):
         http: Any = client._http
-        return sum(len(one._pool.connections) for one in http._transports)
+        return sum(len(one.connections) for one in http._pools)
     return sum(len(kept) for kept in client._http._session.connector._conns.values())
 
 
@@ -100,7 +102,7 @@ def test_the_synchronous_ones_are_spread_over_small_pools(url: str) -> None:
     with DataClient(**settings(url)) as client:
         many(client, 9)
         http: Any = client._http
-        assert [len(one._pool.connections) for one in http._transports] == [4, 4, 1]
+        assert [len(one.connections) for one in http._pools] == [4, 4, 1]
 
 
 def test_there_are_no_more_connections_than_allowed(
@@ -121,7 +123,7 @@ def test_who_gets_no_connection_in_time_is_told_so(
     call: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_transport, "CONNECTIONS", 1)
-    monkeypatch.setattr(_transport, "CONNECTIONS_EACH", 1)
+    monkeypatch.setattr(_httpcore, "CONNECTIONS_EACH", 1)
     with serve(recording_bytes=3_000_000) as url:
 
         def use(client: Any) -> Any:
@@ -295,7 +297,7 @@ def test_plain_http_stays_on_this_machine_and_needs_nobody_to_trust(call: Caller
         call.close(client)
 
 
-# --- The asynchronous one ------------------------------------------------------------------------
+# --- The libraries below -------------------------------------------------------------------------
 
 
 def test_a_client_that_nobody_closed_says_nothing(
@@ -322,26 +324,53 @@ def test_a_client_that_nobody_closed_says_nothing(
 
 @pytest.mark.parametrize("replaced", [True, False])
 def test_who_puts_a_method_in_place_of_httpxs_sees_the_requests(
-    replaced: bool, monkeypatch: pytest.MonkeyPatch
+    call: Caller, replaced: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As vcrpy, respx and others do, so that they work with this client as with any of httpx."""
     seen: list[str] = []
-    theirs = httpx.AsyncHTTPTransport.handle_async_request
+    theirs = httpx.HTTPTransport.handle_request
+    theirs_asynchronous = httpx.AsyncHTTPTransport.handle_async_request
 
-    async def see(self: Any, request: httpx.Request) -> httpx.Response:
+    def see(self: Any, request: httpx.Request) -> httpx.Response:
+        seen.append(f"{request.method} {request.url.path} {request.read()!r}")
+        return theirs(self, request)
+
+    async def see_asynchronously(self: Any, request: httpx.Request) -> httpx.Response:
         seen.append(f"{request.method} {request.url.path} {await request.aread()!r}")
-        return await theirs(self, request)
-
-    async def main(url: str) -> None:
-        async with AsyncDataClient(**settings(url)) as client:
-            for _ in range(2):
-                await client.get_page(limit=1)
+        return await theirs_asynchronous(self, request)
 
     if replaced:
-        monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", see)
+        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", see)
+        monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", see_asynchronously)
+
+    def script(client: Any) -> Any:
+        for _ in range(2):
+            yield client.get_page(limit=1)
+
     with serve() as url:
-        asyncio.run(main(url))
+        call.play(call.client(None, **settings(url)), script)
     assert seen == (["GET /v1/agents/PROJECT-DEMO/conversations b''"] * 2 if replaced else [])
+
+
+def test_a_replacement_that_is_no_function_counts_as_well() -> None:
+    assert is_replaced(object())
+    assert not is_replaced(httpx.HTTPTransport.handle_request)
+    assert not is_replaced(httpx.AsyncHTTPTransport.handle_async_request)
+
+
+def test_every_failure_of_httpcore_has_a_name_in_httpx() -> None:
+    failures = [
+        kind
+        for kind in vars(httpcore).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    ]
+    assert len(failures) > 10
+    for kind in failures:
+        renamed = _httpcore._renamed(kind("why"))
+        if kind is not httpcore.ConnectionNotAvailable:  # which the pool keeps to itself
+            assert (type(renamed).__name__, str(renamed)) == (kind.__name__, "why")
+    renamed = _httpcore._renamed(OSError("why"))
+    assert (type(renamed), str(renamed)) == (httpx.TransportError, "OSError: why")
 
 
 @pytest.mark.parametrize(
@@ -408,9 +437,3 @@ def test_a_body_that_breaks_the_rules_of_its_encoding_does_not_hang(
     else:
         assert type(error) is APITimeoutError
         assert error.message == f"nothing more came from {address} within 0.2 s"
-
-
-def test_a_replacement_that_is_no_function_counts_as_well() -> None:
-    assert _is_replaced(object())
-    assert not _is_replaced(httpx.AsyncHTTPTransport.handle_async_request)
-    assert inspect.iscoroutinefunction(httpx.AsyncHTTPTransport.handle_async_request)

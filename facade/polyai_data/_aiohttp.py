@@ -18,10 +18,8 @@ import httpx
 from yarl import URL
 
 from ._request import Call
-from ._transport import SenderOver
+from ._transport import KEEP_ALIVE, AsyncSenderOver, is_replaced
 
-KEEP_ALIVE = 5.0
-"""Seconds that a connection is kept without a request, as httpx has it."""
 LONGEST_HEADER = 64 * 1024
 """Bytes. aiohttp would refuse answers whose headers are longer than 8 KiB each."""
 READ_SIZE = 256 * 1024
@@ -42,12 +40,13 @@ class AiohttpSender:
         self._context = context
         self._places = asyncio.Semaphore(connections)
         self._session: aiohttp.ClientSession | None = None
-        self._httpx: SenderOver | None = None
+        self._httpx: AsyncSenderOver | None = None
 
     async def send(self, call: Call[Any], timeout: Mapping[str, float]) -> httpx.Response:
         """Send the request once, as `AsyncSender` has it."""
-        if _is_replaced(httpx.AsyncHTTPTransport.handle_async_request):
-            self._httpx = self._httpx or SenderOver(httpx.AsyncHTTPTransport(verify=self._context))
+        if is_replaced(httpx.AsyncHTTPTransport.handle_async_request):
+            if self._httpx is None:
+                self._httpx = AsyncSenderOver(httpx.AsyncHTTPTransport(verify=self._context))
             return await self._httpx.send(call, timeout)
         session = self._session = self._session or self._open()
         await self._take_place(timeout["pool"])
@@ -107,14 +106,6 @@ class AiohttpSender:
         if self._session is not None and not self._session.closed:
             with suppress(Exception):
                 self._session.close().send(None)
-
-
-def _is_replaced(method: Any) -> bool:
-    """Whether it is not httpx's own: vcrpy, respx and others put theirs there, to see requests."""
-    code = getattr(method, "__code__", None)
-    return (
-        code is None or code.co_filename != httpx.AsyncHTTPTransport.__init__.__code__.co_filename
-    )
 
 
 @lru_cache(maxsize=32)  # a deadline makes many of them

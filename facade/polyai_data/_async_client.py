@@ -39,7 +39,7 @@ from ._pace import Pace, check_rate
 from ._regions import Region, parse_studio_url
 from ._request import Call
 from ._retry import Attempts, OnRetry
-from ._transport import AsyncSender, SenderOver, connect_asynchronously
+from ._transport import AsyncSender, connect_asynchronously
 from .errors import PolyAIError
 
 if TYPE_CHECKING:
@@ -131,9 +131,7 @@ class AsyncDataClient:
         self._is_closed = False
 
     def _connect(self) -> AsyncSender:
-        if self._transport is not None:
-            return SenderOver(self._transport)
-        return connect_asynchronously(uses_tls=self._config.uses_tls)
+        return connect_asynchronously(self._transport, uses_tls=self._config.uses_tls)
 
     def _settle_in_loop(self) -> None:
         """Make sure that the connections belong to the event loop that runs.

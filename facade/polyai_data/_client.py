@@ -112,9 +112,7 @@ class DataClient:
         self._stopped: threading.Event | None = None
         self._chats: dict[str, str] = {}  # the environment of each chat that was started
         check_transport(transport, "handle_request")
-        if transport is None:
-            transport = connect(uses_tls=self._config.uses_tls)
-        self._http = transport
+        self._http = connect(transport, uses_tls=self._config.uses_tls)
         self._is_closed = False
 
     @classmethod
@@ -773,7 +771,7 @@ class DataClient:
         started = time.perf_counter()
         response = None
         try:
-            response = self._http.handle_request(call.request(attempts.timeout()))
+            response = self._http.send(call, attempts.timeout())
             incoming = Incoming(call, response)
             if not (incoming.is_success and streams(incoming.headers)):
                 try:

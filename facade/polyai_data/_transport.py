@@ -1,18 +1,15 @@
-"""How requests leave: through httpx's transports, without the client above and its cost.
+"""How requests leave: through httpcore, or aiohttp on asyncio, whose answers become httpx's.
 
-A transport's pool looks at each of its connections, several times for every request, so that one
-pool with many connections costs more than all the rest. So there are several, with few each. On
-asyncio that would not do: there aiohttp is below (`_aiohttp.py`).
-
-Only where the environment names proxies does an httpx client decide which request takes which.
+httpx's client and transports stand above such libraries, and cost more than those do. They have
+their place where somebody wants them: a transport that the user gives, the proxies of the
+environment, and tools that put a method of theirs in the place of one of httpx's.
 """
 
 from __future__ import annotations
 
 import ssl
-import threading
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Mapping
+from typing import Any, Protocol
 from urllib.request import getproxies
 
 import httpx
@@ -21,74 +18,81 @@ from ._config import setup_error
 from ._request import Call
 
 CONNECTIONS = 100
-"""How many there are at most, as httpx has it; further requests wait for one."""
-CONNECTIONS_EACH = 4
-"""How many a transport has of them."""
+"""How many connections a client has at most, as httpx has it; further requests wait for one."""
+KEEP_ALIVE = 5.0
+"""Seconds that a connection is kept without a request, likewise."""
 
 
-class _Spread(httpx.BaseTransport):
-    """Sends each request through one of several transports, which are made as they are needed."""
+class Sender(Protocol):
+    """What sends the requests of the synchronous client."""
 
-    def __init__(self, *, uses_tls: bool) -> None:
-        self._context = _context(uses_tls=uses_tls)
-        self._lock = threading.Lock()
-        self._requests: list[int] = []  # how many each transport has
-        self._transports: list[httpx.HTTPTransport] = []
+    def send(self, call: Call[Any], timeout: Mapping[str, float]) -> httpx.Response:
+        """Send the request once, and return the answer with its body still to come.
 
-    def _take(self) -> int:
-        """Return the place of the first transport that has a connection to spare."""
-        with self._lock:
-            place = next((at for at, n in enumerate(self._requests) if n < CONNECTIONS_EACH), None)
-            if place is None and len(self._transports) * CONNECTIONS_EACH < CONNECTIONS:
-                place = len(self._transports)
-                limits = httpx.Limits(
-                    max_connections=CONNECTIONS_EACH, max_keepalive_connections=CONNECTIONS_EACH
-                )
-                self._transports.append(httpx.HTTPTransport(verify=self._context, limits=limits))
-                self._requests.append(0)
-            if place is None:
-                place = min(range(len(self._requests)), key=self._requests.__getitem__)
-            self._requests[place] += 1
-            return place
+        Args:
+            call: What to send.
+            timeout: Seconds, by the names that httpx has for them.
 
-    def give_back(self, place: int) -> None:
-        """Note that a request is over."""
-        with self._lock:
-            self._requests[place] -= 1
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        place = self._take()
-        try:
-            response = self._transports[place].handle_request(request)
-        except BaseException:
-            self.give_back(place)
-            raise
-        response.stream = _Body(cast(httpx.SyncByteStream, response.stream), self, place)
-        return response
+        Raises:
+            httpx.TransportError: if no answer comes.
+        """
 
     def close(self) -> None:
-        for transport in self._transports:
-            transport.close()
+        """Close the connections."""
 
 
-class _Body(httpx.SyncByteStream):
-    """The body of an answer, which gives its place back when it is closed."""
+class AsyncSender(Protocol):
+    """The same for the asynchronous client."""
 
-    def __init__(self, body: httpx.SyncByteStream, spread: _Spread, place: int) -> None:
-        self._body = body
-        self._spread = spread
-        self._place: int | None = place
+    async def send(self, call: Call[Any], timeout: Mapping[str, float]) -> httpx.Response:
+        """Send the request once, as `Sender` has it."""
 
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+
+class SenderOver:
+    """Sends requests through an httpx transport.
+
+    Args:
+        transport: The transport.
+    """
+
+    def __init__(self, transport: httpx.BaseTransport) -> None:
+        self._transport = transport
+
+    def send(self, call: Call[Any], timeout: Mapping[str, float]) -> httpx.Response:
+        """Send the request once, as `Sender` has it."""
+        return self._transport.handle_request(call.request(timeout))
 
     def close(self) -> None:
-        place, self._place = self._place, None
-        try:
-            self._body.close()
-        finally:
-            if place is not None:
-                self._spread.give_back(place)
+        """Close the connections."""
+        self._transport.close()
+
+
+class AsyncSenderOver:
+    """The same, asynchronously."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def send(self, call: Call[Any], timeout: Mapping[str, float]) -> httpx.Response:
+        """Send the request once, as `Sender` has it."""
+        return await self._transport.handle_async_request(call.request(timeout))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+
+def is_replaced(method: Any) -> bool:
+    """Whether a method is not httpx's own any more.
+
+    vcrpy, respx and others put theirs there, to see and to answer requests. Who asks for this
+    sends through httpx's transport then, so that they see those of this client as well.
+    """
+    code = getattr(method, "__code__", None)
+    return code is None or code.co_filename != httpx.HTTPTransport.__init__.__code__.co_filename
 
 
 class _ThroughProxies(httpx.BaseTransport):
@@ -135,62 +139,37 @@ def _show_location(response: httpx.Response) -> httpx.Response:
     return response
 
 
-class AsyncSender(Protocol):
-    """What sends the requests of the asynchronous client."""
-
-    async def send(self, call: Call[Any], timeout: Mapping[str, float]) -> httpx.Response:
-        """Send the request once, and return the answer with its body still to come.
-
-        Args:
-            call: What to send.
-            timeout: Seconds, by the names that httpx has for them.
-
-        Raises:
-            httpx.TransportError: if no answer comes.
-        """
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-
-
-class SenderOver:
-    """Sends requests through an httpx transport.
+def connect(transport: httpx.BaseTransport | None, *, uses_tls: bool) -> Sender:
+    """Return what sends the requests of the synchronous client.
 
     Args:
-        transport: The transport.
-    """
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
-
-    async def send(self, call: Call[Any], timeout: Mapping[str, float]) -> httpx.Response:
-        """Send the request once, as `AsyncSender` has it."""
-        return await self._transport.handle_async_request(call.request(timeout))
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._transport.aclose()
-
-
-def connect(*, uses_tls: bool) -> httpx.BaseTransport:
-    """Return what sends the requests of the synchronous client.
+        transport: The transport to send them with, if the user gave one.
+        uses_tls: Whether they are encrypted; else they stay on this machine.
 
     Raises:
         ConfigurationError: if the environment names what httpx cannot work with.
     """
+    if transport is not None:
+        return SenderOver(transport)
     try:
         if uses_tls and _names_proxies():
-            return _ThroughProxies()
-        return _Spread(uses_tls=uses_tls)
+            return SenderOver(_ThroughProxies())
+        from ._httpcore import HttpcoreSender
+
+        return HttpcoreSender(_context(uses_tls=uses_tls), CONNECTIONS)
     except Exception as failure:
         raise setup_error(failure) from None
 
 
-def connect_asynchronously(*, uses_tls: bool) -> AsyncSender:
+def connect_asynchronously(
+    transport: httpx.AsyncBaseTransport | None, *, uses_tls: bool
+) -> AsyncSender:
     """Return what sends the requests of the asynchronous client; else as `connect`."""
+    if transport is not None:
+        return AsyncSenderOver(transport)
     try:
         if uses_tls and _names_proxies():
-            return SenderOver(_AsyncThroughProxies())
+            return AsyncSenderOver(_AsyncThroughProxies())
         from ._aiohttp import AiohttpSender  # here: the synchronous client needs none of it
 
         return AiohttpSender(_context(uses_tls=uses_tls), CONNECTIONS)
