@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import httpx
 from attrs import define, field, frozen
 from polyai_data import AsyncDataClient, DataClient, _operations
@@ -41,11 +42,9 @@ from polyai_data_generated.models import ConversationPage as GeneratedPage
 from polyai_data_generated.wire_names import WIRE_NAMES
 
 try:
-    import aiohttp
-    import httpx_aiohttp
     import orjson
 except ModuleNotFoundError:
-    sys.exit("This needs aiohttp and orjson: see `make bench`.")
+    sys.exit("This needs orjson: see `make bench`.")
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -363,8 +362,8 @@ def w3_runs(url: str, count: int, at_once: int) -> Runs:
 
             await _at_once(get, count, at_once)
 
-    async def ours(transport: httpx.AsyncBaseTransport | None = None) -> None:
-        async with AsyncDataClient(**settings(url), transport=transport) as client:
+    async def ours() -> None:
+        async with AsyncDataClient(**settings(url)) as client:
 
             async def get(wanted: str) -> Any:
                 return (await client.get_conversation(wanted)).duration
@@ -400,9 +399,6 @@ def w3_runs(url: str, count: int, at_once: int) -> Runs:
     return {
         "aiohttp + orjson": cpu(floor, count),
         "polyai_data": cpu(ours, count),
-        "polyai_data over httpx-aiohttp": cpu(
-            lambda: ours(httpx_aiohttp.AiohttpTransport()), count
-        ),
         "polyai_data, get_conversations": cpu(bulk, count),
         "polyai_data, get_conversations in threads": cpu(threads, count),
         "httpx": cpu(bare, count),

@@ -10,7 +10,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import httpcore
@@ -181,6 +181,17 @@ def test_an_open_recording_has_its_place_until_it_is_closed_once_or_twice(call: 
             return during, requests_of(client)
 
         assert call.run(call.client(None, **settings(url)), use) == [(1, 0)]
+
+
+def test_ctrl_c_gives_the_place_back(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(httpcore.ConnectionPool, "handle_request", interrupt)
+    with DataClient(**settings(url)) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.get_conversation("CA1")
+        assert requests_of(client) == 0
 
 
 def test_a_task_that_is_cancelled_gives_its_place_back(url: str) -> None:
@@ -381,6 +392,11 @@ def test_every_failure_of_httpcore_has_a_name_in_httpx() -> None:
         (TimeoutError("slow"), httpx.ReadTimeout, "slow"),
         (aiohttp.ClientOSError(104, "reset"), httpx.ReadError, "[Errno 104] reset"),
         (aiohttp.ServerDisconnectedError(), httpx.RemoteProtocolError, "Server disconnected"),
+        (
+            aiohttp.ServerDisconnectedError(cast(Any, 5)),  # it may hold what came of the headers
+            httpx.RemoteProtocolError,
+            "Server disconnected in the headers",
+        ),
         (aiohttp.ClientPayloadError("broken off"), httpx.RemoteProtocolError, "broken off"),
         (aiohttp.ClientError("of a kind to come"), httpx.RemoteProtocolError, "of a kind to come"),
     ],

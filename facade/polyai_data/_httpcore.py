@@ -47,10 +47,11 @@ class HttpcoreSender:
         place = self._take()
         try:
             answer = self._pools[place].handle_request(_request(call, timeout))
-        except BaseException as failure:
+        except Exception as failure:
             self.give_back(place)
-            if isinstance(failure, Exception):
-                raise _renamed(failure) from failure
+            raise _renamed(failure) from failure
+        except BaseException:  # Ctrl-C
+            self.give_back(place)
             raise
         return httpx.Response(
             answer.status, headers=answer.headers, stream=_Body(answer, self, place)
