@@ -363,10 +363,30 @@ def test_who_puts_a_method_in_place_of_httpxs_sees_the_requests(
     assert seen == (["GET /v1/agents/PROJECT-DEMO/conversations b''"] * 2 if replaced else [])
 
 
+def test_who_puts_a_method_in_place_of_httpcores_sees_the_requests(
+    call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(*_: object) -> httpcore.Response:
+        return httpcore.Response(200, content=ANSWER)
+
+    async def answer_asynchronously(*_: object) -> httpcore.Response:
+        return httpcore.Response(200, content=ANSWER)
+
+    monkeypatch.setattr(httpcore.ConnectionPool, "handle_request", answer)
+    monkeypatch.setattr(httpcore.AsyncConnectionPool, "handle_async_request", answer_asynchronously)
+    client = call.client(None, api_key="any", region="us", agent_id="A")
+    (found,) = call.run(client, lambda client: client.get_conversation("CA1"))
+    assert found.conversation_id == "CA1"
+
+
 def test_a_replacement_that_is_no_function_counts_as_well() -> None:
-    assert is_replaced(object())
-    assert not is_replaced(httpx.HTTPTransport.handle_request)
-    assert not is_replaced(httpx.AsyncHTTPTransport.handle_async_request)
+    class Kind(httpx.HTTPTransport):
+        handle_request = print  # type: ignore[assignment]
+
+    assert is_replaced(Kind, "handle_request")
+    assert not is_replaced(httpx.HTTPTransport, "handle_request")
+    assert not is_replaced(httpx.AsyncHTTPTransport, "handle_async_request")
+    assert not is_replaced(httpcore.AsyncConnectionPool, "handle_async_request")
 
 
 def test_every_failure_of_httpcore_has_a_name_in_httpx() -> None:

@@ -14,12 +14,14 @@ from functools import lru_cache
 from typing import Any
 
 import aiohttp
+import httpcore
 import httpx
 from yarl import URL
 
 from ._request import Call
 from ._transport import KEEP_ALIVE, AsyncSenderOver, is_replaced
 
+_HANDLE = "handle_async_request"
 LONGEST_HEADER = 64 * 1024
 """Bytes. aiohttp would refuse answers whose headers are longer than 8 KiB each."""
 READ_SIZE = 256 * 1024
@@ -44,7 +46,9 @@ class AiohttpSender:
 
     async def send(self, call: Call[Any], timeout: Mapping[str, float]) -> httpx.Response:
         """Send the request once, as `AsyncSender` has it."""
-        if is_replaced(httpx.AsyncHTTPTransport.handle_async_request):
+        if is_replaced(httpx.AsyncHTTPTransport, _HANDLE) or is_replaced(
+            httpcore.AsyncConnectionPool, _HANDLE
+        ):
             if self._httpx is None:
                 self._httpx = AsyncSenderOver(httpx.AsyncHTTPTransport(verify=self._context))
             return await self._httpx.send(call, timeout)

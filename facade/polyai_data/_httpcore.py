@@ -40,7 +40,7 @@ class HttpcoreSender:
 
     def send(self, call: Call[Any], timeout: Mapping[str, float]) -> httpx.Response:
         """Send the request once, as `Sender` has it."""
-        if is_replaced(httpx.HTTPTransport.handle_request):
+        if is_replaced(httpx.HTTPTransport, "handle_request"):
             if self._httpx is None:
                 self._httpx = SenderOver(httpx.HTTPTransport(verify=self._context))
             return self._httpx.send(call, timeout)

@@ -85,14 +85,14 @@ class AsyncSenderOver:
         await self._transport.aclose()
 
 
-def is_replaced(method: Any) -> bool:
-    """Whether a method is not httpx's own any more.
+def is_replaced(kind: Any, method: str) -> bool:
+    """Whether a method is not a class's own any more.
 
-    vcrpy, respx and others put theirs there, to see and to answer requests. Who asks for this
-    sends through httpx's transport then, so that they see those of this client as well.
+    vcrpy, respx, pytest-httpx and others put theirs into httpx or httpcore, to see and to answer
+    requests. Who asks for this sends through those then, so that they see this client's as well.
     """
-    code = getattr(method, "__code__", None)
-    return code is None or code.co_filename != httpx.HTTPTransport.__init__.__code__.co_filename
+    code = getattr(getattr(kind, method), "__code__", None)
+    return code is None or code.co_filename != kind.__init__.__code__.co_filename
 
 
 class _ThroughProxies(httpx.BaseTransport):
