@@ -247,8 +247,10 @@ def test_an_answer_that_is_no_http_says_so(call: Caller, listening: Listening) -
     with listening(answering(b"220 mail.example ESMTP\r\n\r\n")) as address:
         error = call.fails(base_url=f"http://{address}")
     assert type(error) is APIConnectionError
-    line = "illegal status line" if call.kind is DataClient else "Bad status line"
-    assert error.message.startswith(f"{address} dropped the connection: {line}")
+    words = ["illegal status line"]
+    if call.kind is AsyncDataClient:
+        words = ["Bad status line", "Expected HTTP/"]  # newer and older versions of aiohttp
+    assert any(error.message.startswith(f"{address} dropped the connection: {w}") for w in words)
     assert "mail.example" not in error.message or call.kind is DataClient
 
 
@@ -321,7 +323,7 @@ def test_a_body_that_breaks_off_or_is_damaged_is_an_error(
         error = call.fails(base_url=f"http://{address}")
     assert type(error) is kind
     if message == BROKEN_OFF and call.kind is AsyncDataClient:
-        message = "Not enough data to satisfy content length header (received 24 of 100 bytes)"
+        message = "Not enough data to satisfy content length header"
     assert message in error.message
     if kind is AuthenticationError:
         assert error.correlation_id == "theirs"
