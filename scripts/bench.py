@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import http.client
 import json
 import os
@@ -248,6 +249,7 @@ def interleave(runs: Runs, rounds: int) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + 1):
         for name, run in runs.items():
+            gc.collect()  # so that nobody pays for what another left behind
             figure = run()
             if number:
                 times[name].append(figure)
