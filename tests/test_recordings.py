@@ -431,8 +431,8 @@ def test_a_disk_that_fails_at_the_end_leaves_nothing(
     if full == "close":
         made = Path.open
 
-        def open_full(path: Path, *arguments: Any) -> Any:
-            file = made(path, *arguments)
+        def open_full(path: Path, *arguments: Any, **options: Any) -> Any:
+            file = made(path, *arguments, **options)
 
             class Full:
                 write = file.write

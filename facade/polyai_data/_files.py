@@ -73,6 +73,10 @@ def _part_of(target: Path) -> Path:
     return target.with_name(f"{target.name}.part")
 
 
+_BUFFER = 2**20
+"""Bytes that are written at once; pieces come in smaller ones, and each write costs."""
+
+
 class PartFile:
     """A file that is written as `<name>.part` beside the target, and takes its name when complete.
 
@@ -87,7 +91,7 @@ class PartFile:
 
     def __enter__(self) -> Self:
         self._part.unlink(missing_ok=True)  # left over, or another download's, which will notice
-        self._file = self._part.open("xb")
+        self._file = self._part.open("xb", buffering=_BUFFER)
         return self
 
     def start_over(self) -> None:
