@@ -337,6 +337,7 @@ def answer_field_added(document: Document) -> None:
 
 @bump(
     "major",
+    "cli/_get.py no longer fits",
     "actions of the overlay no longer fit: 13, 14",
     "the field Conversation.deployment_id is gone",
     "the field ConversationSummary.deployment_id is gone",
@@ -354,7 +355,8 @@ def answer_field_removed(document: Document) -> None:
 
 @bump(
     "major",
-    '"Conversation" has no attribute "from_number"',
+    "_conversations.py no longer fits",
+    "cli/_get.py no longer fits",
     "the field Conversation.from_number is gone",
     "there is a new field, Conversation.caller_number",
     breaking=("Property `fromNumber` of `ConversationDetailResponse` was renamed",),
@@ -597,7 +599,8 @@ def the_same_title_twice(document: Document) -> None:
 
 @bump(
     "patch",
-    "_transcripts.py no longer fits",
+    "/_transcripts.py no longer fits",
+    "cli/_transcript.py no longer fits",
     "actions of the overlay no longer fit: 22",
     "the fields Turn.user_input_datetime, Turn.user_input_dtmf, Turn.",
     "types of fields changed: ",

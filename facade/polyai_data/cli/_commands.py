@@ -1,0 +1,119 @@
+"""What users see of the command line: its commands, their arguments and their help.
+
+What a command does stands in a module of its own, which is imported when it runs: `--help` and the
+completion of a shell load neither the client nor what shows its answers.
+"""
+
+from typing import Annotated, Literal
+
+import typer
+
+from ._command import RefusedKey, command
+from ._options import (
+    AsJson,
+    Connection,
+    Filters,
+    Id,
+)
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 anything else, 2 usage or configuration, 3 authentication (401, 403), "
+    "4 not found, 5 rate limit, 6 server or network, 130 interrupted, 141 nobody reads the output "
+    "any more."
+)
+_READ, _WRITE, _SET_UP = "Read", "Write", "Set up"
+
+app = typer.Typer(
+    help="The conversations of your PolyAI agents: list, read, export, annotate, chat.",
+    epilog=_EPILOG,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["--help", "-h"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from polyai_data import __spec_version__, __version__
+
+        typer.echo(f"polyai-data {__version__} (Data API {__spec_version__})")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+    api_key: RefusedKey = None,
+) -> None:
+    pass
+
+
+@app.command("list", rich_help_panel=_READ)
+@command
+def _list(
+    filters: Filters,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            "-n",
+            metavar="N",
+            min=0,
+            help="How many at most; 50 if they go to a terminal as a table, else all.",
+        ),
+    ] = None,
+    get_all: Annotated[bool, typer.Option("--all", help="All that match.")] = False,
+    as_json: AsJson = False,
+    *,
+    connection: Connection,
+) -> None:
+    """List conversations, newest first.
+
+    The API cannot filter: this machine goes through the list, and stops where all the rest is
+    older than --since.
+    """
+    from ._list import run
+
+    run(connection, filters, limit=limit, get_all=get_all, as_json=as_json)
+
+
+@app.command("get", rich_help_panel=_READ)
+@command
+def _get(
+    conversation_id: Id,
+    connection: Connection,
+    in_browser: Annotated[
+        bool, typer.Option("--web", help="Open it in Agent Studio instead.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a conversation and its transcript.
+
+    What was not as the API's document has it is named.
+    """
+    from ._get import run
+
+    run(connection, conversation_id, in_browser=in_browser, as_json=as_json)
+
+
+@app.command("transcript", rich_help_panel=_READ)
+@command
+def _transcript(
+    conversation_id: Id,
+    connection: Connection,
+    form: Annotated[
+        Literal["text", "markdown", "json"], typer.Option("--format", help="How to write it.")
+    ] = "text",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Show what was said and what the functions did, turn by turn.
+
+    Beside each stand the number of the turn, which `annotate --turn` takes, and the time from the
+    start; after what the agent said, how long the user waited for it.
+    """
+    from ._get import run_transcript
+
+    run_transcript(connection, conversation_id, form="json" if as_json else form)

@@ -1,0 +1,174 @@
+"""What the tests of the command line share: a home of its own, a sandbox, and the command."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keyring
+import keyring.backend
+import keyring.errors
+import pytest
+from polyai_data.cli import main
+from polyai_data.sandbox import serve
+
+AGENT = "PROJECT-DEMO"
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+Sandbox = Callable[..., str]
+
+
+class Memory(keyring.backend.KeyringBackend):
+    """A keyring that lasts as long as a test."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.kept[service, username]
+
+
+class Broken(keyring.backend.KeyringBackend):
+    """A keyring that fails whatever it is asked."""
+
+    priority = 1
+
+    def get_password(self, *_: str) -> str | None:
+        raise RuntimeError("the bus is \x1b[31mdown")
+
+    set_password = delete_password = get_password  # type: ignore[assignment]  # it fails as well
+
+
+@pytest.fixture(autouse=True)
+def memory() -> Iterator[Memory]:
+    before = keyring.get_keyring()
+    backend = Memory()
+    keyring.set_keyring(backend)
+    yield backend
+    keyring.set_keyring(before)
+
+
+@pytest.fixture
+def broken_keyring() -> None:
+    keyring.set_keyring(Broken())  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A directory of its own, and nothing of the developer's terminal and settings."""
+    for name in (
+        "COLUMNS",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "TTY_COMPATIBLE",
+        "TTY_INTERACTIVE",
+        "LINES",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process."""
+
+    def run(*arguments: object) -> Ended:
+        capsys.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+        return Ended(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="package")
+def in_background() -> Iterator[Callable[[Callable[[], object]], None]]:
+    """Does what takes its time while the next tests run, and waits for it at the end."""
+    threads: list[threading.Thread] = []
+
+    def do(work: Callable[[], object]) -> None:
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+
+    yield do
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def sandbox(
+    monkeypatch: pytest.MonkeyPatch, in_background: Callable[[Callable[[], object]], None]
+) -> Iterator[Sandbox]:
+    """Serves a sandbox, and has the environment point to it."""
+    served = ExitStack()
+
+    def start(**options: Any) -> str:
+        base_url = served.enter_context(serve(**options))
+        monkeypatch.setenv("POLYAI_BASE_URL", base_url)
+        monkeypatch.setenv("POLYAI_API_KEY", "sandbox")
+        monkeypatch.setenv("POLYAI_AGENT_ID", AGENT)
+        return base_url
+
+    yield start
+    in_background(served.close)
+
+
+@pytest.fixture
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Has stdout and stderr pass for a terminal of so many columns."""
+
+    def pretend(columns: int = 80, *, stdout: bool = True) -> None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        if stdout:
+            monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    return pretend
+
+
+@pytest.fixture
+def child_environment() -> Callable[..., dict[str, str]]:
+    """Returns the environment of a command that runs in a process of its own."""
+
+    def environment(**more: str) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            **more,
+        }
+
+    return environment

@@ -1,0 +1,349 @@
+"""`polyai-data list`: what it chooses, how it looks, and how many requests it takes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from polyai_data import DataClient
+from polyai_data.cli import _times
+from polyai_data.sandbox import Fault, Received, serve
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run, Sandbox
+
+NOW = datetime(2026, 6, 3, 14, 0, tzinfo=UTC)
+ID = "CA22d437f4405070690f8906b76c8ea4ed"
+COLUMNS = ["Started", "Length", "From", "Channel", "Handoff", "Score", "Heading", "ID"]
+ESCAPES = re.compile(r"\x1b(?:\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)")
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest conversation of the sandbox began three quarters of an hour ago."""
+    monkeypatch.setattr(_times, "now", lambda: NOW)
+
+
+@pytest.fixture
+def everything() -> list[dict[str, Any]]:
+    with serve() as base_url:
+        client = DataClient(base_url=base_url, api_key="sandbox", agent_id="PROJECT-DEMO")
+        with client:
+            return [one.raw for one in client.list_conversations(page_size=200)]
+
+
+def lists(received: list[Received]) -> int:
+    return sum(request.path.endswith("/conversations") for request in received)
+
+
+def rows(text: str) -> list[str]:
+    return ESCAPES.sub("", text).splitlines()
+
+
+# --- What it chooses -------------------------------------------------------------------------
+
+
+def test_json_is_every_conversation_as_the_server_sent_it(
+    run: Run, sandbox: Sandbox, everything: list[dict[str, Any]]
+) -> None:
+    sandbox()
+    ended = run("list", "--json")
+    assert ended.code == 0
+    assert [json.loads(line) for line in ended.out.splitlines()] == everything
+    assert ended.err == "200 conversations, and there are no more.\n"
+
+
+FILTERS: dict[tuple[str, ...], Callable[[dict[str, Any]], bool]] = {
+    ("--since", "2026-06-03"): lambda one: one["startedAt"] >= "2026-06-03",
+    ("--since", "24h"): lambda one: one["startedAt"] >= "2026-06-02T14",
+    ("--until", "2026-06-02"): lambda one: one["startedAt"] < "2026-06-03",
+    ("--until", "2026-06-02T10:00+02:00"): lambda one: one["startedAt"] < "2026-06-02T08",
+    ("--until", "2026-06-03T12:54:58.537Z"): lambda one: one["startedAt"] < "2026-06-03T12:54:58.5",
+    ("--since", "2026-06-03T12:54:58.537Z"): lambda one: one["startedAt"] > "2026-06-03T12:54:58.5",
+    ("--since", "yesterday", "--until", "yesterday"): lambda one: one["startedAt"].startswith(
+        "2026-06-02"
+    ),
+    ("--channel", "webchat", "--channel", "CHAT.polyai"): lambda one: (
+        one["channel"] in ("WEBCHAT", "chat.polyai")
+    ),
+    ("--env", "live"): lambda one: one["clientEnv"] == "live",
+    ("--handoff",): lambda one: one["handoff"],
+    ("--no-handoff",): lambda one: not one["handoff"],
+    ("--min-score", "4.5"): lambda one: (one["polyScore"] or 0) >= 4.5,
+    ("--min-score", "0", "--env", "sandbox", "--no-handoff"): lambda one: (
+        one["polyScore"] is not None and one["clientEnv"] == "sandbox" and not one["handoff"]
+    ),
+}
+
+
+@pytest.mark.parametrize("options", FILTERS, ids=" ".join)
+def test_filters_choose_what_they_say(
+    run: Run, sandbox: Sandbox, everything: list[dict[str, Any]], options: tuple[str, ...]
+) -> None:
+    sandbox()
+    matching = [one["conversationId"] for one in everything if FILTERS[options](one)]
+    assert 0 < len(matching) < 200
+    ended = run("list", "--json", *options)
+    assert [json.loads(line)["conversationId"] for line in ended.out.splitlines()] == matching
+    assert f"{len(matching)} that match; looked at " in ended.err
+    limited = run("list", "--json", "-n", 2, *options)
+    assert [json.loads(line)["conversationId"] for line in limited.out.splitlines()] == matching[:2]
+
+
+def test_it_stops_where_a_whole_page_is_too_old(run: Run, sandbox: Sandbox) -> None:
+    received: list[Received] = []
+    sandbox(conversations=1_000_000, received=received)
+    ended = run("list", "--since", "1d", "--json")
+    assert len(ended.out.splitlines()) in range(850, 950)
+    assert lists(received) == 2
+    assert "of 1,000,000 conversations.\n" in ended.err
+
+
+def test_one_page_is_enough_for_as_many_as_are_wanted(run: Run, sandbox: Sandbox) -> None:
+    received: list[Received] = []
+    sandbox(received=received)
+    assert len(run("list", "--limit", 7, "--json").out.splitlines()) == 7
+    assert lists(received) == 1
+    assert run("list", "--limit", 0, "--json").out == ""
+    assert lists(received) == 1
+    # With a filter, no page is fetched that nobody asked for.
+    ended = run("list", "--limit", 2, "--env", "live", "--page-size", 50, "--json")
+    assert len(ended.out.splitlines()) == 2
+    assert lists(received) == 2
+
+
+def test_all_pages_are_read_where_the_server_gives_small_ones(
+    run: Run, sandbox: Sandbox, everything: list[dict[str, Any]]
+) -> None:
+    sandbox(max_page_size=30)
+    assert len(run("list", "--json").out.splitlines()) == len(everything)
+
+
+def test_nothing_is_no_error(run: Run, sandbox: Sandbox) -> None:
+    sandbox(conversations=0)
+    ended = run("list")
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err == "0 conversations, and there are no more.\n"
+
+
+UNREADABLE = {"started": "x", "fromNumber": "+1"}
+
+
+def page(*records: Any, count: Any = None) -> Fault:
+    found = {"conversations": list(records), "limit": 50, "offset": 0}
+    return Fault(200, {**found, "count": len(records) if count is None else count})
+
+
+def test_what_cannot_be_read_is_shown_as_such(run: Run, sandbox: Sandbox) -> None:
+    record = {"conversationId": "CA1", "startedAt": "some time", "duration": "long"}
+    sandbox(faults=[page(UNREADABLE, None, record)])
+    ended = run("list", "--min-score", "5")
+    assert "unreadable: conversationId is missing" in ended.out or "unreadable:" in ended.out
+    assert "CA1" not in ended.out  # it can be read, and has no score
+    assert "warning: 2 of them cannot be read; --json shows what the server sent.\n" in ended.err
+    assert run("list", "--json").out.splitlines()[:2] == [
+        '{"started":"x","fromNumber":"+1"}',
+        "null",
+    ]
+    # A time that is none can be neither too old nor too new.
+    for option in (("--since", "1d"), ("--until", "2020-01-01")):
+        assert "some time" in run("list", *option).out
+
+
+def test_a_server_that_counts_nothing_is_believed(run: Run, sandbox: Sandbox) -> None:
+    sandbox(faults=[page({"conversationId": "CA1"}, count="many")])
+    ended = run("list", "--limit", 1)
+    assert "The newest 1 of an unknown number of conversations" in ended.err
+
+
+def test_limit_and_all_contradict_each_other(run: Run) -> None:
+    ended = run("list", "--all", "--limit", 3)
+    assert ended.code == 2
+    assert "contradict" in ended.err
+
+
+# --- How it looks ----------------------------------------------------------------------------
+
+
+def test_a_terminal_shows_fifty_and_says_how_to_see_more(
+    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None]
+) -> None:
+    sandbox()
+    on_terminal(140)
+    ended = run("list")
+    assert len(rows(ended.out)) == 51
+    assert "The newest 50 of 200 conversations; more with --limit 100 or --all." in ended.err
+    assert len(rows(run("list", "--all").out)) == 201
+    matching = run("list", "--env", "live", "--limit", 3)
+    assert re.search(
+        r"The newest 3 that match; looked at \d+ of 200 conversations; more with --limit 6",
+        matching.err,
+    )
+
+
+@pytest.mark.parametrize("width", [20, 46, 60, 80, 100, 120, 140, 200])
+def test_a_table_fits_the_terminal_with_every_id_whole(
+    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None], width: int
+) -> None:
+    sandbox()
+    on_terminal(width)
+    as_json = run("list", "-n", 20, "--json").out.splitlines()
+    ids = [json.loads(line)["conversationId"] for line in as_json]
+    lines = rows(run("list", "-n", 20).out)
+    assert max(map(len, lines)) <= width
+    titles = lines[0].split()
+    assert titles == [title for title in COLUMNS if title in titles]
+    assert titles == {20: ["ID"], 46: ["ID"], 60: ["Heading", "ID"], 200: COLUMNS}.get(
+        width, titles
+    )
+    assert "Started" in titles or width < 80
+    assert titles == COLUMNS or width < 140
+    if width > 44:
+        assert [line.split()[-1] for line in lines[1:]] == ids
+    else:  # on two lines then, but not cut
+        assert "".join(line.strip() for line in lines[1:]) == "".join(ids)
+
+
+def test_short_ids_leave_room_for_more_columns(
+    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None]
+) -> None:
+    sandbox()
+    on_terminal(80)
+    lines = rows(run("list", "-n", 2).out)
+    assert lines[0].split() == ["Started", "Length", "Score", "Heading", "ID"]
+
+
+def test_scores_show_their_band_not_by_colour_alone(
+    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None]
+) -> None:
+    scores = [5, 6.0, 4.5, 3, 2.5, 0, -1, "good", True, None]
+    sandbox(
+        faults=[page(*({"conversationId": f"CA{n}", "polyScore": s} for n, s in enumerate(scores)))]
+    )
+    bands = ["● 5 high", "● 6 high", "◐ 4.5 medium", "◐ 3 medium", "○ 2.5 low", "○ 0 low"]
+    lines = run("list").out.splitlines()[1:]
+    assert [band in line for band, line in zip([*bands, "○ -1 low"], lines, strict=False)] == [
+        True
+    ] * 7
+    assert "good" in lines[7]  # what is no score, as it came
+    assert "True" in lines[8]
+    on_terminal(140)
+    coloured = run("list").out
+    assert "\x1b[32m● 5 high" in coloured
+    assert "\x1b[31m○ 2.5 low" in coloured
+
+
+def test_a_pipe_gets_everything_uncut_and_without_colour(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "heading " * 40
+    records = [{"conversationId": f"CA{n}", "shortSummary": {"heading": long}} for n in range(3)]
+    sandbox(faults=[page(*records)])
+    for name, value in (("COLUMNS", "80"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+        lines = run("list").out.splitlines()
+        assert len(lines) == 4
+        assert all(long in line and "\x1b" not in line for line in lines[1:])
+        assert all(line == line.rstrip() for line in lines)
+
+
+def test_colours_are_as_the_environment_wants(
+    run: Run,
+    sandbox: Sandbox,
+    on_terminal: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sandbox()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[32m● 5 high" in run("list").out  # in a pipe, and yet as wide as it is
+    assert len(run("list").out.splitlines()) == 201
+    monkeypatch.delenv("FORCE_COLOR")
+    on_terminal(140)
+    assert "\x1b[3" in run("list").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not re.search(r"\x1b\[3\dm", run("list").out)
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\x1b" not in run("list").out
+
+
+def test_long_lists_come_in_batches_under_one_header_in_a_pipe(
+    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None]
+) -> None:
+    sandbox(conversations=1500)
+    assert len(run("list").out.splitlines()) == 1501
+    on_terminal(140)
+    assert len(run("list", "--all").out.splitlines()) == 1502
+
+
+def test_ids_link_to_agent_studio_where_the_region_is_known(
+    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from polyai_data import Region
+
+    base_url = sandbox()
+    on_terminal(140)
+    assert "\x1b]8;" not in run("list").out
+    monkeypatch.delenv("POLYAI_BASE_URL")
+    monkeypatch.setattr(Region, "base_url", base_url)
+    url = f"https://studio.eu.poly.ai/ACCOUNT-DEMO/PROJECT-DEMO/conversations/{ID}"
+    assert url in run("list", "--region", "eu").out
+
+
+# --- Times -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "begin", "end"),
+    [
+        ("2026-06-01", "2026-06-01T00:00+00:00", "2026-06-02T00:00+00:00"),
+        (" 20260601 ", "2026-06-01T00:00+00:00", "2026-06-02T00:00+00:00"),
+        ("today", "2026-06-03T00:00+00:00", "2026-06-04T00:00+00:00"),
+        ("Yesterday", "2026-06-02T00:00+00:00", "2026-06-03T00:00+00:00"),
+        ("2026-06-01T09:30", "2026-06-01T09:30+00:00", "2026-06-01T09:30+00:00"),
+        ("2026-06-01 09:30Z", "2026-06-01T09:30+00:00", "2026-06-01T09:30+00:00"),
+        ("2026-06-01T09:30+02:00", "2026-06-01T07:30+00:00", "2026-06-01T07:30+00:00"),
+        ("90m", "2026-06-03T12:30+00:00", "2026-06-03T12:30+00:00"),
+        ("24H", "2026-06-02T14:00+00:00", "2026-06-02T14:00+00:00"),
+        ("7 d", "2026-05-27T14:00+00:00", "2026-05-27T14:00+00:00"),
+        ("2w", "2026-05-20T14:00+00:00", "2026-05-20T14:00+00:00"),
+    ],
+)
+def test_times_are_read(text: str, begin: str, end: str) -> None:
+    assert _times.begin_of(text) == datetime.fromisoformat(begin)
+    assert _times.end_of(text) == datetime.fromisoformat(end)
+
+
+def test_days_are_those_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "Europe/London")
+    time.tzset()
+    # One hour ahead of UTC in summer, and the day on which the clocks go back has 25 hours.
+    assert _times.begin_of("2026-06-01") == datetime(2026, 5, 31, 23, tzinfo=UTC)
+    day = _times.end_of("2026-10-25") - _times.begin_of("2026-10-25")
+    assert day == timedelta(hours=25)
+    assert _times.begin_of("2026-06-01T09:30") == datetime(2026, 6, 1, 8, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "7x", "2026-13-01", "2026-06-31", "9999-12-31", f"{10**12}d"]
+)
+def test_what_is_no_time_is_refused_with_examples(run: Run, text: str) -> None:
+    ended = run("list", "--until", text)
+    assert ended.code == 2
+    assert "Invalid value for '--until'" in ended.err
+    assert "7d, 24h, 90m, today or yesterday" in ended.err
+    assert ended.err.count("\n") == 2
+
+
+def test_now_is_now_and_local() -> None:
+    import importlib
+
+    fresh = importlib.reload(_times)
+    assert abs(fresh.now() - datetime.now(UTC)) < timedelta(minutes=1)
+    assert fresh.now().tzinfo is not None
