@@ -4,6 +4,7 @@ What a command does stands in a module of its own, which is imported when it run
 completion of a shell load neither the client nor what shows its answers.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -14,6 +15,9 @@ from ._options import (
     Connection,
     Filters,
     Id,
+    Ids,
+    Overwrite,
+    Recordings,
 )
 
 _EPILOG = (
@@ -117,3 +121,27 @@ def _transcript(
     from ._get import run_transcript
 
     run_transcript(connection, conversation_id, form="json" if as_json else form)
+
+
+@app.command("audio", rich_help_panel=_READ)
+@command
+def _audio(
+    ids: Ids,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="PATH", help="The file, or the directory."),
+    ] = Path(),
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    *,
+    recordings: Recordings,
+    connection: Connection,
+) -> None:
+    """Save recordings.
+
+    The paths of the files are printed. In a directory, each is named after its conversation. A file
+    that is there is left alone, unless --overwrite is given.
+    """
+    from ._audio import run
+
+    run(connection, recordings, ids, output=output, overwrite=overwrite, as_json=as_json)
