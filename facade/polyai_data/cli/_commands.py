@@ -145,3 +145,46 @@ def _audio(
     from ._audio import run
 
     run(connection, recordings, ids, output=output, overwrite=overwrite, as_json=as_json)
+
+
+@app.command("export", rich_help_panel=_READ)
+@command
+def _export(
+    filters: Filters,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")
+    ],
+    details: Annotated[
+        bool, typer.Option("--details", help="With transcripts, metrics and function events.")
+    ] = False,
+    recordings_to: Annotated[
+        Path | None,
+        typer.Option("--recordings", metavar="DIR", help="Save the recordings there as well."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an export that was interrupted.")
+    ] = False,
+    overwrite: Overwrite = False,
+    *,
+    recordings: Recordings,
+    connection: Connection,
+) -> None:
+    """Write all that match to a file, a line of JSON each.
+
+    The lines are what the server sent, with --details as `get --json` prints it. The file is
+    written as FILE.part and takes its name when it is complete. What is interrupted, or where a
+    conversation failed, goes on with --resume and the same options: nothing that is there is
+    fetched again.
+    """
+    from ._export import run
+
+    run(
+        connection,
+        filters,
+        recordings,
+        target=output,
+        with_details=details,
+        directory=recordings_to,
+        resume=resume,
+        overwrite=overwrite,
+    )
