@@ -188,3 +188,49 @@ def _export(
         resume=resume,
         overwrite=overwrite,
     )
+
+
+@app.command("annotate", rich_help_panel=_WRITE)
+@command
+def _annotate(
+    conversation_id: Id,
+    connection: Connection,
+    turn: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="The turn, by the number that transcript shows."),
+    ],
+    kind: Annotated[
+        Literal["missing_topic", "wrong_transcript", "wrong_info"],
+        typer.Option(
+            "--type",
+            metavar="TYPE",
+            help="What is wrong: missing_topic or wrong_transcript with the user's side, "
+            "wrong_info with the agent's.",
+        ),
+    ],
+    role: Annotated[
+        Literal["user", "agent"] | None,
+        typer.Option(metavar="SIDE", help="user or agent, if it is not the type's usual side."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with a turn of a conversation."""
+    from ._write import annotate
+
+    annotate(connection, conversation_id, turn=turn, kind=kind, role=role, as_json=as_json)
+
+
+@app.command("note", rich_help_panel=_WRITE)
+@command
+def _note(
+    conversation_id: Id,
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="The whole new note; - reads it from stdin.")
+    ],
+    connection: Connection,
+    as_json: AsJson = False,
+) -> None:
+    """Set the note of a conversation, in place of the old one."""
+    from ._write import note
+
+    note(connection, conversation_id, text, as_json=as_json)
