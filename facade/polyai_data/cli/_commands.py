@@ -12,6 +12,7 @@ import typer
 from ._command import RefusedKey, command
 from ._options import (
     AsJson,
+    ChatOptions,
     Connection,
     Filters,
     Id,
@@ -234,3 +235,15 @@ def _note(
     from ._write import note
 
     note(connection, conversation_id, text, as_json=as_json)
+
+
+@app.command("chat", rich_help_panel=_WRITE)
+@command
+def _chat(connection: Connection, options: ChatOptions, as_json: AsJson = False) -> None:
+    """Chat with the agent, to test it.
+
+    Each line of stdin is a message, so that a script can chat as well.
+    """
+    from ._chat import run
+
+    run(connection, options, as_json=as_json)
