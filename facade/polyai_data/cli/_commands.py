@@ -247,3 +247,25 @@ def _chat(connection: Connection, options: ChatOptions, as_json: AsJson = False)
     from ._chat import run
 
     run(connection, options, as_json=as_json)
+
+
+@app.command("doctor", rich_help_panel=_SET_UP)
+@command
+def _doctor(
+    connection: Connection,
+    probe_regions: Annotated[
+        bool,
+        typer.Option(
+            "--probe-regions",
+            help="Ask all four regions which of them accepts the key. All four get to see it.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find out why it does not work.
+
+    It looks at the settings, the key, the proxy, the connection, TLS, the agent and the clock.
+    """
+    from ._doctor import run
+
+    run(connection, probe_regions=probe_regions, as_json=as_json)
