@@ -18,6 +18,7 @@ from ._options import (
     Id,
     Ids,
     Overwrite,
+    Place,
     Recordings,
 )
 
@@ -269,3 +270,49 @@ def _doctor(
     from ._doctor import run
 
     run(connection, probe_regions=probe_regions, as_json=as_json)
+
+
+@app.command("regions", rich_help_panel=_SET_UP)
+@command
+def _regions(as_json: AsJson = False) -> None:
+    """List the regions, with their addresses."""
+    from ._regions import run
+
+    run(as_json=as_json)
+
+
+@app.command("login", rich_help_panel=_SET_UP)
+@command
+def _login(place: Place) -> None:
+    """Store the API key of a region in the system's keyring.
+
+    The key is asked for and not shown; where stdin is no terminal, it is read from there.
+    """
+    from ._login import login
+
+    login(place)
+
+
+@app.command("logout", rich_help_panel=_SET_UP)
+@command
+def _logout(place: Place) -> None:
+    """Delete the API key of a region from the system's keyring."""
+    from ._login import logout
+
+    logout(place)
+
+
+@app.command(
+    "sandbox",
+    rich_help_panel=_SET_UP,
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def _sandbox(context: typer.Context) -> None:
+    """Serve a sandbox of the API, with invented conversations."""
+    from ._errors import reporting
+
+    with reporting(debug=False):
+        from ._sandbox import run
+
+        raise typer.Exit(run(context.args))

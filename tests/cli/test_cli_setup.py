@@ -1,0 +1,385 @@
+"""How the command line gets going: settings, keys, regions, the sandbox."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keyring
+import pytest
+from keyring.backends import fail
+from polyai_data import DataClient, Region
+from polyai_data.cli import _connect
+from polyai_data.cli._keys import Keyring, variables
+from polyai_data.cli._options import Connection
+from polyai_data.sandbox import Fault, Received
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Memory, Run, Sandbox
+
+KEY = "made-up-key-8f3a61"
+
+
+# --- Nothing is set --------------------------------------------------------------------------
+
+
+def test_without_settings_the_message_gets_one_going(run: Run) -> None:
+    ended = run("list")
+    assert (ended.code, ended.out) == (2, "")
+    first, *rest = ended.err.splitlines()
+    assert (
+        first
+        == "error: no key, no region and no agent: nothing says how to reach your conversations."
+    )
+    text = "\n".join(rest)
+    for needed in (
+        "export POLYAI_API_KEY=",
+        "--api-key-file",
+        "polyai-data login",
+        "Made in Agent Studio",
+        "export POLYAI_REGION=us",
+        "studio.<region>.poly.ai",
+        "export POLYAI_AGENT_ID=",
+        "studio.us.poly.ai/<account>/<agent>/",
+        "--studio-url",
+        'pip install "polyai-data[sandbox]"',
+        "polyai-data sandbox",
+        "POLYAI_BASE_URL=http://127.0.0.1:8765 POLYAI_API_KEY=sandbox",
+        "POLYAI_AGENT_ID=PROJECT-DEMO",
+    ):
+        assert needed in text
+    assert max(map(len, rest)) <= 88
+    for name in Region:
+        assert name.value in text
+
+
+def test_only_what_is_missing_is_asked_for(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox()
+    monkeypatch.delenv("POLYAI_AGENT_ID")
+    ended = run("list")
+    assert ended.code == 2
+    assert ended.err.startswith("error: no agent: nothing says")
+    assert "export POLYAI_API_KEY" not in ended.err
+    monkeypatch.delenv("POLYAI_API_KEY")
+    ended = run("list")
+    assert ended.err.startswith("error: no key and no agent: nothing says")
+
+
+# --- Settings --------------------------------------------------------------------------------
+
+
+def setup(**options: Any) -> _connect.Setup:
+    return _connect.Setup.of(Connection(**options))
+
+
+def test_options_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("REGION", "us"), ("AGENT_ID", "A"), ("BASE_URL", "https://a.example")):
+        monkeypatch.setenv(f"POLYAI_{name}", f" {value} ")
+    found = setup()
+    assert (found.region, found.agent_id, found.address) == ("us", "A", "https://a.example")
+    found = setup(region="euw-1", agent="B", base_url="https://b.example")
+    assert (found.region, found.agent_id, found.address) == ("eu", "B", "https://b.example")
+
+
+def test_a_studio_url_names_region_and_agent(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYAI_BASE_URL", "https://proxy.example")
+    monkeypatch.setenv("POLYAI_API_KEY_UK", KEY)
+    found = setup(studio_url="studio.uk.poly.ai/acme/PROJECT-1/home")
+    assert (found.region, found.agent_id) == ("uk", "PROJECT-1")
+    assert repr(found.key) == "<Key from POLYAI_API_KEY_UK>"
+    assert found.address == Region.UK.base_url  # it says where to go, whatever the environment says
+    assert found.key is not None
+    assert found.key.source == "POLYAI_API_KEY_UK"
+    for extra in ("--region", "--agent", "--base-url"):
+        ended = run("list", "--studio-url", "studio.uk.poly.ai/acme/P", extra, "us")
+        assert ended.code == 2
+        assert "Leave out --region, --agent and --base-url." in ended.err
+    ended = run("list", "--studio-url", "https://example.com/a/b")
+    assert ended.code == 2
+    assert "is no URL of an agent in Agent Studio" in ended.err
+
+
+def test_a_studio_url_reaches_its_region(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base_url = sandbox()
+    monkeypatch.setattr(Region, "base_url", base_url)
+    monkeypatch.setenv("POLYAI_BASE_URL", "http://127.0.0.1:1")
+    ended = run("list", "-n", 1, "--studio-url", "https://studio.uk.poly.ai/acme/PROJECT-DEMO")
+    assert ended.code == 0
+
+
+def test_a_region_that_is_none_is_refused(run: Run) -> None:
+    ended = run("list", "--region", "mars")
+    assert ended.code == 2
+    assert "'mars' is no region of PolyAI. The regions are us, eu, uk, studio" in ended.err
+
+
+# --- The key ---------------------------------------------------------------------------------
+
+
+def source(**options: Any) -> str | None:
+    key = setup(**options).key
+    return None if key is None else key.source
+
+
+def test_the_key_is_looked_for_in_this_order(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert source(region="us") is None
+    memory.set_password("polyai-data", "us", KEY)
+    assert source(region="us") == "the keyring (us)"
+    assert source(region="eu") is None  # a key belongs to one region
+    assert source() is None
+    monkeypatch.setenv("POLYAI_API_KEY", "general")
+    assert source(region="us") == source() == "POLYAI_API_KEY"
+    monkeypatch.setenv("POLYAI_API_KEY_US", "of us")
+    assert source(region="us") == "POLYAI_API_KEY_US"
+    assert source(region="eu") == "POLYAI_API_KEY"
+    Path("key").write_text("in a file")
+    assert source(region="us", api_key_file=Path("key")) == "key"
+
+
+def test_the_environment_is_read_as_the_library_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    for region in (None, *Region):
+        base_url = None if region else "https://proxy.example"
+        for name in variables(region):
+            with monkeypatch.context() as environment:
+                environment.setenv(name, KEY)
+                DataClient(region=region, base_url=base_url).close()
+                found = setup(region=region, base_url=base_url)
+                assert found.key is not None
+                assert (found.key.source, found.key.reveal()) == (name, KEY)
+
+
+def sent(received: list[Received]) -> str:
+    return received[-1].headers["x-api-key"]
+
+
+def test_each_source_of_the_key_is_sent(
+    run: Run, sandbox: Sandbox, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[Received] = []
+    sandbox(received=received)
+    run("list")
+    assert sent(received) == "sandbox"
+    Path("key").write_text(f"\n  {KEY}\n")
+    Path("key").chmod(0o600)
+    ended = run("list", "--api-key-file", "key")
+    assert (sent(received), ended.code) == (KEY, 3)
+    assert "warning" not in ended.err
+    monkeypatch.delenv("POLYAI_API_KEY")
+    memory.set_password("polyai-data", "eu", "from-the-keyring")
+    run("list", "--region", "eu")
+    assert sent(received) == "from-the-keyring"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+def test_a_key_file_that_others_may_read_is_warned_of(
+    run: Run, sandbox: Sandbox, mode: int
+) -> None:
+    sandbox()
+    Path("my key").write_text("sandbox")
+    Path("my key").chmod(mode)
+    ended = run("list", "-n", 1, "--json", "--api-key-file", "my key")
+    assert ended.code == 0
+    assert ended.err.startswith("warning: Others may read my key: chmod 600 'my key'\n")
+    assert "sandbox" not in ended.err
+
+
+@pytest.mark.parametrize("content", [b"", b"two\nlines", b"\xff\xfe", "schlüssel".encode()])
+def test_a_file_that_holds_no_key_is_refused_unshown(
+    run: Run, sandbox: Sandbox, content: bytes
+) -> None:
+    sandbox()
+    Path("key").write_bytes(content)
+    ended = run("list", "--api-key-file", "key")
+    assert ended.code == 2
+    assert "API key" in ended.err
+    assert "lines" not in ended.err.replace("line breaks", "")
+    assert run("list", "--api-key-file", "none").code == 2
+
+
+@pytest.mark.usefixtures("broken_keyring")
+def test_a_broken_keyring_breaks_no_other_source(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox()
+    assert run("list", "-n", 1, "--region", "us").code == 0
+    monkeypatch.delenv("POLYAI_API_KEY")
+    ended = run("list", "-n", 1, "--region", "us")
+    assert ended.code == 2
+    assert "The system's keyring could not be asked: the bus is" in ended.err
+
+
+def test_a_keyring_that_is_not_installed_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    found = Keyring()
+    assert found.find(Region.US) is None
+    assert "keyring" in found.problem
+
+
+def test_a_failure_without_words_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: str) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(keyring, "get_password", fail)
+    found = Keyring()
+    found.find(Region.US)
+    assert found.problem == "LookupError"
+
+
+# --- login and logout ------------------------------------------------------------------------
+
+
+class Keyboard(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_key_is_typed_unseen_and_stored_for_its_region(
+    run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def type_key(prompt: str) -> str:
+        asked.append(prompt)
+        return f" {KEY} "
+
+    monkeypatch.setattr(sys, "stdin", Keyboard())
+    monkeypatch.setattr(getpass, "getpass", type_key)
+    ended = run("login", "--region", "euw-1")
+    assert asked == ["API key for the region eu: "]
+    assert ended.code == 0
+    assert ended.err.startswith("Stored in the system's keyring, for the region eu.\n")
+    assert memory.kept == {("polyai-data", "eu"): KEY}
+    assert KEY not in ended.out + ended.err
+
+
+def test_a_key_is_read_from_stdin(
+    run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYAI_REGION", "us")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{KEY}\nmore\n"))
+    assert run("login").code == 0
+    assert memory.kept == {("polyai-data", "us"): KEY}
+    monkeypatch.setattr(sys, "stdin", io.StringIO("other"))
+    assert run("login", "--studio-url", "https://studio.uk.poly.ai/a/b").code == 0
+    assert memory.kept["polyai-data", "uk"] == "other"
+
+
+@pytest.mark.parametrize("text", ["", "two words", "schlüssel"])
+def test_what_can_be_no_key_is_not_stored(
+    run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    ended = run("login", "--region", "us")
+    assert (ended.code, memory.kept) == (2, {})
+    assert not text or text not in ended.err
+
+
+def test_a_key_is_forgotten(run: Run, memory: Memory) -> None:
+    memory.set_password("polyai-data", "us", KEY)
+    memory.set_password("polyai-data", "eu", KEY)
+    for _ in range(2):  # one that is not there is no error
+        ended = run("logout", "--region", "us")
+        assert ended.code == 0
+        assert "no key for the region us any more" in ended.err
+    assert list(memory.kept) == [("polyai-data", "eu")]
+
+
+@pytest.mark.parametrize("command", ["login", "logout"])
+def test_a_region_is_needed(run: Run, command: str) -> None:
+    ended = run(command)
+    assert ended.code == 2
+    assert "`polyai-data regions`" in ended.err
+
+
+def test_without_a_keyring_there_are_other_ways(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]  # as without a backend
+    monkeypatch.setattr(sys, "stdin", io.StringIO(KEY))
+    ended = run("login", "--region", "us")
+    assert ended.code == 1
+    assert "The system's keyring cannot store it: No recommended backend was available" in ended.err
+    assert "--api-key-file" in ended.err
+    assert "POLYAI_API_KEY" in ended.err
+    assert KEY not in ended.err
+    assert ended.err.count("\n") == 2
+    ended = run("logout", "--region", "us")
+    assert ended.code == 1
+    assert "cannot delete it" in ended.err
+
+
+# --- regions and sandbox ---------------------------------------------------------------------
+
+
+def test_regions_are_listed_with_all_their_names(run: Run) -> None:
+    ended = run("regions")
+    assert ended.code == 0
+    lines = ended.out.splitlines()
+    assert lines[0].split() == ["Region", "Also", "Agent", "Studio", "API"]
+    for region, line in zip(Region, lines[1:], strict=True):
+        assert line.split()[0] == region.value
+        assert line.split()[-2:] == [region.studio_url, region.base_url]
+    as_json = [json.loads(line) for line in run("regions", "--json").out.splitlines()]
+    assert as_json[1] == {
+        "region": "eu",
+        "otherNames": ["euw-1"],
+        "studio": "https://studio.eu.poly.ai",
+        "api": "https://api.eu.poly.ai",
+    }
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for found in as_json:
+        for name in found["otherNames"]:
+            assert f'| `"{found["region"]}"` | `"{name}"` |' in readme
+
+
+def test_the_sandbox_is_served(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    ended = run("sandbox", "--port", "0", "--agent", "MINE")
+    assert (ended.code, ended.err) == (0, "")
+    assert "agent     MINE" in ended.out
+
+
+def test_the_sandbox_has_its_own_help_and_errors(run: Run) -> None:
+    ended = run("sandbox", "--help")
+    assert ended.code == 0
+    assert "--conversations" in ended.out
+    assert run("sandbox", "--conversations", "-1").code == 2
+
+
+def test_without_its_extra_the_sandbox_says_what_to_install(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    for name in list(sys.modules):
+        if name.startswith("polyai_data.sandbox"):
+            monkeypatch.delitem(sys.modules, name)
+    ended = run("sandbox")
+    assert ended.code == 1
+    assert ended.err == (
+        'error: the sandbox needs Starlette and uvicorn: pip install "polyai-data[sandbox]"\n'
+    )
+
+
+# --- Retries ---------------------------------------------------------------------------------
+
+
+def test_a_long_pause_is_told_and_a_short_one_is_not(run: Run, sandbox: Sandbox) -> None:
+    for pause, told in (
+        ("1", ""),
+        ("20", "Trying again in 20 s, since this failed: Too Many Requests\n"),
+    ):
+        sandbox(faults=[Fault(429, headers={"Retry-After": pause}, nth=1)])
+        ended = run("get", "CA22d437f4405070690f8906b76c8ea4ed", "--json")
+        assert (ended.code, ended.err) == (0, told)
