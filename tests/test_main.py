@@ -1,7 +1,8 @@
-"""The command `python -m polyai_data`: which versions these are."""
+"""The command `python -m polyai_data`: the command line, or the versions without its extra."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import runpy
 import sys
@@ -20,6 +21,18 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     runpy.run_module("polyai_data", run_name="__main__")
 
 
+@pytest.fixture(params=["typer", "rich", None], ids=["without typer", "without rich", "complete"])
+def missing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    """What of the extra `cli` is not installed."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == request.param else found(name)
+    )
+    name: str | None = request.param
+    return name
+
+
+@pytest.mark.usefixtures("missing")
 def test_the_version_of_the_package_and_of_the_document_are_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -33,10 +46,12 @@ def test_the_version_of_the_package_and_of_the_document_are_told(
 
 
 def test_without_arguments_it_says_what_there_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str | None
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["polyai_data"])
-    main()
+    assert main() == 0
     out = capsys.readouterr().out
     assert "--version" in out
-    assert "python -m polyai_data.sandbox" in out
+    assert ("transcript" in out) is (missing is None)
+    assert ('pip install "polyai-data[cli]"' in " ".join(out.split())) is (missing is not None)
+    assert ("python -m polyai_data.sandbox" in out) is (missing is not None)

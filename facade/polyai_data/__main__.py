@@ -1,22 +1,30 @@
-"""The command `python -m polyai_data --version`."""
+"""The command `python -m polyai_data`: the command line, or which versions these are without it."""
 
 import argparse
+import importlib.util
+import sys
 
 from . import __spec_version__, __version__
 
 
-def main() -> None:
-    """Print which version of the package this is, and of the API's document."""
+def main() -> int:
+    """Run the command line if what it needs is installed, else tell the versions."""
+    if all(importlib.util.find_spec(name) for name in ("typer", "rich")):
+        from .cli import main as run
+
+        return run()
     parser = argparse.ArgumentParser(
         prog="python -m polyai_data",
         description="A Python client for PolyAI's Data API.",
-        epilog="To try it without a key: python -m polyai_data.sandbox",
+        epilog='For the command line: pip install "polyai-data[cli]". '
+        "To try the package without a key: python -m polyai_data.sandbox",
     )
     version = f"polyai-data {__version__} (Data API {__spec_version__})"
     parser.add_argument("--version", action="version", version=version)
     parser.parse_args()
     parser.print_help()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
