@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from polyai_data import AsyncDataClient, ConfigurationError, DataClient, PolyAIError
+from polyai_data.cli import _get
+from polyai_data.cli._connect import Setup
+from polyai_data.cli._options import Connection
 
 if TYPE_CHECKING:
     from tests.conftest import Caller, FakeServer, Operation
@@ -475,3 +478,48 @@ def test_the_key_goes_to_the_configured_origin_only(server: FakeServer) -> None:
     assert [(r.url.host, r.url.port) for r in server.requests] == [("proxy.example", 8443)]
     assert sum(KEY in value for value in server.requests[0].headers.values()) == 1
     assert KEY not in str(server.requests[0].url)
+
+
+# --- The command line ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "key"
+    path.write_text(f"{KEY}\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_the_command_line_holds_the_key_unseen(key_file: Path) -> None:
+    options = Connection(region="us", agent="A", api_key_file=key_file)
+    setup = Setup.of(options)
+    for thing in (options, setup, setup.key, vars(setup), [setup]):
+        assert MARK not in repr(thing) + str(thing) + pprint.pformat(thing)
+    assert setup.key is not None
+    assert setup.key.reveal() == KEY
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            pickle.dumps(setup.key, protocol)
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        copy.deepcopy(setup)
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:1", "http://api.us.poly.ai", None])
+def test_no_error_of_a_command_holds_the_key(key_file: Path, base_url: str | None) -> None:
+    """Nor does any frame on its way, which an error tracker might show."""
+    options = Connection(agent="A", base_url=base_url, api_key_file=key_file)
+    with pytest.raises(Exception, match=r"refused|plain http|no region") as caught:
+        _get.run(options, "CA1", in_browser=False, as_json=False)
+    assert MARK not in all_that_shows(caught.value)
+
+
+@pytest.mark.parametrize("key", [key for key in BAD_KEYS if isinstance(key, str)], ids=repr)
+def test_a_bad_key_of_the_command_line_is_refused_without_showing_it(
+    key_file: Path, key: str
+) -> None:
+    key_file.write_text(key, encoding="utf-8")
+    options = Connection(agent="A", region="us", api_key_file=key_file)
+    with pytest.raises(ConfigurationError, match=r"The API key (is|contains)") as caught:
+        _get.run(options, "CA1", in_browser=False, as_json=False)
+    assert MARK not in all_that_shows(caught.value)

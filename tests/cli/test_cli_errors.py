@@ -1,0 +1,353 @@
+"""What a person reads and a script sees when something goes wrong; and that the key is in none."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import typer
+from polyai_data import DataClient, PolyAIError, errors
+from polyai_data.cli import _app, _commands, main
+from polyai_data.cli._errors import _CODES, exit_code, reporting, worst
+from polyai_data.sandbox import Fault
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run, Sandbox
+
+MARK = "8f3a61"
+KEY = f"made-up/key+{MARK}=="
+ID = "CA22d437f4405070690f8906b76c8ea4ed"
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+STATUSES = {
+    400: 1,
+    401: 3,
+    403: 3,
+    404: 4,
+    405: 1,
+    409: 1,
+    410: 1,
+    422: 1,
+    429: 5,
+    500: 6,
+    503: 6,
+    599: 6,
+}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_each_status_is_one_line_a_remedy_and_its_code(
+    run: Run, sandbox: Sandbox, status: int
+) -> None:
+    sandbox(faults=[Fault(status, {"error_message": "so\nit is", "error_code": "WHY"})])
+    ended = run("get", ID)
+    assert (ended.code, ended.out) == (STATUSES[status], "")
+    first, second = ended.err.splitlines()
+    retried = "3 attempts, " if status in (429, 500, 503) else ""
+    assert re.fullmatch(
+        rf"error: so it is \({status} WHY, {retried}correlation ID polyai-data-[0-9a-f-]+\)", first
+    )
+    assert second.startswith("hint: ")
+
+
+def test_a_pause_that_the_server_asks_for_is_told(run: Run, sandbox: Sandbox) -> None:
+    sandbox(faults=[Fault(429, headers={"Retry-After": "90"})])
+    assert "hint: Wait 90 seconds, then do it again.\n" in run("get", ID).err
+    sandbox(faults=[Fault(429)])
+    assert "hint: Wait a while, then do it again.\n" in run("get", ID).err
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="close-before-headers"),
+        Fault(kind="reset-in-body"),
+        Fault(kind="broken-gzip"),
+        Fault(200, "<html>Please log in"),
+        Fault(200, {"no": "identity"}),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_a_network_that_fails_is_code_6(run: Run, sandbox: Sandbox, fault: Fault) -> None:
+    sandbox(faults=[fault])
+    ended = run("get", ID)
+    assert ended.code == 6
+    assert ended.err.count("\n") == 2
+    assert "`polyai-data doctor` looks for the cause." in ended.err
+
+
+def test_an_argument_that_is_never_sent_is_code_2(run: Run, sandbox: Sandbox) -> None:
+    sandbox()
+    ended = run("get", "..")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+
+
+def test_every_error_of_the_library_has_a_code() -> None:
+    found = {
+        error: exit_code(error("x"))
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, PolyAIError)
+    }
+    assert len(found) > 15
+    assert {found[kind] for kind in found if kind.__name__.endswith("NotFoundError")} == {4}
+    assert found[errors.APITimeoutError] == 6
+    assert found[errors.ConfigurationError] == 2
+
+
+def test_codes_are_told_in_the_help_and_the_readme(run: Run) -> None:
+    shown = " ".join(run("--help").out.split())
+    codes = {0, 1, 141, *(code for _, code in _CODES)}
+    for code in codes:
+        assert re.search(rf"\b{code} \w", shown)
+        assert f"| {code} |" in README
+
+
+def test_the_worst_of_several_codes_counts() -> None:
+    assert worst(iter([])) == 0
+    assert worst(iter([0, 4, 6, 5])) == 6
+    assert worst(iter([1, 4])) == 1
+    assert worst(iter([3, 2, 130, 6])) == 130
+
+
+def test_a_long_message_is_cut(run: Run, sandbox: Sandbox) -> None:
+    sandbox(faults=[Fault(400, {"error": "long " * 1000})])
+    first = run("get", ID).err.splitlines()[0]
+    assert len(first) < 600
+    assert "…" in first
+
+
+def test_what_should_not_happen_is_said_in_a_line_too(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise KeyError("inside")
+
+    monkeypatch.setattr(DataClient, "get_conversation", fail)
+    ended = run("get", ID)
+    assert ended.code == 1
+    assert ended.err == (
+        "error: unexpected KeyError: 'inside'\n"
+        "hint: This should not happen. --debug shows where it does.\n"
+    )
+    assert "Traceback (most recent call last):" in run("get", ID, "--debug").err
+
+
+def test_an_error_without_a_text_is_named(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr(DataClient, "get_conversation", fail)
+    assert run("get", ID).err == "error: unexpected OSError\n"
+
+
+def test_ctrl_c_is_one_line_and_code_130(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox()
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DataClient, "get_conversation", interrupt)
+    assert run("get", ID) == (130, "", "Interrupted.\n")
+    # Before a command has begun as well.
+    monkeypatch.setattr(_app, "app", interrupt)
+    assert run("get", ID) == (130, "", "Interrupted.\n")
+
+
+def test_a_reader_that_has_gone_is_no_error(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> int:
+        raise BrokenPipeError
+
+    sandbox()
+    for command in (["list"], ["list", "--json"], ["regions"]):
+        with monkeypatch.context() as patched:
+            patched.setattr(sys.stdout, "write", refuse)
+            ended = run(*command)
+        assert ended == (141, "", "")
+
+
+def test_a_reader_that_has_gone_of_a_terminal(
+    run: Run, on_terminal: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> int:
+        raise BrokenPipeError
+
+    on_terminal(80)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys.stdout, "write", refuse)
+        assert run("regions").code == 141
+
+
+def test_output_may_go_to_what_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    assert main(["regions", "--json"]) == 0
+    assert main(["list"]) == 2
+    assert json.loads(streams[0].getvalue().splitlines()[0])["region"] == "us"
+    assert streams[1].getvalue().startswith("error: no key, no region and no agent")
+
+
+def test_a_second_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("os._exit", ended.append)
+    before = signal.getsignal(signal.SIGINT)
+
+    @reporting(debug=False)
+    def interrupted_twice() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(typer.Exit):
+        interrupted_twice()
+    assert ended == [130]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_signals_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signal.getsignal", lambda _: signal.SIG_IGN)
+    monkeypatch.setattr("signal.signal", lambda *_: pytest.fail("changed"))
+    with reporting(debug=False):
+        pass
+    monkeypatch.setattr("signal.getsignal", lambda _: signal.default_int_handler)
+    thread = threading.Thread(target=lambda: main(["regions"]))
+    thread.start()
+    thread.join()
+
+
+def test_a_wrong_command_line_is_two_lines_and_code_2(run: Run) -> None:
+    for arguments, message, remedy in (
+        (["lst"], "No such command 'lst'", "`polyai-data --help`"),
+        (["list", "--lmit", "3"], "No such option: --lmit", "`polyai-data list --help`"),
+        (["get"], "Missing argument 'ID'", "`polyai-data get --help`"),
+        (["list", "--limit", "many"], "Invalid value for '--limit'", "`polyai-data list --help`"),
+        (["--region", "us", "list"], "No such option: --region", "polyai-data list --region us"),
+        (["--agent", "A"], "No such option: --agent", "Options come after the command"),
+    ):
+        ended = run(*arguments)
+        assert (ended.code, ended.out) == (2, "")
+        first, second = ended.err.splitlines()
+        assert first.startswith(f"error: {message}")
+        assert remedy in second
+
+
+# --- The key ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--api-key", KEY, "list"),
+        (f"--api-key={KEY}", "list"),
+        ("list", "--api-key", KEY),
+        ("list", f"--api-key={KEY}"),
+        ("get", ID, "--api-key", KEY, "--debug"),
+        ("doctor", "--api-key", KEY),
+        ("login", "--api-key", KEY, "--region", "us"),
+        ("regions", "--api-key", KEY),
+        ("list", "--api-key", ""),
+    ],
+    ids=" ".join,
+)
+def test_a_key_on_the_command_line_is_refused_and_not_repeated(
+    run: Run, arguments: tuple[str, ...]
+) -> None:
+    ended = run(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert MARK not in ended.err
+    assert "list of processes" in ended.err
+    for alternative in ("--api-key-file", "POLYAI_API_KEY", "polyai-data login"):
+        assert alternative in ended.err
+    assert "--api-key " not in run("list", "--help").out
+
+
+COMMANDS = (
+    ("list",),
+    ("get", ID),
+    ("transcript", ID),
+    ("audio", ID, ID + "0"),
+    ("audio", ID),
+    ("annotate", ID, "--turn", "0", "--type", "wrong_info"),
+    ("note", ID, "x"),
+    ("chat",),
+    ("export", "-o", "x", "--details", "--resume"),
+    ("doctor",),
+)
+ECHO = {"error": f"bad key {KEY}", "error_code": KEY, "error_id": KEY, KEY: [KEY]}
+FAULTS = {
+    "echoed": Fault(401, ECHO),
+    "echoed as text": Fault(500, f"bad key {KEY}"),
+    "dropped": Fault(kind="close-before-headers"),
+    "no JSON": Fault(200, f"bad key {KEY}"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [("environment", "echoed"), ("keyring", "echoed"), *(("file", fault) for fault in FAULTS)],
+)
+def test_no_error_shows_the_key(
+    run: Run,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    memory: Any,
+    command: tuple[str, ...],
+    fault: str,
+    source: str,
+) -> None:
+    sandbox(faults=[FAULTS[fault]])
+    monkeypatch.setenv("POLYAI_REGION", "us")
+    monkeypatch.delenv("POLYAI_API_KEY")
+    monkeypatch.setattr(sys, "stdin", open("/dev/null", encoding="utf-8"))  # noqa: SIM115
+    options = []
+    if source == "file":
+        Path("key").write_text(KEY)
+        Path("key").chmod(0o600)
+        options = ["--api-key-file", "key"]
+    elif source == "environment":
+        monkeypatch.setenv("POLYAI_API_KEY", KEY)
+    else:
+        memory.set_password("polyai-data", "us", KEY)
+    ended = run(*command, *options, "--debug")
+    sys.stdin.close()
+    assert ended.code in (3, 6)
+    assert MARK not in ended.out + ended.err
+    if command[0] not in ("doctor", "audio", "export"):
+        assert "Traceback" in ended.err
+
+
+def test_nothing_shows_a_key_that_can_be_none(run: Run, sandbox: Sandbox) -> None:
+    sandbox()
+    for content in (f"{KEY}\n{KEY}", f"{KEY} {KEY}", f"é{KEY}"):
+        Path("key").write_text(content)
+        ended = run("list", "--api-key-file", "key", "--debug")
+        assert ended.code == 2
+        assert MARK not in ended.out + ended.err
+
+
+def test_the_debug_option_is_there_for_every_command(run: Run) -> None:
+    for command in _commands.app.registered_commands:
+        if command.name != "sandbox":  # it has options of its own
+            assert "--debug" in run(command.name, "--help").out
+    ended = run("doctor", "--json", "--debug")
+    assert json.loads(ended.out)["ok"] is False
