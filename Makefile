@@ -8,7 +8,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak test-lowest test-latest \
+.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures test-lowest test-latest \
 	audit vendor generate bump record lock build clean
 
 help: ## List the targets
@@ -59,6 +59,9 @@ faults: .venv/ready ## Try every fault with every operation, and write what beco
 soak: .venv/ready ## Read everything from a sandbox that fails one request in five
 	@$(RUN) scripts/soak.py $(SOAK)
 
+pictures: .venv/ready ## Draw what the command line shows, for the README
+	@$(RUN) scripts/pictures.py $(PICTURES)
+
 check-generated: .venv/ready ## Fail if generated/ is not what `make generate` writes
 	@$(RUN) scripts/generate.py --check
 
@@ -73,18 +76,19 @@ build: .venv/ready ## Build the wheel and the source distribution
 # OpenAPI tools, VCR, a type checker or Node.js stays out: it holds the code of this repository, which the
 # pinned tools make and check, and not what users install.
 NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_bumps.py test_cassettes.py test_clients.py test_fuzz.py \
-	test_generate.py test_overlay.py test_sources.py test_typing.py sandbox/test_sandbox_contract.py)
+	test_generate.py test_overlay.py test_sources.py test_typing.py cli/test_cli_pictures.py \
+	sandbox/test_sandbox_contract.py)
 TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket trustme
 define test-with # the name of the environment, and uv's resolution
 	@rm -rf build/$(1) && mkdir -p build
 	@$(RUN) -m uv venv --quiet --python $(RUN) build/$(1)
-	@$(RUN) -m uv pip compile pyproject.toml --extra sandbox --python $(RUN) --resolution $(2) --upgrade --quiet \
+	@$(RUN) -m uv pip compile pyproject.toml --extra cli --extra sandbox --python $(RUN) --resolution $(2) --upgrade --quiet \
 		--no-header --no-annotate --output-file build/$(1).txt
 	@awk -F== 'NR == FNR { needed[$$1] } NR == FNR || /^[a-z]/ && !($$1 in needed) { sub(/ .*/, ""); print }' \
 		build/$(1).txt requirements-dev.txt > build/$(1)/constraints.txt
 	@$(RUN) -m uv pip install --quiet --python build/$(1) --constraints build/$(1)/constraints.txt \
-		'.[sandbox]' $(TEST_TOOLS)
-	@$(RUN) -m uv pip freeze --python build/$(1) | grep -E '^(aiohttp|attrs|httpx|msgspec|starlette|uvicorn|yarl)=='
+		'.[cli,sandbox]' $(TEST_TOOLS)
+	@$(RUN) -m uv pip freeze --python build/$(1) | grep -E '^(aiohttp|attrs|httpcore|httpx|keyring|msgspec|rich|starlette|typer|uvicorn|yarl)=='
 	@build/$(1)/bin/python -m pytest --quiet $(addprefix --ignore=,$(NEEDS_TOOLS))
 endef
 
