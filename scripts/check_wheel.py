@@ -1,5 +1,7 @@
 """Installs a wheel into an empty environment, with nothing but its dependencies, and uses it there.
 
+Then with its command line, which has to tell somebody who has no settings how to get going.
+
 The sandbox that it talks to runs in this environment, not in that one.
 """
 
@@ -48,6 +50,12 @@ ALLOWED = {
 """What may be installed afterwards: what the package needs, and what that brings."""
 
 
+HINT = 'polyai-data: the command line needs more than the library: pip install "polyai-data[cli]"\n'
+"""All that the command says where its extra is not installed."""
+TO_GET_GOING = ("POLYAI_API_KEY", "POLYAI_REGION", "POLYAI_AGENT_ID", "polyai-data sandbox")
+"""What the message names with which the command line ends where nothing is set."""
+
+
 def main(wheel: Path) -> int:
     """Check the wheel; return the exit code."""
     names = zipfile.ZipFile(wheel).namelist()
@@ -68,8 +76,28 @@ def main(wheel: Path) -> int:
             print(f"{wheel.name} brings more than it should: {', '.join(sorted(extra))}.")
             return 1
         subprocess.run([*python, "-c", USE, base_url], check=True, cwd=directory)
+        ended = list_without_settings(directory)
+        if (ended.returncode, ended.stdout, ended.stderr) != (1, "", HINT):
+            print(f"{wheel.name} does not say that its command line is an extra:\n{ended.stderr}")
+            return 1
+        subprocess.run([*pip, "install", "--quiet", f"{wheel}[cli]"], check=True, cwd=directory)
+        ended = list_without_settings(directory)
+        if ended.returncode != 2 or not all(name in ended.stderr for name in TO_GET_GOING):
+            print(f"{wheel.name} does not get anybody going:\n{ended.stderr}")
+            return 1
     print(f"{wheel.name} works in an environment of its own.")
     return 0
+
+
+def list_without_settings(directory: str) -> subprocess.CompletedProcess[str]:
+    """Run `polyai-data list` as it is installed there, by somebody who has set nothing."""
+    return subprocess.run(
+        [str(Path(directory) / "bin" / "polyai-data"), "list"],
+        capture_output=True,
+        text=True,
+        cwd=directory,
+        env={"HOME": directory, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"},
+    )
 
 
 if __name__ == "__main__":
