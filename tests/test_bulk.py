@@ -343,16 +343,48 @@ def test_who_leaves_early_does_not_wait_for_the_pace(monkeypatch: pytest.MonkeyP
     assert no_thread_is_left()
 
 
-def test_an_exception_of_the_ids_comes_out_and_ends_it(call: Caller) -> None:
+@pytest.mark.parametrize("in_order", [False, True])
+@pytest.mark.parametrize("concurrency", [1, 3, 20])
+def test_an_exception_of_the_ids_comes_out_after_what_was_under_way(
+    call: Caller, concurrency: int, in_order: bool
+) -> None:
     class Boom(Exception):
         pass
 
+    taken: list[str] = []
+    handed: list[str] = []
+
     def ids() -> Iterator[str]:
-        yield "CA1"
+        for number in range(7):
+            taken.append(f"CA{number}")
+            yield taken[-1]
         raise Boom
 
-    with pytest.raises(Boom):
-        call(answer, get_all(ids(), concurrency=3))
+    async def ids_asynchronously() -> AsyncIterator[str]:
+        for wanted in ids():
+            yield wanted
+
+    def use(kind: Any) -> Any:
+        def consume(client: Any) -> Any:
+            results = client.get_conversations(kind(), concurrency=concurrency, in_order=in_order)
+
+            async def asynchronously() -> None:
+                async for result in results:
+                    handed.append(result.id)
+
+            if not isinstance(client, DataClient):
+                return asynchronously()
+            handed.extend(result.id for result in results)
+            return None
+
+        return consume
+
+    for kind in (ids,) if call.kind is DataClient else (ids, ids_asynchronously):
+        with pytest.raises(Boom):
+            call(answer, use(kind))
+        assert sorted(handed) == taken
+        taken.clear()
+        handed.clear()
     assert no_thread_is_left()
 
 

@@ -157,19 +157,28 @@ def in_threads(
             return BulkResult(wanted, error)
 
     source = iter(ids)
+    is_over = False
+    failure: Exception | None = None
     finished: SimpleQueue[Future[BulkResult[_T]]] = SimpleQueue()
     running: dict[Future[BulkResult[_T]], None] = {}  # the oldest first; ended ones wait in it
     # Its threads end with the block, however that ends.
     with ThreadPoolExecutor(concurrency, thread_name_prefix="polyai-data-bulk") as executor:
         try:
             while True:
-                while (
-                    len(running) < 2 * concurrency and (wanted := next(source, _OVER)) is not _OVER
-                ):
+                while not is_over and len(running) < 2 * concurrency:
+                    try:
+                        wanted = next(source, _OVER)
+                    except Exception as error:  # raised once the calls under way are handed over
+                        wanted, failure = _OVER, error
+                    if wanted is _OVER:
+                        is_over = True
+                        break
                     future = executor.submit(result_of, cast(str, wanted))
                     running[future] = None
                     future.add_done_callback(finished.put)
                 if not running:
+                    if failure is not None:
+                        raise failure
                     return
                 for ended in _to_hand_over(running, finished.get(), in_order=in_order):
                     yield ended.result()
@@ -191,6 +200,7 @@ async def in_tasks(
 
     finished: dict[int, BulkResult[_T]] = {}  # by the place of the ID
     taken = handed_over = 0
+    is_over = False
     has_more, has_room = asyncio.Event(), asyncio.Event()
     turn = asyncio.Lock()  # an asynchronous iterator takes one question at a time
     source = aiter(ids) if isinstance(ids, AsyncIterable) else iter(ids)
@@ -199,17 +209,26 @@ async def in_tasks(
         if not isinstance(source, AsyncIterator):
             return next(source, _OVER)
         async with turn:
-            return await anext(source, _OVER)
+            return _OVER if is_over else await anext(source, _OVER)
 
     async def work() -> None:
-        nonlocal taken
+        nonlocal taken, is_over
         while True:
-            while taken - handed_over >= 2 * concurrency:
+            while not is_over and taken - handed_over >= 2 * concurrency:
                 has_room.clear()
                 await has_room.wait()
+            if is_over:
+                return
             place, taken = taken, taken + 1
-            wanted = await take()
+            try:
+                wanted = await take()
+            except Exception:  # raised once the calls under way are handed over
+                is_over = True
+                has_room.set()
+                raise
             if wanted is _OVER:
+                is_over = True
+                has_room.set()
                 return
             try:
                 result = BulkResult(wanted, None, await do(wanted))
@@ -229,10 +248,9 @@ async def in_tasks(
                 has_room.set()
                 yield finished.pop(place)
                 continue
-            for worker in workers:
-                if worker.done():
-                    worker.result()
             if all(worker.done() for worker in workers):
+                for worker in workers:
+                    worker.result()  # raises what the IDs did
                 return
             has_more.clear()
             await has_more.wait()
