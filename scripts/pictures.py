@@ -53,7 +53,7 @@ class Picture(NamedTuple):
 
 
 PICTURES = (
-    Picture("list", 120, ("list", "--limit", "12")),
+    Picture("list", 150, ("list", "--limit", "12")),
     Picture("transcript", 92, ("transcript", CONVERSATION_ID)),
     Picture(
         *("chat", 80, ("chat",)),
@@ -174,9 +174,11 @@ def svg(picture: Picture, shown: str, columns: int, theme: str) -> str:
     command = " ".join(("polyai-data", *picture.arguments))
     console.print(Text.assemble(("$ ", "dim"), command))
     console.print(Text.from_ansi(shown))
-    return console.export_svg(
+    drawn = console.export_svg(
         title=command, theme=THEMES[theme], unique_id=f"{picture.name}-{theme}"
     )
+    # A picture fetches nothing from elsewhere: any font of the reader's will do.
+    return re.sub(r"\n *@font-face \{.*?\n *\}", "", drawn, flags=re.DOTALL)
 
 
 if __name__ == "__main__":
