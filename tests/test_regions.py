@@ -10,7 +10,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from polyai_data import ConfigurationError, DataClient, NotFoundError, Region, _regions
+from polyai_data import (
+    ConfigurationError,
+    DataClient,
+    NotFoundError,
+    Region,
+    _regions,
+    parse_studio_url,
+)
 from polyai_data._auth import ApiKey
 from polyai_data._config import settle
 from polyai_data_generated.origin import OPERATION_SERVERS
@@ -84,7 +91,7 @@ def test_each_region_has_its_studio() -> None:
 @pytest.mark.parametrize("region", Region)
 def test_a_studio_url_names_region_and_agent(region: Region) -> None:
     url = f"{region.studio_url}/acme/PROJECT-1/conversations/CA1?tab=1#turn-2"
-    assert _regions.parse_studio_url(url) == (region, "PROJECT-1")
+    assert parse_studio_url(url) == (region, "PROJECT-1")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +110,7 @@ def test_a_studio_url_names_region_and_agent(region: Region) -> None:
     ],
 )
 def test_studio_urls_are_read_as_people_paste_them(url: str, agent_id: str) -> None:
-    assert _regions.parse_studio_url(url) == (Region.US, agent_id)
+    assert parse_studio_url(url) == (Region.US, agent_id)
 
 
 @pytest.mark.parametrize(
@@ -204,3 +211,14 @@ def test_the_key_is_not_sent_to_a_server_over_plain_http(monkeypatch: pytest.Mon
         pytest.raises(ConfigurationError, match="plain http"),
     ):
         client.get_conversation("C")
+
+
+def test_a_region_knows_its_other_names() -> None:
+    assert {region.value: region.other_names for region in Region} == {
+        "us": ("us-1",),
+        "eu": ("euw-1",),
+        "uk": ("uk-1",),
+        "studio": (),
+    }
+    for region in Region:
+        assert all(Region(name) is region for name in region.other_names)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ._client import DataClient
     from ._listing import AsyncConversationList, ConversationList
     from ._recording import AsyncRecording, Recording
-    from ._regions import Region
+    from ._regions import Region, parse_studio_url
     from ._retry import Retry
     from ._version import __spec_version__, __version__
     from .errors import (
@@ -118,6 +118,7 @@ __all__ = [
     "WriteResult",
     "__spec_version__",
     "__version__",
+    "parse_studio_url",
 ]
 
 _SUBMODULES = ("errors", "models")
@@ -128,7 +129,7 @@ _MODULES = {
     **dict.fromkeys(("AsyncChat", "Chat"), "_chats"),
     **dict.fromkeys(("AsyncConversationList", "ConversationList"), "_listing"),
     **dict.fromkeys(("AsyncRecording", "Recording"), "_recording"),
-    "Region": "_regions",
+    **dict.fromkeys(("Region", "parse_studio_url"), "_regions"),
     "Retry": "_retry",
     **dict.fromkeys(("__spec_version__", "__version__"), "_version"),
 }

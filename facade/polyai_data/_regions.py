@@ -65,6 +65,11 @@ class Region(StrEnum):
         return server
 
     @property
+    def other_names(self) -> tuple[str, ...]:
+        """The names that are in use for the region besides its own."""
+        return tuple(other for other, name in _OTHER_NAMES.items() if name == self.value)
+
+    @property
     def studio_url(self) -> str:
         """The URL of the region's Agent Studio."""
         return f"https://{_studio_host(self)}"

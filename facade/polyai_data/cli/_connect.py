@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from polyai_data import DataClient, Region, Retry
+from polyai_data import DataClient, Region, Retry, parse_studio_url
 
 from . import _keys
 from ._command import Refused
@@ -45,14 +45,6 @@ and in another terminal
 """
 
 
-class _StudioUrl(DataClient):
-    """No client: what the library reads out of the URL of an agent in Agent Studio."""
-
-    def __init__(self, *, region: Region, agent_id: str, **_: Any) -> None:
-        self.region = region
-        self.agent_id = agent_id
-
-
 def region_of(place: Place) -> Region | None:
     """Return the region that the options name, else the environment.
 
@@ -60,7 +52,7 @@ def region_of(place: Place) -> Region | None:
         ConfigurationError: if that is none.
     """
     if place.studio_url is not None:
-        return _StudioUrl.from_studio_url(place.studio_url).region
+        return parse_studio_url(place.studio_url)[0]
     name = place.region or _variable("POLYAI_REGION")
     return Region(name) if name else None
 
@@ -99,7 +91,7 @@ class Setup:
                     "--studio-url names the region and the agent already.",
                     "Leave out --region, --agent and --base-url.",
                 )
-            agent = _StudioUrl.from_studio_url(connection.studio_url).agent_id
+            _, agent = parse_studio_url(connection.studio_url)
             return cls(region, None, agent, key, problem)
         base_url = connection.base_url or _variable("POLYAI_BASE_URL")
         agent_id = connection.agent or _variable("POLYAI_AGENT_ID")

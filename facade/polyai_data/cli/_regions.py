@@ -6,21 +6,16 @@ from polyai_data import Region
 
 from ._terminal import Terminal
 
-_OTHER_NAMES = ("us-1", "euw-1", "uk-1")
-
 
 def run(*, as_json: bool) -> None:
     """List the regions."""
     terminal = Terminal()
-    other_names = {
-        region: [name for name in _OTHER_NAMES if Region(name) is region] for region in Region
-    }
     if as_json:
-        for region, names in other_names.items():
+        for region in Region:
             terminal.show_json(
                 {
                     "region": region.value,
-                    "otherNames": names,
+                    "otherNames": region.other_names,
                     "studio": region.studio_url,
                     "api": region.base_url,
                 }
@@ -29,6 +24,7 @@ def run(*, as_json: bool) -> None:
     table = Table(
         "Region", "Also", "Agent Studio", "API", box=None, padding=(0, 2, 0, 0), pad_edge=False
     )
-    for region, names in other_names.items():
-        table.add_row(region.value, ", ".join(names), region.studio_url, region.base_url)
+    for region in Region:
+        others = ", ".join(region.other_names)
+        table.add_row(region.value, others, region.studio_url, region.base_url)
     terminal.show(table)
