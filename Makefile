@@ -20,7 +20,7 @@ demo: .venv/demo-ready ## See it work: the sandbox, a conversation, an error
 	@$(RUN) scripts/demo.py
 
 test: .venv/redocly-ready ## Run every test
-	@$(RUN) -m pytest --quiet --cov
+	@$(RUN) -m pytest --quiet --cov --numprocesses auto --dist worksteal
 
 # --- For whoever changes something -------------------------------------------------------------
 

@@ -206,6 +206,7 @@ def test_all_is_sorted_and_complete() -> None:
         "Retry",
         "__spec_version__",
         "__version__",
+        "parse_studio_url",
         *(kind.__name__ for pair in PAIRS for kind in pair),
     }
     assert set(polyai_data.__all__) == public | rest

@@ -275,7 +275,7 @@ def head(status: str, *lines: str) -> bytes:
     return "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode()
 
 
-ENCODED = gzip.compress(b'{"conversationId": "CA1"}')
+ENCODED = gzip.compress(b'{"conversationId": "CA1"}', mtime=0)
 
 
 @pytest.mark.parametrize(

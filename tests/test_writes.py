@@ -174,7 +174,7 @@ def test_an_annotation_that_cannot_be_meant_is_refused(
     ("annotations", "kind", "complaint"),
     [
         ([], ValueError, "annotations is empty; give at least one"),
-        (iter(()), ValueError, "annotations is empty"),
+        pytest.param(iter(()), ValueError, "annotations is empty", id="no items"),
         ([WRONG, {"turnId": 0}], TypeError, "annotations must hold Annotation objects, not dict"),
         ("wrong_info", TypeError, "annotations must hold Annotation objects, not str"),
         (WRONG, TypeError, "annotations must be several Annotation objects, in a list or another"),
