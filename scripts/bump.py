@@ -1,6 +1,6 @@
-"""Takes in a version of the document, generates and checks, and sums up what is left to a person.
+"""Vendors a new version of the OpenAPI spec, generates, checks, and says what is left to do.
 
-`python scripts/bump.py SOURCE…` runs what `make vendor`, `make generate` and `make check` run.
+`python scripts/bump.py SOURCE…` runs `make vendor`, `make generate` and `make check`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from vendor import REPORT, ROOT, vendor
 
 
 def main() -> int:
-    """Run the steps as far as they go, and return the exit code."""
+    """Run the steps until one fails; return the exit code."""
     try:
         impact = vendor(sys.argv[1:])
     except (SourceError, RedoclyError) as error:
         print(f"Nothing was changed.\n{error}")
         return 1
     print(impact.as_text(), flush=True)
-    done, failed = ["openapi.json is the new document"], ""
+    done, failed = ["openapi.json is updated"], ""
     for target, meaning in (
         ("generate", "generated/ is up to date"),
-        ("check", "every check passes"),
+        ("check", "all checks pass"),
     ):
         print(f"\n--- make {target}", flush=True)
         if subprocess.run(["make", "--no-print-directory", target], cwd=ROOT).returncode:  # noqa: S607
@@ -37,17 +37,17 @@ def main() -> int:
 
 
 def summary(impact: Impact, done: list[str], failed: str) -> str:
-    """Return what is done, and what a person must decide."""
+    """Return what was done, and what is left to do."""
     lines = [f"Done: {'; '.join(done)}."]
     if failed:
-        lines.append(f"Failed: {failed}, as it says above.")
-    open_tasks = len(impact.tasks)
-    if open_tasks:
-        lines.append(f"Yours to decide: {open_tasks} points, listed in {REPORT.relative_to(ROOT)}.")
+        lines.append(f"Failed: {failed} (see above).")
+    if impact.tasks:
+        tasks = "1 task" if len(impact.tasks) == 1 else f"{len(impact.tasks)} tasks"
+        lines.append(f"Left to do: {tasks}, listed in {REPORT.relative_to(ROOT)}.")
     if impact.changes:
         lines.append(
-            f"Then: CHANGELOG.md, version {impact.next_version} in facade/polyai_data/_version.py, "
-            "and a commit of openapi.json with generated/."
+            f"Then edit CHANGELOG.md, set version {impact.next_version} in "
+            "facade/polyai_data/_version.py, and commit openapi.json with generated/."
         )
     return "\n".join(lines)
 

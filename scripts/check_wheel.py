@@ -1,8 +1,7 @@
-"""Installs a wheel into an empty environment, with nothing but its dependencies, and uses it there.
+"""Installs a wheel into an empty virtual environment, and uses the library and the command line.
 
-Then with its command line, which has to tell somebody who has no settings how to get going.
-
-The sandbox that it talks to runs in this environment, not in that one.
+The command line must explain what to do if its extra or the settings are missing. The sandbox runs
+in the current environment.
 """
 
 from __future__ import annotations
@@ -47,13 +46,12 @@ ALLOWED = {
     "typing_extensions",
     "yarl",
 }
-"""What may be installed afterwards: what the package needs, and what that brings."""
-
+"""The packages that may be installed: the wheel and its dependencies."""
 
 HINT = 'polyai-data: the command line needs more than the library: pip install "polyai-data[cli]"\n'
-"""All that the command says where its extra is not installed."""
-TO_GET_GOING = ("POLYAI_API_KEY", "POLYAI_REGION", "POLYAI_AGENT_ID", "polyai-data sandbox")
-"""What the message names with which the command line ends where nothing is set."""
+"""The output of the command if its extra is not installed."""
+SETTINGS = ("POLYAI_API_KEY", "POLYAI_REGION", "POLYAI_AGENT_ID", "polyai-data sandbox")
+"""What the error message names if nothing is configured."""
 
 
 def main(wheel: Path) -> int:
@@ -61,7 +59,7 @@ def main(wheel: Path) -> int:
     names = zipfile.ZipFile(wheel).namelist()
     for needed in ("polyai_data/py.typed", "polyai_data_generated/py.typed"):
         if needed not in names:
-            print(f"{wheel.name} lacks {needed}.")
+            print(f"{wheel.name} does not contain {needed}.")
             return 1
     with tempfile.TemporaryDirectory() as directory, serve() as base_url:
         venv.create(directory, with_pip=True)
@@ -73,24 +71,26 @@ def main(wheel: Path) -> int:
         )
         extra = {package["name"] for package in json.loads(listed.stdout)} - ALLOWED
         if extra:
-            print(f"{wheel.name} brings more than it should: {', '.join(sorted(extra))}.")
+            print(f"{wheel.name} installs unexpected packages: {', '.join(sorted(extra))}.")
             return 1
         subprocess.run([*python, "-c", USE, base_url], check=True, cwd=directory)
-        ended = list_without_settings(directory)
-        if (ended.returncode, ended.stdout, ended.stderr) != (1, "", HINT):
-            print(f"{wheel.name} does not say that its command line is an extra:\n{ended.stderr}")
+        done = list_without_settings(directory)
+        if (done.returncode, done.stdout, done.stderr) != (1, "", HINT):
+            print(
+                f"{wheel.name} does not explain that its command line is an extra:\n{done.stderr}"
+            )
             return 1
         subprocess.run([*pip, "install", "--quiet", f"{wheel}[cli]"], check=True, cwd=directory)
-        ended = list_without_settings(directory)
-        if ended.returncode != 2 or not all(name in ended.stderr for name in TO_GET_GOING):
-            print(f"{wheel.name} does not get anybody going:\n{ended.stderr}")
+        done = list_without_settings(directory)
+        if done.returncode != 2 or not all(name in done.stderr for name in SETTINGS):
+            print(f"{wheel.name} does not explain which settings are missing:\n{done.stderr}")
             return 1
-    print(f"{wheel.name} works in an environment of its own.")
+    print(f"{wheel.name} works in an empty environment.")
     return 0
 
 
 def list_without_settings(directory: str) -> subprocess.CompletedProcess[str]:
-    """Run `polyai-data list` as it is installed there, by somebody who has set nothing."""
+    """Run the installed `polyai-data list` without any settings."""
     return subprocess.run(
         [str(Path(directory) / "bin" / "polyai-data"), "list"],
         capture_output=True,

@@ -1,10 +1,9 @@
-"""Holds the clients against a sandbox that fails in every way it can.
+"""Tests how the clients handle every fault of the sandbox.
 
-`python scripts/faults.py [--only TEXT]` tries every fault with every operation, with both clients,
-on one request and on all of them, and between the pages of a walk. It writes a table to
-build/faults.md, and fails if anything comes out otherwise than promised: the error or the recovery,
-the number of requests, what a write did, the time it took, and what was left behind (connections,
-tasks, threads, files, unclosed sockets).
+`python scripts/faults.py [--only NAME]` injects every fault into every operation of both clients,
+into one request and into all of them. It writes a table to build/faults.md, and exits with 1 if a
+guarantee is violated: the error or recovery, the number of requests, the effects of a write, the
+time it takes, and that no connection, task, thread, file or unclosed socket is left behind.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import ssl
 import sys
 import tempfile
 import threading
@@ -38,9 +38,10 @@ from polyai_data import (
     RateLimitError,
     ResponseDecodeError,
     ServerError,
-    _retry,
 )
-from polyai_data._transport import CONNECTIONS
+from polyai_data._async import io as async_io
+from polyai_data._http.transports import LIMITS
+from polyai_data._sync import io as sync_io
 from polyai_data.sandbox import Fault, Received, serve
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,54 +49,56 @@ REPORT = ROOT / "build" / "faults.md"
 
 KEY = "sandbox-key-8f3a61c2"
 CHAT = "CHAT"
-PAGES = "*/conversations"
+LIST_PATH = "*/conversations"
 RECORDING_BYTES = 300_044
-PAGE = 3
+PAGE_SIZE = 3
 CONVERSATIONS = 8
 RETRIES = 2
 READ_TIMEOUT = 0.25
-"""Seconds, where a fault is one of time; much longer elsewhere, so that a slow machine is none."""
-TIME_BOUND = 15.0
-"""Seconds that a case may take, with all its attempts, on a machine that does other things too."""
+"""Seconds, for faults that cause timeouts. Other cases use a long timeout, for slow machines."""
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For plain HTTP. It loads no certificates, which would take longer than a case."""
+MAX_SECONDS = 15.0
+"""The maximum duration of a case with all its attempts, on a busy machine."""
 
-Kind = type[DataClient] | type[AsyncDataClient]
+ClientClass = type[DataClient] | type[AsyncDataClient]
 Mode = Literal["once", "always"]
 MODES: tuple[Mode, ...] = ("once", "always")
 
 
 @frozen
-class Trial:
-    """A fault, and what is promised about it.
+class FaultCase:
+    """A fault, and how the clients must handle it.
 
     Attributes:
-        name: What goes wrong.
+        name: A description of the fault.
         fault: The attributes of the sandbox's fault.
-        error: What is raised if it does not pass.
-        passes: Whether what reads tries again.
-        refused: Whether the server says that it did not perform the request.
-        audio: What is raised for a recording where that differs; None if it passes for whole.
-        slow: Whether it takes a time-out to notice.
+        error: The exception to raise if the call fails.
+        retryable: Whether reads are retried.
+        rejected: Whether the response says that the request had no effect.
+        recording_error: The exception for recordings if it differs. None if the download succeeds.
+        times_out: Whether the client only notices the fault by a timeout.
     """
 
     name: str
     fault: dict[str, Any]
     error: type[PolyAIError]
-    passes: bool = False
-    refused: bool = False
-    audio: type[PolyAIError] | None = PolyAIError
-    slow: bool = False
+    retryable: bool = False
+    rejected: bool = False
+    recording_error: type[PolyAIError] | None = PolyAIError
+    times_out: bool = False
 
     def error_for(self, operation: str) -> type[PolyAIError] | None:
-        """Return what is promised for an operation."""
-        if operation == "get_recording" and self.audio is not PolyAIError:
-            return self.audio
+        """Return the exception for an operation."""
+        if operation == "get_recording" and self.recording_error is not PolyAIError:
+            return self.recording_error
         return self.error
 
 
-def answer(status: int, body: Any = b"", **headers: str) -> dict[str, Any]:
-    """Return the fault that is an answer."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return {"status": status, "body": body, "headers": named}
+def response(status: int, body: Any = b"", **headers: str) -> dict[str, Any]:
+    """Return a fault that replaces the response."""
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return {"status": status, "body": body, "headers": fields}
 
 
 ENVELOPE = {"success": False, "error_message": "It is broken.", "error_code": "BROKEN"}
@@ -103,204 +106,224 @@ HTML = "<html><body>Bad gateway</body></html>"
 JSON = {"Content_Type": "application/json"}
 
 
-def trials(elsewhere: str) -> list[Trial]:
-    """Return every fault; redirects lead elsewhere."""
+def fault_cases(other_url: str) -> list[FaultCase]:
+    """Return all faults. Redirects lead to another host, at `other_url`."""
     return [
-        Trial("500 with an envelope", answer(500, ENVELOPE), ServerError, passes=True),
-        Trial("502 with HTML", answer(502, HTML), ServerError, passes=True),
-        Trial("504 empty", answer(504), ServerError, passes=True),
-        Trial("520 with text", answer(520, "What?"), ServerError),
-        Trial("408", answer(408, ENVELOPE), APIStatusError, passes=True),
-        Trial("503, performed", {**answer(503, HTML), "performed": True}, ServerError, passes=True),
-        Trial(
-            "503 with Retry-After",
-            answer(503, ENVELOPE, Retry_After="1"),
+        FaultCase("500 with an envelope", response(500, ENVELOPE), ServerError, retryable=True),
+        FaultCase("502 with HTML", response(502, HTML), ServerError, retryable=True),
+        FaultCase("504 empty", response(504), ServerError, retryable=True),
+        FaultCase("520 with text", response(520, "What?"), ServerError),
+        FaultCase("408", response(408, ENVELOPE), APIStatusError, retryable=True),
+        FaultCase(
+            "503 after performing",
+            {**response(503, HTML), "performed": True},
             ServerError,
-            passes=True,
-            refused=True,
+            retryable=True,
         ),
-        Trial(
-            "429", answer(429, ENVELOPE, Retry_After="0"), RateLimitError, passes=True, refused=True
+        FaultCase(
+            "503 with Retry-After",
+            response(503, ENVELOPE, Retry_After="1"),
+            ServerError,
+            retryable=True,
+            rejected=True,
         ),
-        Trial(
-            "429 for an hour",
-            answer(429, ENVELOPE, Retry_After="3600"),
+        FaultCase(
+            "429",
+            response(429, ENVELOPE, Retry_After="0"),
             RateLimitError,
-            refused=True,
+            retryable=True,
+            rejected=True,
         ),
-        Trial("400", answer(400, ENVELOPE), BadRequestError, refused=True),
-        Trial("404 with HTML", answer(404, HTML), NotFoundError, refused=True),
-        Trial(
+        FaultCase(
+            "429 for an hour",
+            response(429, ENVELOPE, Retry_After="3600"),
+            RateLimitError,
+            rejected=True,
+        ),
+        FaultCase("400", response(400, ENVELOPE), BadRequestError, rejected=True),
+        FaultCase("404 with HTML", response(404, HTML), NotFoundError, rejected=True),
+        FaultCase(
             "redirect to another host",
-            answer(307, Location=elsewhere),
+            response(307, Location=other_url),
             APIStatusError,
-            refused=True,
+            rejected=True,
         ),
-        Trial("200 empty", answer(200, **JSON), ResponseDecodeError),
-        Trial("200 with HTML", answer(200, HTML), ResponseDecodeError),
-        Trial("200 with HTML called JSON", answer(200, HTML, **JSON), ResponseDecodeError),
-        Trial("200 with JSON called text", answer(200, '{"turns": 5'), ResponseDecodeError),
-        Trial("200 that failed", answer(200, {"success": False}), APIStatusError, refused=True),
-        Trial(
-            "invalid UTF-8", answer(200, b'{"conversations": "\xff"}', **JSON), ResponseDecodeError
+        FaultCase("200 empty", response(200, **JSON), ResponseDecodeError),
+        FaultCase("200 with HTML", response(200, HTML), ResponseDecodeError),
+        FaultCase("200 with HTML as JSON", response(200, HTML, **JSON), ResponseDecodeError),
+        FaultCase("200 with JSON as text", response(200, '{"turns": 5'), ResponseDecodeError),
+        FaultCase(
+            "200 with success: false",
+            response(200, {"success": False}),
+            APIStatusError,
+            rejected=True,
         ),
-        Trial(
-            "JSON nested 100,000 deep",
-            answer(200, b"[" * 100_000 + b"]" * 100_000, **JSON),
+        FaultCase(
+            "invalid UTF-8",
+            response(200, b'{"conversations": "\xff"}', **JSON),
             ResponseDecodeError,
         ),
-        Trial("a body of 1 GiB", {"kind": "huge"}, ResponseDecodeError),
-        Trial("late", {"kind": "late", "delay": 60}, APITimeoutError, passes=True, slow=True),
-        Trial(
+        FaultCase(
+            "JSON nested 100,000 deep",
+            response(200, b"[" * 100_000 + b"]" * 100_000, **JSON),
+            ResponseDecodeError,
+        ),
+        FaultCase("a body of 1 GiB", {"kind": "huge"}, ResponseDecodeError),
+        FaultCase(
+            "late", {"kind": "late", "delay": 60}, APITimeoutError, retryable=True, times_out=True
+        ),
+        FaultCase(
             "stall in the body",
             {"kind": "stall-in-body", "delay": 60},
             APITimeoutError,
-            passes=True,
-            slow=True,
+            retryable=True,
+            times_out=True,
         ),
         *(
-            Trial(
-                f"{end} {place}",
-                {"kind": f"{end}-{place.replace(' ', '-')}"},
+            FaultCase(
+                f"{end} {position}",
+                {"kind": f"{end}-{position.replace(' ', '-')}"},
                 APIConnectionError,
-                passes=True,
+                retryable=True,
             )
-            for place in ("before headers", "in headers", "in body")
+            for position in ("before headers", "in headers", "in body")
             for end in ("close", "reset")
         ),
-        Trial(
-            "close before headers, performed",
+        FaultCase(
+            "close before headers, after performing",
             {"kind": "close-before-headers", "performed": True},
             APIConnectionError,
-            passes=True,
+            retryable=True,
         ),
-        Trial("wrong length", {"kind": "wrong-length"}, APIConnectionError, passes=True),
-        Trial(  # slow, since aiohttp tells nobody of it
+        FaultCase("wrong length", {"kind": "wrong-length"}, APIConnectionError, retryable=True),
+        FaultCase(  # aiohttp waits for more data
             "broken chunking",
             {"kind": "broken-chunking"},
             APIConnectionError,
-            passes=True,
-            slow=True,
+            retryable=True,
+            times_out=True,
         ),
-        Trial("broken gzip", {"kind": "broken-gzip"}, ResponseDecodeError),
-        # By its Content-Length such a recording is whole.
-        Trial("over-long", {"kind": "over-long"}, ResponseDecodeError, audio=None),
+        FaultCase("broken gzip", {"kind": "broken-gzip"}, ResponseDecodeError),
+        # According to its Content-Length, such a recording is complete.
+        FaultCase("over-long", {"kind": "over-long"}, ResponseDecodeError, recording_error=None),
     ]
 
 
 @frozen
-class Place:
-    """A call, and where in it the fault strikes.
+class Operation:
+    """An operation, and the request of it that fails.
 
     Attributes:
-        name: The operation.
-        path: The path that fails, as a pattern.
-        call: Makes the call, with a client and the directory for files.
-        at: Which request for that path fails first.
-        is_write: Whether repeating it would change more than doing it once.
-        effects: Counts how often a write took effect, with a client of the sandbox.
+        name: The name of the operation.
+        path: The pattern of the path that fails.
+        call: Calls the operation, with a client and the directory for files.
+        first_failing: The number of the first request to this path that fails.
+        is_write: Whether repeating the request would have another effect.
+        count_effects: Returns how often a write took effect, using a client of the sandbox.
     """
 
     name: str
     path: str
     call: Callable[[Any, Path], Any]
-    at: int = 1
+    first_failing: int = 1
     is_write: bool = False
-    effects: Callable[[httpx.Client], int] | None = None
+    count_effects: Callable[[httpx.Client], int] | None = None
 
 
-def places(recorded: str) -> list[Place]:
-    """Return every operation.
+def operations(recorded_id: str) -> list[Operation]:
+    """Return all operations.
 
     Args:
-        recorded: The ID of a conversation that has a recording.
+        recorded_id: The ID of a conversation that has a recording.
     """
     wrong = Annotation(turn=0, role="agent", type="wrong_info")
 
     def listed(http: httpx.Client) -> Any:
         return http.get("conversations", params={"limit": 100}).json()
 
-    def turns(http: httpx.Client, found: str) -> Any:
-        return http.get(f"conversations/{found}").json()["turns"]
+    def turns(http: httpx.Client, conversation_id: str) -> Any:
+        return http.get(f"conversations/{conversation_id}").json()["turns"]
 
-    def walk(client: Any, _: Path) -> Any:
-        found = client.list_conversations(page_size=PAGE)
+    def list_all(client: Any, _: Path) -> Any:
+        conversations = client.list_conversations(page_size=PAGE_SIZE)
         if isinstance(client, DataClient):
-            return len({conversation.conversation_id for conversation in found})
+            return len({conversation.conversation_id for conversation in conversations})
 
         async def count() -> int:
-            return len({conversation.conversation_id async for conversation in found})
+            return len({conversation.conversation_id async for conversation in conversations})
 
         return count()
 
     return [
-        Place("list_conversations", PAGES, lambda client, _: client.get_page()),
-        Place("walk, second page", PAGES, walk, at=2),
-        Place(
-            "get_conversation", f"*/{recorded}", lambda client, _: client.get_conversation(recorded)
+        Operation("list_conversations", LIST_PATH, lambda client, _: client.get_page()),
+        Operation("list_conversations, second page", LIST_PATH, list_all, first_failing=2),
+        Operation(
+            "get_conversation",
+            f"*/{recorded_id}",
+            lambda client, _: client.get_conversation(recorded_id),
         ),
-        Place(
+        Operation(
             "get_recording",
             "*/audio",
-            lambda client, folder: client.download_recording(recorded, folder / "call.wav"),
+            lambda client, folder: client.download_recording(recorded_id, folder / "call.wav"),
         ),
-        Place(
+        Operation(
             "add_annotations",
             "*/annotation",
-            lambda client, _: client.add_annotations(recorded, [wrong]),
+            lambda client, _: client.add_annotations(recorded_id, [wrong]),
             is_write=True,
-            effects=lambda http: len(turns(http, recorded)[0]["reviews"]),
+            count_effects=lambda http: len(turns(http, recorded_id)[0]["reviews"]),
         ),
-        Place(
+        Operation(
             "set_note",
             "*/note",
-            lambda client, _: client.set_note(recorded, "Listened to."),
-            effects=lambda http: sum(
-                found["note"] == "Listened to." for found in listed(http)["conversations"]
+            lambda client, _: client.set_note(recorded_id, "Listened to."),
+            count_effects=lambda http: sum(
+                each["note"] == "Listened to." for each in listed(http)["conversations"]
             ),
         ),
-        Place(
+        Operation(
             "start_chat",
             "*/debug-chat",
             lambda client, _: client.start_chat("sandbox"),
-            at=2,  # after the one that every case has
+            first_failing=2,  # every case starts one chat
             is_write=True,
-            effects=lambda http: listed(http)["count"] - CONVERSATIONS - 1,
+            count_effects=lambda http: listed(http)["count"] - CONVERSATIONS - 1,
         ),
-        Place(
+        Operation(
             "send_chat_message",
             "*/debug-chat/*",
             lambda client, _: client.resume_chat(CHAT, "sandbox").send("A table, please."),
             is_write=True,
-            effects=lambda http: len(turns(http, CHAT)) - 1,
+            count_effects=lambda http: len(turns(http, CHAT)) - 1,
         ),
     ]
 
 
 @frozen
 class Outcome:
-    """What came of a case.
+    """The outcome of a case.
 
     Attributes:
-        result: What the call returned, or the error that it raised.
-        requests: How many requests for the path arrived, from the one that fails first on.
+        result: The return value of the call, or its exception.
+        requests: The number of requests to the path, from the first failing one on.
         effects: How often a write took effect.
-        files: The names and sizes of what was written.
-        left: What was left behind.
-        seconds: How long the call took.
+        files: The names and sizes of the written files.
+        leaks: The resources that were left behind.
+        seconds: The duration of the call.
     """
 
     result: Any
     requests: int
     effects: int
     files: dict[str, int]
-    left: list[str]
+    leaks: list[str]
     seconds: float
 
 
 @contextmanager
 def sandbox(faults: list[Fault], received: list[Received]) -> Iterator[tuple[str, httpx.Client]]:
-    """Serve a sandbox with a chat; yield its address, and a client that knows no retries."""
+    """Serve a sandbox with one chat. Yield its base URL and a plain HTTP client."""
     with (
         serve(
             api_key=KEY,
@@ -313,6 +336,7 @@ def sandbox(faults: list[Fault], received: list[Received]) -> Iterator[tuple[str
             base_url=f"{base_url}/v1/agents/PROJECT-DEMO/",
             headers={"X-API-KEY": KEY},
             trust_env=False,
+            verify=NO_TLS,
         ) as http,
     ):
         http.post("debug-chat", json={"clientEnv": "sandbox", "conversationId": CHAT})
@@ -322,127 +346,133 @@ def sandbox(faults: list[Fault], received: list[Received]) -> Iterator[tuple[str
 def find_recorded() -> str:
     """Return the ID of a conversation that has a recording."""
     with sandbox([], []) as (_, http):
-        found = http.get("conversations").json()["conversations"]
-    return str(next(one["conversationId"] for one in found if one["audioUrl"]))
+        conversations = http.get("conversations").json()["conversations"]
+    return str(next(each["conversationId"] for each in conversations if each["audioUrl"]))
 
 
-def try_out(kind: Kind, place: Place, trial: Trial | None, mode: Mode) -> Outcome:
-    """Make a call against a sandbox that fails, or that does not."""
-    failing = range(place.at, place.at + (1 if mode == "once" else RETRIES + 1))
-    faults = [Fault(**trial.fault, path=place.path, nth=nth) for nth in failing] if trial else []
+def run_case(
+    client_class: ClientClass, operation: Operation, case: FaultCase | None, mode: Mode
+) -> Outcome:
+    """Call an operation of a sandbox with a fault, or without one."""
+    first = operation.first_failing
+    failing = range(first, first + (1 if mode == "once" else RETRIES + 1))
+    faults = [Fault(**case.fault, path=operation.path, nth=nth) for nth in failing] if case else []
     received: list[Received] = []
-    left: list[str] = []
+    leaks: list[str] = []
     threads = set(threading.enumerate())
     with ExitStack() as stack:
-        stack.enter_context(unclosed(left))
+        stack.enter_context(record_unclosed(leaks))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         base_url, http = stack.enter_context(sandbox(faults, received))
         settings: dict[str, Any] = {
             "api_key": KEY,
             "agent_id": "PROJECT-DEMO",
             "base_url": base_url,
-            "timeout": READ_TIMEOUT if trial and trial.slow else 10,
+            "timeout": READ_TIMEOUT if case and case.times_out else 10,
             "max_retries": RETRIES,
             "max_response_bytes": 2**20,
         }
-        run = run_sync if kind is DataClient else run_async
+        run = run_sync if client_class is DataClient else run_async
         started = time.monotonic()
-        result = run(settings, place, folder, left)
+        result = run(settings, operation, folder, leaks)
         seconds = time.monotonic() - started
-        requests = sum(fnmatchcase(one.path, place.path) for one in received) - place.at + 1
-        effects = place.effects(http) if place.effects else 0
+        requests = sum(fnmatchcase(each.path, operation.path) for each in received) - first + 1
+        effects = operation.count_effects(http) if operation.count_effects else 0
         files = {path.name: path.stat().st_size for path in folder.iterdir()}
-    left += [f"the thread {thread.name}" for thread in set(threading.enumerate()) - threads]
-    return Outcome(result, requests, effects, files, left, seconds)
+    leaks += [f"thread {thread.name}" for thread in set(threading.enumerate()) - threads]
+    return Outcome(result, requests, effects, files, leaks, seconds)
 
 
-def run_sync(settings: dict[str, Any], place: Place, folder: Path, left: list[str]) -> Any:
-    """Return what a call returns or raises, and note what it leaves behind."""
+def run_sync(settings: dict[str, Any], operation: Operation, folder: Path, leaks: list[str]) -> Any:
+    """Return the result or exception of a call, and record its leaks."""
     with DataClient(**settings) as client:
         try:
-            result = place.call(client, folder)
+            result = operation.call(client, folder)
         except BaseException as error:
             result = error
-        left += busy(client)
-        client.get_conversation(CHAT)  # the client is as good as before
+        leaks += in_use(client)
+        client.get_conversation(CHAT)  # the client is still usable
     return result
 
 
-def run_async(settings: dict[str, Any], place: Place, folder: Path, left: list[str]) -> Any:
-    """Do what `run_sync` does."""
+def run_async(
+    settings: dict[str, Any], operation: Operation, folder: Path, leaks: list[str]
+) -> Any:
+    """Return the same as `run_sync`, with the asynchronous client."""
 
     async def run() -> Any:
         async with AsyncDataClient(**settings) as client:
             try:
-                result = await place.call(client, folder)
+                result = await operation.call(client, folder)
             except BaseException as error:
                 result = error
-            left.extend(busy(client))
-            for _ in range(100):  # httpx's generators that were left early end one by one
+            leaks.extend(in_use(client))
+            for _ in range(100):  # lets abandoned generators of httpx finish
                 await asyncio.sleep(0)
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            left.extend(f"the task {task.get_coro()}" for task in tasks)
+            leaks.extend(f"task {task.get_coro()}" for task in tasks)
             await client.get_conversation(CHAT)
         return result
 
     return asyncio.run(run())
 
 
-def busy(client: Any) -> list[str]:
-    """Return the connections and the places for them that nobody gave back."""
-    http = client._http
+def in_use(client: Any) -> list[str]:
+    """Return the connections and connection slots that were not released."""
+    transport = client._connection._transport
     if isinstance(client, AsyncDataClient):
-        found = [repr(one) for one in http._session.connector._acquired]
-        counts = [CONNECTIONS - http._places._value]
+        found = [repr(each) for each in transport._session.connector._acquired]
+        count = (LIMITS.max_connections or 0) - transport._slots._value
     else:
-        made = [one for pool in http._pools for one in pool.connections]
-        found = [repr(one) for one in made if not (one.is_idle() or one.is_closed())]
-        counts = http._requests
-    return found + [f"{count} requests that go on" for count in counts if count]
+        pool = transport._pool
+        opened = pool.connections
+        found = [repr(each) for each in opened if not (each.is_idle() or each.is_closed())]
+        count = len(pool._requests)
+    return [*found, f"{count} unfinished requests"] if count else found
 
 
 @contextmanager
-def unclosed(left: list[str]) -> Iterator[None]:
-    """Note what is collected without having been closed."""
+def record_unclosed(leaks: list[str]) -> Iterator[None]:
+    """Record resources that are garbage-collected without being closed."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
         yield
         gc.collect()
-    left += [str(warning.message) for warning in caught]
+    leaks += [str(warning.message) for warning in caught]
 
 
-def broken_promises(
-    place: Place, trial: Trial, mode: Mode, outcome: Outcome, whole: Outcome
+def violations(
+    operation: Operation, case: FaultCase, mode: Mode, outcome: Outcome, baseline: Outcome
 ) -> Iterator[str]:
-    """Yield what came out otherwise than promised.
+    """Yield the guarantees that an outcome violates.
 
     Args:
-        place: The call.
-        trial: What went wrong.
-        mode: How often it did.
-        outcome: What came of it.
-        whole: What comes of it when nothing fails.
+        operation: The operation.
+        case: The fault.
+        mode: How often the fault was injected.
+        outcome: The outcome with the fault.
+        baseline: The outcome without the fault.
     """
-    error = trial.error_for(place.name)
-    repeats = trial.passes and (trial.refused or not place.is_write)
-    recovers = error is None or (repeats and mode == "once")
-    attempts = 1 if error is None or not repeats else 2 if mode == "once" else RETRIES + 1
+    error = case.error_for(operation.name)
+    retries = case.retryable and (case.rejected or not operation.is_write)
+    recovers = error is None or (retries and mode == "once")
+    attempts = 1 if error is None or not retries else 2 if mode == "once" else RETRIES + 1
     performed = attempts - 1 if recovers and error else attempts
-    performed *= Fault(**trial.fault).is_performed
-    effects = performed + recovers if place.effects else 0
-    if place.name == "set_note":
+    performed *= Fault(**case.fault).is_performed
+    effects = performed + recovers if operation.count_effects else 0
+    if operation.name == "set_note":
         effects = min(effects, 1)
-    requests = whole.requests + attempts - 1 if recovers else attempts
+    requests = baseline.requests + attempts - 1 if recovers else attempts
     result = outcome.result
     if recovers:
-        if type(result) is not type(whole.result):
+        if type(result) is not type(baseline.result):
             yield f"{result!r} instead of a result"
-        elif isinstance(result, int) and result != whole.result:
-            yield f"{result} conversations instead of {whole.result}"
+        elif isinstance(result, int) and result != baseline.result:
+            yield f"{result} conversations instead of {baseline.result}"
     elif type(result) is not error:
         yield f"{result!r} instead of {error.__name__ if error else 'a result'}"
     else:
-        unknown = bool(place.effects) and not trial.refused
+        unknown = bool(operation.count_effects) and not case.rejected
         if result.outcome_unknown is not unknown:
             yield f"outcome_unknown={result.outcome_unknown}"
         if result.attempts != attempts:
@@ -453,18 +483,18 @@ def broken_promises(
         yield f"{outcome.requests} requests instead of {requests}"
     if outcome.effects != effects:
         yield f"{outcome.effects} effects instead of {effects}"
-    if sorted(outcome.files) != sorted(whole.files if recovers else {}):
-        yield f"the files {outcome.files}"
-    if outcome.files != whole.files and recovers and error is not None:
-        yield f"the files {outcome.files}"
-    if outcome.seconds > TIME_BOUND:
-        yield f"{outcome.seconds:.1f} s"
-    for one in outcome.left:
-        yield f"left behind: {one}"
+    if sorted(outcome.files) != sorted(baseline.files if recovers else {}):
+        yield f"files {outcome.files}"
+    if outcome.files != baseline.files and recovers and error is not None:
+        yield f"files {outcome.files}"
+    if outcome.seconds > MAX_SECONDS:
+        yield f"took {outcome.seconds:.1f} s"
+    for leak in outcome.leaks:
+        yield f"leaked {leak}"
 
 
-def describe(once: Outcome, always: Outcome) -> str:
-    """Return what a reader of the table wants to know of a case."""
+def summarize(once: Outcome, always: Outcome) -> str:
+    """Return the table cell for the outcomes of a fault."""
     if not isinstance(always.result, BaseException):
         return "no failure"
     final = type(always.result).__name__
@@ -475,75 +505,79 @@ def describe(once: Outcome, always: Outcome) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Try everything, and write the table; return 1 if a promise was broken."""
-    parser = argparse.ArgumentParser(description="Try every fault with every operation.")
-    parser.add_argument("--only", default="", help="try the faults whose name has this in it")
+    """Test all faults, and return the exit code: 1 if a guarantee was violated."""
+    parser = argparse.ArgumentParser(description="Test every fault with every operation.")
+    parser.add_argument(
+        "--only", default="", metavar="NAME", help="test only faults with this in their name"
+    )
     only = parser.parse_args(argv).only
-    spare_pauses()
-    strays: list[Received] = []
-    broken: list[str] = []
+    skip_backoff()
+    redirected: list[Received] = []
+    violated: list[str] = []
     rows: list[list[str]] = []
-    everywhere = places(find_recorded())
-    kinds: tuple[Kind, ...] = (DataClient, AsyncDataClient)
-    wholes = {
-        (kind, place.name): try_out(kind, place, None, "once")
-        for kind in kinds
-        for place in everywhere
+    all_operations = operations(find_recorded())
+    client_classes: tuple[ClientClass, ...] = (DataClient, AsyncDataClient)
+    baselines = {
+        (client_class, operation.name): run_case(client_class, operation, None, "once")
+        for client_class in client_classes
+        for operation in all_operations
     }
-    cases = 0
-    with serve(received=strays) as elsewhere:
-        for trial in trials(elsewhere):
-            if only not in trial.name:
+    count = 0
+    with serve(received=redirected) as other_url:
+        for case in fault_cases(other_url):
+            if only not in case.name:
                 continue
-            row = [trial.name]
-            for place in everywhere:
+            row = [case.name]
+            for operation in all_operations:
                 cells = []
-                for kind in kinds:
+                for client_class in client_classes:
+                    baseline = baselines[client_class, operation.name]
                     outcomes = []
                     for mode in MODES:
-                        outcome = try_out(kind, place, trial, mode)
-                        whole = wholes[kind, place.name]
-                        case = f"{trial.name}, {mode}: {place.name} of {kind.__name__}"
-                        for promise in broken_promises(place, trial, mode, outcome, whole):
-                            broken.append(f"{case}: {promise}")
+                        outcome = run_case(client_class, operation, case, mode)
+                        where = f"{case.name}, {mode}: {client_class.__name__}, {operation.name}"
+                        for violation in violations(operation, case, mode, outcome, baseline):
+                            violated.append(f"{where}: {violation}")
                         outcomes.append(outcome)
-                        cases += 1
-                    cells.append(describe(*outcomes))
+                        count += 1
+                    cells.append(summarize(*outcomes))
                 row.append(" / ".join(dict.fromkeys(cells)))
             rows.append(row)
-            print(f"{trial.name}: {row[1]}", flush=True)
-    broken += [f"the other host received {stray.method} {stray.path}" for stray in strays]
+            print(f"{case.name}: {row[1]}", flush=True)
+    violated += [f"the other host received {each.method} {each.path}" for each in redirected]
     REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(report(everywhere, rows, cases, broken), encoding="utf-8")
-    print(*broken, sep="\n")
-    print(f"{cases} cases, {len(broken)} broken promises: {REPORT.relative_to(ROOT)}")
-    return 1 if broken or not cases else 0
+    REPORT.write_text(as_markdown(all_operations, rows, count, violated), encoding="utf-8")
+    print(*violated, sep="\n")
+    print(f"{count} cases, {len(violated)} violations: {REPORT.relative_to(ROOT)}")
+    return 1 if violated or not count else 0
 
 
-def spare_pauses() -> None:
-    """Have the clients try again at once."""
+def skip_backoff() -> None:
+    """Make the clients retry without delay."""
 
     async def pause(seconds: float) -> None:
         await asyncio.sleep(seconds * 0)
 
-    _retry.sleep = lambda _: None
-    _retry.sleep_asynchronously = pause
+    sync_io._sleep = lambda _: None
+    async_io._sleep = pause  # type: ignore[assignment]  # asyncio.sleep is overloaded
 
 
-def report(everywhere: list[Place], rows: list[list[str]], cases: int, broken: list[str]) -> str:
+def as_markdown(
+    all_operations: list[Operation], rows: list[list[str]], count: int, violated: list[str]
+) -> str:
     """Return the table as Markdown."""
-    header = ["Fault", *(place.name for place in everywhere)]
+    header = ["Fault", *(operation.name for operation in all_operations)]
     lines = [
-        "# What becomes of every fault",
+        "# Fault handling",
         "",
-        f"{cases} cases: each fault once and on every request, with both clients; "
-        f"{RETRIES} retries. Broken promises: {len(broken)}.",
+        f"{count} cases: each fault in one request and in all of them, with both clients and "
+        f"{RETRIES} retries. Violations: {len(violated)}.",
         "",
         "| " + " | ".join(header) + " |",
         "|" + " --- |" * len(header),
         *("| " + " | ".join(row) + " |" for row in rows),
         "",
-        *(f"- {one}" for one in broken),
+        *(f"- {violation}" for violation in violated),
     ]
     return "\n".join(lines).rstrip() + "\n"
 

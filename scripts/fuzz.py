@@ -1,8 +1,8 @@
-"""Damages answers of the API, and holds what the client makes of them against what it promises.
+"""Fuzz test: parses damaged responses, and checks what the client guarantees about the results.
 
-`python scripts/fuzz.py [--count N] [--seed N]` makes answers from the schemas of the corrected
-document, damages them, reads them as the clients do, writes a table to build/fuzz.md, and fails
-with the first answer that breaks a promise.
+`python scripts/fuzz.py [--count N] [--seed N]` generates responses from the schemas of the
+corrected OpenAPI spec, damages them and parses them like the clients. It writes a table to
+build/fuzz.md, and stops with an error at the first response that violates a guarantee.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from polyai_data import (
     ConversationPage,
     PolyAIError,
     WriteResult,
-    _operations,
 )
-from polyai_data._answer import Answer, read_answer
 from polyai_data._auth import ApiKey
-from polyai_data._config import Limits, settle
-from polyai_data._request import Call
+from polyai_data._config import resolve_config
+from polyai_data._data import operations
+from polyai_data._http.request import PreparedRequest
+from polyai_data._http.response import RawResponse, parse_response
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "build" / "fuzz.md"
 
 KEY = "made-up-key-8f3a61c2"
-NUMBER = "+14155550101"
-SAID = "My card number is 4111 1111 1111 1111."
-PRIVATE = (KEY, NUMBER, SAID)
+PHONE_NUMBER = "+14155550101"
+UTTERANCE = "My card number is 4111 1111 1111 1111."
+PRIVATE = (KEY, PHONE_NUMBER, UTTERANCE)
 STATUSES = (200, 200, 200, 200, 201, 204, 302, 400, 401, 404, 410, 429, 500, 503)
 PRIVATE_FIELDS = {
     "fromNumber",
@@ -50,84 +50,80 @@ PRIVATE_FIELDS = {
     "response",
     "userInput",
 }
-TEXTS = ("", " ", "x", "\u202e", "\ufeff", "\x00", "é\u0301", "<b>", "…" * 500)
+STRINGS = ("", " ", "x", "\u202e", "\ufeff", "\x00", "é\u0301", "<b>", "…" * 500)
 NUMBERS = (0, -1, 1, 2**53, 2**63, 10**30, 0.5, -0.0, 1e300, 6.0)
 
 Json = Any
 
 
-class BrokenPromise(Exception):
-    """The client did what it promises not to do."""
+class Violation(Exception):
+    """The client violated a guarantee."""
 
 
 @frozen
-class Subject:
-    """An operation whose answers are damaged.
+class Target:
+    """An operation whose responses are damaged.
 
     Attributes:
-        name: The operation.
-        schema: The schema of its answer.
-        call: The call, ready to be sent.
+        name: The name of the operation.
+        schema: The name of its response schema.
+        request: The prepared request.
     """
 
     name: str
     schema: str
-    call: Call[Any]
+    request: PreparedRequest[Any]
 
 
-def subjects() -> list[Subject]:
-    """Return the operations that answer with JSON."""
-    config = settle(
-        api_key=ApiKey(KEY), region="us", agent_id="PROJECT-1", base_url=None, timeout=None
-    )
-    about: Any = {"agent_id": None, "limits": Limits()}
+def targets() -> list[Target]:
+    """Return the operations with JSON responses."""
+    config = resolve_config(api_key=ApiKey(KEY), region="us", agent_id="PROJECT-1", base_url=None)
     wrong = Annotation(turn=0, role="agent", type="wrong_info")
-    chat: Any = {"asr_language": None, "tts_language": None, **about}
     return [
-        Subject(
+        Target(
             "list_conversations",
             "GetConversationsResponse",
-            _operations.list_conversations(config, limit=50, offset=0, **about),
+            operations.list_conversations(config, limit=50, offset=0, agent_id=None),
         ),
-        Subject(
+        Target(
             "get_conversation",
             "ConversationDetailResponse",
-            _operations.get_conversation(config, "CA1", **about),
+            operations.get_conversation(config, "CA1", agent_id=None),
         ),
-        Subject(
+        Target(
             "add_annotations",
             "OperationSuccessResponse",
-            _operations.add_annotations(config, "CA1", [wrong], **about),
+            operations.add_annotations(config, "CA1", [wrong], agent_id=None),
         ),
-        Subject(
+        Target(
             "set_note",
             "OperationSuccessResponse",
-            _operations.set_note(config, "CA1", "x", **about),
+            operations.set_note(config, "CA1", "x", agent_id=None),
         ),
-        Subject(
+        Target(
             "send_chat_message",
             "DebugChatResponse",
-            _operations.send_chat_message(
-                config, "CA1", "x", environment="sandbox", metadata=None, **chat
+            operations.send_chat_message(
+                config, operations.ChatOptions("sandbox", agent_id=None), "CA1", "x", metadata=None
             ),
         ),
     ]
 
 
-class Maker:
-    """Makes answers that obey the schemas of the document, and then damages them."""
+class Generator:
+    """Generates valid responses from the schemas of the spec, and damages them."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.schemas = corrected_document()["components"]["schemas"]
 
-    def make(self, schema: Json, name: str = "") -> Json:
-        """Return a value that the schema allows."""
+    def generate(self, schema: Json, name: str = "") -> Json:
+        """Return a random value that conforms to the schema."""
         rng = self.rng
         if "$ref" in schema:
-            return self.make(self.schemas[schema["$ref"].rpartition("/")[2]], name)
+            return self.generate(self.schemas[schema["$ref"].rpartition("/")[2]], name)
         if "anyOf" in schema:
-            return self.make(rng.choice(schema["anyOf"]), name)
+            return self.generate(rng.choice(schema["anyOf"]), name)
         if "enum" in schema:
             return rng.choice(schema["enum"])
         types = schema.get("type", ["string", "integer", "object", "null"])
@@ -138,8 +134,8 @@ class Maker:
             if schema.get("format") == "http-date":
                 return "Wed, 03 Jun 2026 13:18:13 GMT"
             if name in PRIVATE_FIELDS:
-                return rng.choice((NUMBER, SAID))
-            return name + str(rng.randrange(9)) if name.endswith("Id") else rng.choice(TEXTS)
+                return rng.choice((PHONE_NUMBER, UTTERANCE))
+            return name + str(rng.randrange(9)) if name.endswith("Id") else rng.choice(STRINGS)
         if kind == "integer":
             return rng.randrange(100)
         if kind == "number":
@@ -147,25 +143,25 @@ class Maker:
         if kind == "boolean":
             return rng.random() < 0.5
         if kind == "array":
-            return [self.make(schema.get("items", {})) for _ in range(rng.randrange(4))]
+            return [self.generate(schema.get("items", {})) for _ in range(rng.randrange(4))]
         if kind == "object":
-            return self._make_object(schema)
+            return self._generate_object(schema)
         return None
 
-    def _make_object(self, schema: Json) -> Json:
+    def _generate_object(self, schema: Json) -> Json:
         required = schema.get("required", ())
-        made = {
-            name: self.make(spec, name)
+        values = {
+            name: self.generate(spec, name)
             for name, spec in schema.get("properties", {}).items()
             if name in required or self.rng.random() < 0.8
         }
-        values = schema.get("additionalProperties")
-        if isinstance(values, dict):
-            made |= {str(n): self.make(values) for n in range(self.rng.randrange(3))}
-        return made
+        additional = schema.get("additionalProperties")
+        if isinstance(additional, dict):
+            values |= {str(n): self.generate(additional) for n in range(self.rng.randrange(3))}
+        return values
 
     def damage(self, value: Json) -> tuple[str, bytes]:
-        """Return the value as bytes, damaged in one to three ways, and what was done to it."""
+        """Damage a value in one to three ways; return the kind of damage and the bytes."""
         kinds = [self.rng.choice(list(DAMAGES)) for _ in range(self.rng.randint(1, 3))]
         for kind in kinds:
             value = DAMAGES[kind](self, value)
@@ -175,8 +171,8 @@ class Maker:
             text = TEXT_DAMAGES[kinds[0]](self, text)
         return kinds[0], text.encode("utf-8", errors="surrogatepass")
 
-    def places(self, value: Json) -> list[tuple[Any, Any]]:
-        """Return each container in the value with each key or index in it."""
+    def locations(self, value: Json) -> list[tuple[Any, Any]]:
+        """Return all containers in the value, each with each of its keys or indexes."""
         found: list[tuple[Any, Any]] = []
         pending = [value]
         while pending:
@@ -187,100 +183,108 @@ class Maker:
                 pending += [node[key] for key in keys]
         return found
 
-    def anything(self) -> Json:
-        """Return some JSON value."""
+    def any_value(self) -> Json:
+        """Return a random JSON value."""
         rng = self.rng
-        simple = [None, True, rng.choice(NUMBERS), rng.choice(TEXTS), float("nan"), "\ud800"]
-        return rng.choice([*simple, [rng.choice(NUMBERS)], {"x": rng.choice(TEXTS)}, [], {}])
+        simple = [None, True, rng.choice(NUMBERS), rng.choice(STRINGS), float("nan"), "\ud800"]
+        return rng.choice([*simple, [rng.choice(NUMBERS)], {"x": rng.choice(STRINGS)}, [], {}])
 
 
-def _at_a_place(change: Callable[[Maker, Any, Any], None]) -> Callable[[Maker, Json], Json]:
-    def damage(maker: Maker, value: Json) -> Json:
-        places = maker.places(value)
-        if places:
-            change(maker, *maker.rng.choice(places))
+def _at_random_location(
+    change: Callable[[Generator, Any, Any], None],
+) -> Callable[[Generator, Json], Json]:
+    def damage(generator: Generator, value: Json) -> Json:
+        locations = generator.locations(value)
+        if locations:
+            change(generator, *generator.rng.choice(locations))
         return value
 
     return damage
 
 
-def _drop(_: Maker, node: Any, key: Any) -> None:
+def _drop(_: Generator, node: Any, key: Any) -> None:
     del node[key]
 
 
-def _null(_: Maker, node: Any, key: Any) -> None:
+def _null(_: Generator, node: Any, key: Any) -> None:
     node[key] = None
 
 
-def _retype(maker: Maker, node: Any, key: Any) -> None:
-    node[key] = maker.anything()
+def _retype(generator: Generator, node: Any, key: Any) -> None:
+    node[key] = generator.any_value()
 
 
-def _nest(_: Maker, node: Any, key: Any) -> None:
+def _nest(_: Generator, node: Any, key: Any) -> None:
     node[key] = {"nested": [node[key]]}
 
 
-def _lengthen(_: Maker, node: Any, key: Any) -> None:
+def _lengthen(_: Generator, node: Any, key: Any) -> None:
     value = node[key]
     node[key] = value * 50 if isinstance(value, str | list) else [value] * 50
 
 
-def _rename(_: Maker, node: Any, key: Any) -> None:
+def _rename(_: Generator, node: Any, key: Any) -> None:
     if isinstance(node, dict):
         node[f"{key}_"] = node.pop(key)
 
 
-def _add(maker: Maker, node: Any, _: Any) -> None:
+def _add(generator: Generator, node: Any, _: Any) -> None:
     if isinstance(node, dict):
-        node["unheardOf"] = maker.anything()
+        node["unknownField"] = generator.any_value()
     else:
-        node.append(maker.anything())
+        node.append(generator.any_value())
 
 
-def _whole(maker: Maker, value: Json) -> Json:
-    return maker.anything() if maker.rng.random() < 0.3 else {"data": value}
+def _replace(generator: Generator, value: Json) -> Json:
+    return generator.any_value() if generator.rng.random() < 0.3 else {"data": value}
 
 
-def _refuse(maker: Maker, value: Json) -> Json:
-    texts = {"error": f"{NUMBER}: {SAID}", "error_code": maker.anything(), "error_id": KEY}
-    return {**value, "success": False, **texts} if isinstance(value, dict) else texts
+def _error(generator: Generator, value: Json) -> Json:
+    error = {
+        "error": f"{PHONE_NUMBER}: {UTTERANCE}",
+        "error_code": generator.any_value(),
+        "error_id": KEY,
+    }
+    return {**value, "success": False, **error} if isinstance(value, dict) else error
 
 
-DAMAGES: dict[str, Callable[[Maker, Json], Json]] = {
-    "drop": _at_a_place(_drop),
-    "null": _at_a_place(_null),
-    "retype": _at_a_place(_retype),
-    "nest": _at_a_place(_nest),
-    "lengthen": _at_a_place(_lengthen),
-    "rename": _at_a_place(_rename),
-    "add": _at_a_place(_add),
-    "whole": _whole,
-    "refuse": _refuse,
+DAMAGES: dict[str, Callable[[Generator, Json], Json]] = {
+    "drop": _at_random_location(_drop),
+    "set to null": _at_random_location(_null),
+    "change type": _at_random_location(_retype),
+    "nest": _at_random_location(_nest),
+    "lengthen": _at_random_location(_lengthen),
+    "rename": _at_random_location(_rename),
+    "add": _at_random_location(_add),
+    "replace": _replace,
+    "error": _error,
 }
 
-TEXT_DAMAGES: dict[str, Callable[[Maker, str], str]] = {
-    "cut off": lambda maker, text: text[: maker.rng.randrange(len(text) + 1)],
+TEXT_DAMAGES: dict[str, Callable[[Generator, str], str]] = {
+    "truncation": lambda generator, text: text[: generator.rng.randrange(len(text) + 1)],
     "trailing garbage": lambda _, text: text + "}",
     "byte order mark": lambda _, text: "\ufeff" + text,
     "duplicate keys": lambda _, text: text.replace("{", '{"conversationId": "CA9", ', 1),
     "huge integer": lambda _, text: text.replace("true", "9" * 5000).replace("null", "1e999"),
-    "nested deeply": lambda _, text: '{"turns":' * 20_000 + text,
+    "deep nesting": lambda _, text: '{"turns":' * 20_000 + text,
     "HTML": lambda _, text: f"<html>{text}</html>",
-    "half a surrogate pair": lambda _, text: text.replace('": "', '": "\\ud800', 1),
+    "lone surrogate": lambda _, text: text.replace('": "', '": "\\ud800', 1),
 }
 
 
-def check(subject: Subject, status: int, content: bytes) -> str:
-    """Read the answer as the clients do, and return what came of it, in a word.
+def check(target: Target, status: int, content: bytes) -> str:
+    """Parse a response like the clients, and return the type of the result.
 
     Raises:
-        BrokenPromise: saying which.
+        Violation: a guarantee was violated.
     """
-    answer = Answer(status, {"Content-Type": "application/json"}, content, 0.0)
+    response = RawResponse(target.request, status, {"content-type": "application/json"}, content)
     try:
-        result = read_answer(subject.call, answer)
+        result = parse_response(response)
+    except PolyAIError as error:
+        result = error
     except Exception as failure:
-        raise BrokenPromise(f"{type(failure).__name__} came out: {failure}") from failure
+        raise Violation(f"raised {type(failure).__name__}: {failure}") from failure
     try:
         data = json.loads(content)
         is_json = True
@@ -288,16 +292,16 @@ def check(subject: Subject, status: int, content: bytes) -> str:
         data, is_json = None, False
     if isinstance(result, PolyAIError):
         _check_error(result)
-        named = isinstance(data, dict) and _is_id(data.get("conversationId"))
+        has_id = isinstance(data, dict) and _is_id(data.get("conversationId"))
         if (
-            named
+            has_id
             and 200 <= status < 300
-            and subject.name in ("get_conversation", "send_chat_message")
+            and target.name in ("get_conversation", "send_chat_message")
         ):
-            raise BrokenPromise(f"a record that has its identity was lost: {result}")
+            raise Violation(f"a record with an ID was lost: {result}")
         return type(result).__name__
     if not is_json:
-        raise BrokenPromise("something was made of what is no JSON")
+        raise Violation("invalid JSON gave a result")
     _check_result(result, data)
     return type(result).__name__
 
@@ -305,51 +309,51 @@ def check(subject: Subject, status: int, content: bytes) -> str:
 def _check_error(error: PolyAIError) -> None:
     text = str(error)
     if len(text) > 1500 or len(text.splitlines()) > 3:
-        raise BrokenPromise(f"the error is too long: {text[:2000]}")
+        raise Violation(f"the error is too long: {text[:2000]}")
     if KEY in text + repr(error) + repr(vars(error)):
-        raise BrokenPromise("the error holds the key")
-    named = (error.code or "", error.correlation_id or "")  # what identifies an answer is shown
-    if NUMBER in text and not any(NUMBER in name for name in named):
-        raise BrokenPromise(f"the error shows a caller's number: {text}")
+        raise Violation("the error contains the API key")
+    identifiers = (error.code or "", error.correlation_id or "")  # messages may show these
+    if PHONE_NUMBER in text and not any(PHONE_NUMBER in each for each in identifiers):
+        raise Violation(f"the error shows a phone number: {text}")
     if error.code is None and any(secret in text for secret in PRIVATE) and error.body is None:
-        raise BrokenPromise(f"the error shows what is private: {text}")
+        raise Violation(f"the error shows private data: {text}")
     if str(pickle.loads(pickle.dumps(error))) != text:  # noqa: S301
-        raise BrokenPromise("the error does not survive pickling")
+        raise Violation("pickling changes the error")
 
 
 def _check_result(result: Any, data: Any) -> None:
     if repr(result.raw) != repr(data):
-        raise BrokenPromise("raw is not what was sent")
-    ids = json.dumps(_ids(data))  # which are shown
-    for shown in _ways_to_look_at(result):
-        if any(secret in shown and secret not in ids for secret in (NUMBER, SAID)):
-            raise BrokenPromise(f"the repr shows what is private: {shown[:300]}")
+        raise Violation("raw differs from the response")
+    ids = json.dumps(_ids(data))  # reprs may show these
+    for output in _use(result):
+        if any(secret in output and secret not in ids for secret in (PHONE_NUMBER, UTTERANCE)):
+            raise Violation(f"the repr shows private data: {output[:300]}")
     if isinstance(result, ConversationPage):
-        sent = data["conversations"]
-        if isinstance(sent, list):
-            found = [record.raw for record in result.conversations]
-            if repr(found) != repr(sent):
-                raise BrokenPromise("a record was lost from the page, or moved")
-            for record, raw in zip(result.conversations, sent, strict=True):
-                named = isinstance(raw, dict) and _is_id(raw.get("conversationId"))
-                if named and record.conversation_id != raw["conversationId"]:
-                    raise BrokenPromise("a record that has its identity lost it")
+        expected = data["conversations"]
+        if isinstance(expected, list):
+            records = [record.raw for record in result.conversations]
+            if repr(records) != repr(expected):
+                raise Violation("the page lost or reordered records")
+            for record, raw in zip(result.conversations, expected, strict=True):
+                has_id = isinstance(raw, dict) and _is_id(raw.get("conversationId"))
+                if has_id and record.conversation_id != raw["conversationId"]:
+                    raise Violation("a record lost its ID")
 
 
 def _ids(data: Any) -> list[Any]:
-    """Return what stands where IDs and kinds of conversations do."""
+    """Return the values in the place of conversation IDs and channels."""
     listed = data.get("conversations") if isinstance(data, dict) else None
     records = [data, *(listed if isinstance(listed, list) else [])]
-    found = [record for record in records if isinstance(record, dict)]
-    return [record.get(name) for record in found for name in ("conversationId", "channel")]
+    objects = [record for record in records if isinstance(record, dict)]
+    return [record.get(name) for record in objects for name in ("conversationId", "channel")]
 
 
 def _is_id(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _ways_to_look_at(result: Any) -> Iterator[str]:
-    """Do all that people do with a result; yield what logs may show of it."""
+def _use(result: Any) -> Iterator[str]:
+    """Use a result in all common ways, and yield what logs may show of it."""
     yield repr(result)
     result.to_dict()
     if isinstance(result, Conversation):
@@ -366,34 +370,34 @@ def _ways_to_look_at(result: Any) -> Iterator[str]:
         yield repr((result.ended, result.delayed))
         _ = (result.text, result.topics)
     elif not isinstance(result, WriteResult):
-        raise BrokenPromise(f"a {type(result).__name__} came out")
+        raise Violation(f"returned a {type(result).__name__}")
 
 
 def run(count: int, seed: int) -> Counter[tuple[str, str]]:
-    """Damage so many answers; return how often each damage led to what.
+    """Fuzz `count` responses; return how often each damage led to each result.
 
     Raises:
-        BrokenPromise: with the answer that did it.
+        Violation: a guarantee was violated. The message contains the response.
     """
     rng = random.Random(seed)  # noqa: S311
-    maker, outcomes = Maker(rng), Counter[tuple[str, str]]()
-    all_subjects = subjects()
+    generator, outcomes = Generator(rng), Counter[tuple[str, str]]()
+    all_targets = targets()
     for number in range(count):
-        subject, status = rng.choice(all_subjects), rng.choice(STATUSES)
-        kind, content = maker.damage(maker.make(maker.schemas[subject.schema]))
+        target, status = rng.choice(all_targets), rng.choice(STATUSES)
+        kind, content = generator.damage(generator.generate(generator.schemas[target.schema]))
         try:
-            outcomes[kind, check(subject, status, content)] += 1
-        except BrokenPromise as broken:
-            where = f"answer {number} of seed {seed}: {subject.name}, status {status}, {kind}"
-            raise BrokenPromise(f"{where}\n{broken}\n{content[:1000]!r}") from broken
+            outcomes[kind, check(target, status, content)] += 1
+        except Violation as violation:
+            where = f"response {number} of seed {seed}: {target.name}, status {status}, {kind}"
+            raise Violation(f"{where}\n{violation}\n{content[:1000]!r}") from violation
     return outcomes
 
 
 def as_markdown(outcomes: Counter[tuple[str, str]], count: int, seed: int) -> str:
-    """Return the table of damages and what they led to."""
+    """Return the table of damages and results as Markdown."""
     damages = sorted({damage for damage, _ in outcomes})
     results = sorted({result for _, result in outcomes})
-    lines = [f"# {count:,} damaged answers (seed {seed})", ""]
+    lines = [f"# {count:,} damaged responses (seed {seed})", ""]
     lines += ["| | " + " | ".join(results) + " |", "|---" * (len(results) + 1) + "|"]
     for damage in damages:
         numbers = " | ".join(f"{outcomes[damage, result]:,}" for result in results)
@@ -402,20 +406,20 @@ def as_markdown(outcomes: Counter[tuple[str, str]], count: int, seed: int) -> st
 
 
 def main() -> int:
-    """Fuzz, and return the exit code."""
+    """Run the fuzz test, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--count", type=int, default=100_000, help="how many answers to damage")
+    parser.add_argument("--count", type=int, default=100_000, help="number of responses to damage")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     arguments = parser.parse_args()
     try:
         outcomes = run(arguments.count, arguments.seed)
-    except BrokenPromise as broken:
-        print(f"A promise is broken by {broken}")
+    except Violation as violation:
+        print(f"A guarantee is violated by {violation}")
         return 1
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(as_markdown(outcomes, arguments.count, arguments.seed), encoding="utf-8")
-    print(f"{arguments.count:,} damaged answers, seed {arguments.seed}: every promise was kept.")
-    print(f"What each damage led to: {REPORT.relative_to(ROOT)}.")
+    print(f"{arguments.count:,} damaged responses, seed {arguments.seed}: no violations.")
+    print(f"Results by damage: {REPORT.relative_to(ROOT)}.")
     return 0
 
 

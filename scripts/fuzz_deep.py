@@ -1,10 +1,9 @@
-"""Looks for answers that break a promise where chance finds none, led by the code's coverage.
+"""Coverage-guided fuzz test, which finds violations that random damage does not.
 
-`python scripts/fuzz_deep.py [--seconds N]` begins with damaged answers as `scripts/fuzz.py` makes
-them, changes their bytes, keeps what reaches code that nothing reached before, and holds each
-against the same promises: of the decoder and of what makes errors out of statuses and bodies. It
-needs atheris, which `make fuzz-deep` installs. What was found is kept in build/fuzz-corpus for the
-next run.
+`python scripts/fuzz_deep.py [--seconds N]` starts with damaged responses from `scripts/fuzz.py`,
+mutates them, and keeps those that reach new code. It checks the same guarantees about decoding and
+error mapping. It needs atheris, which `make fuzz-deep` installs. The corpus is kept in
+build/fuzz-corpus for the next run.
 """
 
 from __future__ import annotations
@@ -18,7 +17,9 @@ from pathlib import Path
 try:
     import atheris
 except ModuleNotFoundError:
-    sys.exit("This needs atheris, which has no wheel for every Python: see `make fuzz-deep`.")
+    sys.exit(
+        "This needs atheris, which is not available for every Python version: run `make fuzz-deep`."
+    )
 
 with atheris.instrument_imports(include=["polyai_data", "polyai_data_generated"]):
     import fuzz
@@ -26,46 +27,47 @@ with atheris.instrument_imports(include=["polyai_data", "polyai_data_generated"]
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "build" / "fuzz-corpus"
 SEEDS = 500
-LONGEST = 20_000
-"""Bytes. Longer answers only cost time; `scripts/fuzz.py` has them."""
+MAX_BYTES = 20_000
+"""The maximum size of a response. Larger ones are slow, and `scripts/fuzz.py` tests some."""
 
-SUBJECTS = fuzz.subjects()
+TARGETS = fuzz.targets()
 
 
-def read(data: bytes) -> None:
-    """Read an answer: the operation, the status, and the body.
+def check(data: bytes) -> None:
+    """Check a response. The bytes are the operation, the status and the body.
 
     Raises:
-        BrokenPromise: saying which.
+        Violation: a guarantee was violated.
     """
     if len(data) >= 2:
-        subject = SUBJECTS[data[0] % len(SUBJECTS)]
-        fuzz.check(subject, fuzz.STATUSES[data[1] % len(fuzz.STATUSES)], data[2:])
+        target = TARGETS[data[0] % len(TARGETS)]
+        fuzz.check(target, fuzz.STATUSES[data[1] % len(fuzz.STATUSES)], data[2:])
 
 
 def write_seeds() -> None:
-    """Write damaged answers to begin with."""
+    """Write damaged responses as the initial corpus."""
     CORPUS.mkdir(parents=True, exist_ok=True)
     rng = random.Random(0)  # noqa: S311
-    maker = fuzz.Maker(rng)
+    generator = fuzz.Generator(rng)
     for _ in range(SEEDS):
-        at = rng.randrange(len(SUBJECTS))
-        _, content = maker.damage(maker.make(maker.schemas[SUBJECTS[at].schema]))
-        seed = bytes([at, rng.randrange(len(fuzz.STATUSES))]) + content
-        if len(seed) <= LONGEST:
+        index = rng.randrange(len(TARGETS))
+        schema = generator.schemas[TARGETS[index].schema]
+        _, content = generator.damage(generator.generate(schema))
+        seed = bytes([index, rng.randrange(len(fuzz.STATUSES))]) + content
+        if len(seed) <= MAX_BYTES:
             name = hashlib.sha256(seed).hexdigest()[:16]
             (CORPUS / name).write_bytes(seed)
 
 
 def main() -> None:
-    """Fuzz; the process exits with an error at the first broken promise."""
+    """Run the fuzz test. The process exits with an error at the first violation."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=int, default=300, help="how long")
+    parser.add_argument("--seconds", type=int, default=300, help="duration of the run")
     seconds = parser.parse_args().seconds
     write_seeds()
-    options = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=20"]
+    options = [f"-max_total_time={seconds}", f"-max_len={MAX_BYTES}", "-timeout=20"]
     options += ["-print_final_stats=1", "-verbosity=1", f"-artifact_prefix={CORPUS.parent}/"]
-    atheris.Setup([sys.argv[0], *options, str(CORPUS)], read)
+    atheris.Setup([sys.argv[0], *options, str(CORPUS)], check)
     atheris.Fuzz()
 
 

@@ -1,7 +1,7 @@
-"""Tells what a new version of the document changes, and what that means for this project.
+"""Reports what a new version of the OpenAPI spec changes, and what that means for this project.
 
-The changes themselves come from Redocly. What they mean is seen by trying: the package is generated
-from the new document elsewhere, and the facade is type-checked against it.
+Redocly finds the changes. To find their consequences, the package is generated from the new spec in
+a temporary directory, and the facade is type-checked against it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 FACADE = ROOT / "facade" / "polyai_data"
 VERSION = FACADE / "_version.py"
 MAX_ROWS = 6
-"""How many rows of a kind the screen shows; the report has all of them."""
+"""Maximum number of tasks and of changes on the screen; the report has all of them."""
 WIDTH = 120
-"""How many columns the screen has; what does not fit into two lines is cut."""
+"""Columns of the screen. Rows are cut to two lines."""
 
 BLOCKS, USERS_NOTICE, CAN_WAIT = range(3)
 """How urgent a task is."""
@@ -44,13 +44,13 @@ _BUMPS: tuple[Bump, ...] = ("none", "patch", "minor", "major")
 
 @frozen
 class Change:
-    """One change of the document.
+    """One change of the spec.
 
     Attributes:
         kind: `added`, `removed` or `modified`.
-        is_breaking: Whether a client of the API can fail over it.
-        where: What it is in: an operation, mostly.
-        text: What changed there.
+        is_breaking: Whether it can break clients of the API.
+        where: The part of the spec, usually an operation.
+        text: What changed.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class Change:
 
 @frozen
 class Task:
-    """Something that a person must decide or do.
+    """Something to decide or to do.
 
     Attributes:
         urgency: BLOCKS if `make generate` or `make check` fails until it is done, and so on.
@@ -76,16 +76,16 @@ class Task:
 
 @frozen
 class Impact:
-    """What a new version of the document changes.
+    """What a new version of the spec changes.
 
     Attributes:
-        titles: The document's title before and now.
-        versions: Its version before and now.
+        titles: The spec's old and new title.
+        versions: Its old and new version.
         package: The version of this package.
         changes: What changed, breaking changes first.
-        tasks: What there is to do, most urgent first.
+        tasks: What to do, most urgent first.
         bump: What the changes mean for the package's version.
-        mark: Names the new document in the report.
+        mark: Identifies the new spec in the report.
     """
 
     titles: tuple[str, str]
@@ -98,7 +98,7 @@ class Impact:
 
     @property
     def next_version(self) -> str:
-        """The package's next version, as semantic versioning has it."""
+        """The package's next version, by semantic versioning."""
         major, minor, patch = (int(part) for part in self.package.split("."))
         if self.bump == "major" and major > 0:
             return f"{major + 1}.0.0"
@@ -109,33 +109,33 @@ class Impact:
     def _summary(self) -> list[str]:
         before, now = (f"{self.titles[side]} {self.versions[side]}" for side in (0, 1))
         if not self.changes:
-            return [_one_line(f"{now}: no change.")]
+            return [_one_line(f"{now}: no changes.")]
         breaking = sum(change.is_breaking for change in self.changes)
         count = f"{len(self.changes)} change{'s' if len(self.changes) > 1 else ''}"
         lines = [_one_line(f"{before} → {now}: {count}, {breaking or 'none'} breaking.")]
         if self.titles[0] != self.titles[1]:
-            lines.append("It is another document, by its title.")
+            lines.append("The title has changed: this may be a different API.")
         if before == now:
-            lines.append("The version number is the same; the contents are not.")
-        lines.append(f"polyai-data {self.package} → {self.next_version} is suggested.")
+            lines.append("The contents have changed, but the version number has not.")
+        lines.append(f"Suggested version of polyai-data: {self.package} → {self.next_version}.")
         return lines
 
     def as_text(self) -> str:
-        """Return the report for a screen, cut to what fits."""
+        """Return the report for the screen, shortened."""
         lines = self._summary()
         if self.tasks:
             lines += ["", "To do, most urgent first:"]
             for number, task in enumerate(self.tasks[:MAX_ROWS], start=1):
                 what, *details = task.what.splitlines()
-                if what.endswith(":"):  # what is wrong stands in the next line
+                if what.endswith(":"):  # the error is on the next line
                     what = " ".join([what, *details[:1]])
                 lines += _row(f"{number:3}. ", what)
                 lines.append(_one_line(f"     → {task.todo}"))
             lines += _more(self.tasks)
         else:
-            lines += ["", "There is nothing to decide."]
+            lines += ["", "Nothing to decide."]
         if self.changes:
-            lines += ["", "Changes, breaking ones first:"]
+            lines += ["", "Changes, breaking first:"]
             for change in self.changes[:MAX_ROWS]:
                 sign = "!" if change.is_breaking else " "
                 is_named = f"`{change.where}`" in change.text
@@ -145,7 +145,7 @@ class Impact:
         return "\n".join(lines)
 
     def as_markdown(self) -> str:
-        """Return the whole report, for a pull request."""
+        """Return the full report, for a pull request."""
         lines = [f"# {self._summary()[0]}", "", *self._summary()[1:], ""]
         if self.tasks:
             lines += ["## To do, most urgent first", ""]
@@ -167,7 +167,7 @@ def _one_line(text: str) -> str:
 
 
 def _row(head: str, text: str) -> list[str]:
-    """Return the text behind its head, in two lines at most."""
+    """Return the text after its head, on two lines at most."""
     lines = textwrap.wrap(
         text, WIDTH - len(head), max_lines=2, placeholder=" …", break_on_hyphens=False
     )
@@ -183,11 +183,11 @@ def _more(rows: list[Any]) -> list[str]:
 
 
 def measure(old: bytes, new: bytes) -> Impact:
-    """Return what taking the new document in the place of the old one changes.
+    """Return what replacing the spec with a new version changes.
 
     Args:
-        old: The document as it is vendored, as JSON.
-        new: The new one, valid, as JSON.
+        old: The vendored spec, as JSON.
+        new: The new spec, valid, as JSON.
 
     Raises:
         RedoclyError: if the two cannot be compared.
@@ -199,8 +199,8 @@ def measure(old: bytes, new: bytes) -> Impact:
         bump = max(bump, "patch", key=_BUMPS.index)
     breaking = sum(change.is_breaking for change in changes)
     if breaking and not any(task.urgency < CAN_WAIT for task in tasks):
-        what = f"breaking changes that no check here notices: {breaking}"
-        todo = "see what they mean for the facade, the sandbox and CHANGELOG.md"
+        what = f"breaking changes that no check detects: {breaking}"
+        todo = "check the facade, the sandbox and CHANGELOG.md"
         tasks.append(Task(USERS_NOTICE, what, todo))
     return Impact(
         titles=(before["info"]["title"], now["info"]["title"]),
@@ -216,7 +216,7 @@ def measure(old: bytes, new: bytes) -> Impact:
 def _package_version() -> str:
     match = re.search(r'^__version__ = "(.*)"$', VERSION.read_text(encoding="utf-8"), re.MULTILINE)
     if match is None:
-        raise RuntimeError(f"{VERSION} has no line that reads __version__ = …")
+        raise RuntimeError(f"{VERSION} has no line with __version__ = …")
     return match[1]
 
 
@@ -233,11 +233,11 @@ def _changes(old: bytes, new: bytes) -> tuple[list[Change], Bump]:
     bumps: list[Bump] = ["major" if change.is_breaking else "minor" for change in changes]
     for entry in report["changes"]:
         where, place = _place(entry["path"], entry.get("property", "key"))
-        # Servers are told above: spelt otherwise, they may be the same.
+        # Servers are compared above, by the URLs that their variables give.
         if where == "servers" or (where, place) == ("document", "servers"):
             continue
         verdicts = " ".join(verdict["message"] for verdict in entry["verdicts"])
-        text = verdicts or f"{place}{_values(entry)}" or "the whole of it"
+        text = verdicts or f"{place}{_values(entry)}" or "everything"
         changes.append(Change(entry["kind"], entry["impact"] == "major", where, text))
         bumps.append(entry["impact"])
     changes.sort(key=lambda change: not change.is_breaking)
@@ -255,9 +255,9 @@ def _server_changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[Cha
 
 
 def _place(pointer: str, name: str) -> tuple[str, str]:
-    """Return the operation that a pointer leads into, and the rest of the way to what changed."""
+    """Return the operation that a JSON pointer is in, and the path from there to the change."""
     keys = [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:] if key]
-    if name != "key":  # which stands for the name of the thing itself
+    if name != "key":  # "key" means that the name itself changed
         keys.append(name)
     if keys[:1] != ["paths"] or len(keys) < 2:
         return ("document", keys[0]) if len(keys) == 1 else (keys[0], " → ".join(keys[1:]))
@@ -268,12 +268,12 @@ def _place(pointer: str, name: str) -> tuple[str, str]:
 
 
 def _values(entry: dict[str, Any]) -> str:
-    """Return the old and new value of a change, where they are short, or what a list gained."""
+    """Return the old and the new value of a change if they are scalars, or a diff of lists."""
     old, new = (entry.get(side, {}).get("value") for side in ("base", "revision"))
     if isinstance(old, list) and isinstance(new, list):
         sides = {
-            "lost": [each for each in old if each not in new],
-            "gained": [each for each in new if each not in old],
+            "removed": [each for each in old if each not in new],
+            "added": [each for each in new if each not in old],
         }
         texts = [f"{word} {_names(each)}" for word, each in sides.items() if each]
         return f": {', '.join(texts)}" if texts else ""
@@ -293,19 +293,19 @@ def _names(values: list[Any]) -> str:
 
 
 def _tasks(new: bytes) -> Iterator[Task]:
-    """Yield what there is to do, by trying the new document out."""
+    """Generate from the new spec, and yield what to do."""
     stale: list[Stale] = []
     with tempfile.TemporaryDirectory() as directory:
         trial = Path(directory) / PACKAGE.name
         try:
             generate(trial, new, stale=stale)
         except GenerationError as error:
-            todo = "until this is settled `make generate` changes nothing"
+            todo = "`make generate` changes nothing until this is fixed"
             yield Task(BLOCKS, str(error), todo)
             yield from _stale_actions(stale)
             return
         yield from _operations(corrected_document(json.loads(new), stale=[]), trial)
-        yield from _models(trial)  # before the facade, which fits no more where one is gone
+        yield from _models(trial)  # first: a removed model breaks the facade
         yield from _types(trial)
         yield from _facade(trial)
         yield from _stale_actions(stale)
@@ -315,37 +315,44 @@ def _tasks(new: bytes) -> Iterator[Task]:
 def _stale_actions(stale: list[Stale]) -> Iterator[Task]:
     if stale:
         numbers = ", ".join(dict.fromkeys(str(action.number) for action in stale))
-        what = f"actions of the overlay no longer fit: {numbers}"
+        what = f"overlay actions that no longer match: {numbers}"
         details = "\n".join(str(action) for action in stale)
-        todo = "scripts/overlay.yaml: correct or delete them; the report gives reasons and targets"
+        todo = (
+            "correct or delete them in scripts/overlay.yaml; the report lists reasons and targets"
+        )
         yield Task(BLOCKS, f"{what}\n{details}", todo)
 
 
 def _operations(document: dict[str, Any], trial: Path) -> Iterator[Task]:
-    """Yield what there is to do about operations that came, went or have no name."""
+    """Yield what to do about operations that are new, removed or without an operationId."""
     wrapped = _wrapped_operations()
     folder = Path("api") / "operations"
     present = {path.stem for path in (trial / folder).glob("*.py")} - {"__init__"}
     if wrapped - present:
-        what = f"operations that the facade calls are gone: {', '.join(sorted(wrapped - present))}"
+        what = (
+            f"operations that the facade calls were removed: {', '.join(sorted(wrapped - present))}"
+        )
         todo = (
-            "give others these operationIds in the overlay, or take the methods out of the facade"
+            "give others these operationIds in the overlay, or remove the methods from the facade"
         )
         yield Task(BLOCKS, what, todo)
     names = operation_ids(document)
     for place, operation in operations(document):
         if not operation.get("operationId"):
-            what = f"{place[0].upper()} {place[1]} has no operationId and becomes {names[place]}"
-            yield Task(CAN_WAIT, what, "give it a better one in the overlay, if there is one")
+            what = f"{place[0].upper()} {place[1]} has no operationId and is named {names[place]}"
+            yield Task(CAN_WAIT, what, "set a better one in the overlay if needed")
     if present - wrapped:
         what = f"the facade does not wrap {_listed('the operation', sorted(present - wrapped))}"
-        todo = "a function in _operations.py, a method on both clients, scenarios; or leave it"
+        todo = (
+            "add a function to _data/operations.py, a method to _async/client.py and scenarios, "
+            "or ignore it"
+        )
         yield Task(CAN_WAIT, what, todo)
     for name in sorted(present & wrapped):
         old, new = (_parameters(base / folder / f"{name}.py") for base in (PACKAGE, trial))
         for parameter in [each for each in new if each not in old]:
-            what = f"{name} takes a new parameter, {parameter}"
-            todo = "offer it in _operations.py and on both clients, or leave it"
+            what = f"{name} has a new parameter, {parameter}"
+            todo = "add it to _data/operations.py and _async/client.py, or ignore it"
             yield Task(CAN_WAIT, what, todo)
 
 
@@ -355,7 +362,7 @@ def _listed(what: str, names: list[str]) -> str:
 
 def _wrapped_operations() -> set[str]:
     """Return the generated operations that the facade imports."""
-    tree = ast.parse((FACADE / "_operations.py").read_text(encoding="utf-8"))
+    tree = ast.parse((FACADE / "_data/operations.py").read_text(encoding="utf-8"))
     return {
         alias.name
         for node in ast.walk(tree)
@@ -365,7 +372,7 @@ def _wrapped_operations() -> set[str]:
 
 
 def _parameters(module: Path) -> list[str]:
-    """Return the names of the parameters that a generated operation takes."""
+    """Return the parameter names of a generated operation."""
     tree = ast.parse(module.read_text(encoding="utf-8") if module.exists() else "")
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "_get_kwargs":
@@ -374,7 +381,7 @@ def _parameters(module: Path) -> list[str]:
 
 
 def _facade(trial: Path) -> Iterator[Task]:
-    """Yield what in the facade no longer fits the generated code, as the type checker sees it."""
+    """Yield the files of the facade that fail the type check against the new package."""
     cache = ROOT / ".mypy_cache" / "trial"
     facade = str(FACADE.relative_to(ROOT))
     done = subprocess.run(
@@ -391,101 +398,102 @@ def _facade(trial: Path) -> Iterator[Task]:
         )
         if match:
             found.setdefault(match["file"], []).append(f"line {match['line']}: {match['text']}")
-    for file, faults in found.items():
-        yield Task(BLOCKS, f"{file} no longer fits: {'; '.join(faults)}", "adapt the facade")
+    for file, errors in found.items():
+        yield Task(
+            BLOCKS, f"{file} no longer type-checks: {'; '.join(errors)}", "update the facade"
+        )
     if done.returncode and not found:
         raise RuntimeError(f"mypy failed: {done.stdout}{done.stderr}")
 
 
 def _servers(trial: Path) -> Iterator[Task]:
-    """Yield what there is to do about regions and hosts that came or went."""
+    """Yield what to do about new and removed servers."""
     old, new = (runpy.run_path(str(base / "origin.py")) for base in (PACKAGE, trial))
     for server in [each for each in old["SERVERS"] if each not in new["SERVERS"]]:
-        todo = "its region is refused from now on; take it out of Region in _regions.py"
-        yield Task(BLOCKS, f"the server {server} is gone", todo)
+        todo = "its region is now rejected; remove it from Region in _regions.py"
+        yield Task(BLOCKS, f"the server {server} was removed", todo)
     for server in [each for each in new["SERVERS"] if each not in old["SERVERS"]]:
         todo = f"{_warning(server)}add its region to Region in _regions.py"
-        yield Task(BLOCKS, f"there is a new server, {server}", todo)
+        yield Task(BLOCKS, f"new server: {server}", todo)
     for name, servers in new["OPERATION_SERVERS"].items():
         fresh = [each for each in servers if each not in old["OPERATION_SERVERS"].get(name, ())]
         if fresh:
-            todo = f"{_warning(*fresh)}the facade sends it there; see that it is meant so"
+            todo = f"{_warning(*fresh)}the facade sends requests there; check that this is intended"
             yield Task(CAN_WAIT, f"{name} is served from {', '.join(fresh)}", todo)
 
 
 def _warning(*servers: str) -> str:
-    """Return a warning if the key would travel to a host that may not be PolyAI's."""
+    """Return a warning if the API key would be sent to a host that may not be PolyAI's."""
     for server in servers:
         host = urlsplit(server).hostname or ""
         if not host.endswith(".poly.ai") or not server.startswith("https://"):
-            return "BEWARE, the API key would go to what is no https://….poly.ai; "
+            return "WARNING, the API key would go to a host that is not https://….poly.ai; "
     return ""
 
 
 def _models(trial: Path) -> Iterator[Task]:
-    """Yield what there is to do about models and fields that came or went."""
+    """Yield what to do about new and removed models and fields."""
     old, new = (
         runpy.run_path(str(base / "wire_names.py"))["WIRE_NAMES"] for base in (PACKAGE, trial)
     )
     successors = set()
     for model in sorted(old.keys() - new.keys()):
-        what = f"the model {model} is gone"
+        what = f"the model {model} was removed"
         fields = frozenset(old[model].values())
-        alike = {
+        similarity = {
             name: len(fields & others) / len(fields | others)
             for name in sorted(new.keys() - old.keys())
             if fields & (others := frozenset(new[name].values()))
         }
-        best = max(alike, key=lambda name: alike[name], default="")
-        if best and alike[best] > 0.5:
+        best = max(similarity, key=lambda name: similarity[name], default="")
+        if best and similarity[best] > 0.5:
             count = len(fields & frozenset(new[best].values()))
             has = "all its" if count == len(fields) else f"{count} of its {len(fields)}"
             what += f"; {best} has {has} fields"
             successors.add(best)
-        todo = f"scripts/generator.yaml: give what took its place the class_name {model}"
+        todo = f"give its replacement the class_name {model} in scripts/generator.yaml"
         yield Task(BLOCKS, what, todo)
     for model in sorted(old.keys() & new.keys()):
         gone = [f"{model}.{name}" for name in old[model] if name not in new[model]]
         if gone:
-            what = f"{_listed('the field', gone)} {'are' if len(gone) > 1 else 'is'} gone"
-            yield Task(USERS_NOTICE, what, "say so in CHANGELOG.md: users read it")
+            what = f"{_listed('the field', gone)} {'were' if len(gone) > 1 else 'was'} removed"
+            yield Task(USERS_NOTICE, what, "mention it in CHANGELOG.md")
         fresh = [f"{model}.{name}" for name in new[model] if name not in old[model]]
         if fresh:
-            are = "are new fields" if len(fresh) > 1 else "is a new field"
-            todo = "`make generate` names and types it; document it, or offer it to be sent"
-            yield Task(CAN_WAIT, f"there {are}, {', '.join(fresh)}", todo)
+            what = f"new field{'s' if len(fresh) > 1 else ''}: {', '.join(fresh)}"
+            yield Task(CAN_WAIT, what, "`make generate` adds it; document it, or let users send it")
     for model in sorted(new.keys() - old.keys() - successors):
-        what = f"there is a new model, {model}"
-        todo = "give it a name that reads well in scripts/generator.yaml; export it in models.py"
+        what = f"new model: {model}"
+        todo = "give it a readable class_name in scripts/generator.yaml; export it in models.py"
         yield Task(CAN_WAIT, what, todo)
 
 
 def _types(trial: Path) -> Iterator[Task]:
-    """Yield what there is to do about fields of another type, and about values of enums."""
+    """Yield what to do about changed field types and enum values."""
     old, new = (_members(base / "models") for base in (PACKAGE, trial))
-    tell = "say so in CHANGELOG.md: users read it"
+    tell = "mention it in CHANGELOG.md"
     retyped = [
-        f"{model}.{name} was {old[model][name]} and is {new[model][name]}"
+        f"{model}.{name} from {old[model][name]} to {new[model][name]}"
         for model in old
         for name in old[model]
         if model in new and new[model].get(name, old[model][name]) != old[model][name]
     ]
     if retyped:
-        yield Task(USERS_NOTICE, f"types of fields changed: {', '.join(retyped)}", tell)
+        yield Task(USERS_NOTICE, f"field types changed: {', '.join(retyped)}", tell)
     for model in [each for each in old if each in new]:
         before, now = old[model], new[model]
         values = [name for name in before if name.isupper() and name not in now]
         if values:
-            what = f"{model} has lost {', '.join(before[name] for name in values)}"
-            yield Task(USERS_NOTICE, what, f"the facade refuses it from now on; {tell}")
+            what = f"{model} no longer has {', '.join(before[name] for name in values)}"
+            yield Task(USERS_NOTICE, what, f"the facade now rejects it; {tell}")
         values = [name for name in now if name.isupper() and name not in before]
         if values:
-            what = f"{model} has gained {', '.join(now[name] for name in values)}"
-            yield Task(CAN_WAIT, what, "users can give it from now on; document it")
+            what = f"{model} has the new value {', '.join(now[name] for name in values)}"
+            yield Task(CAN_WAIT, what, "users can now pass it; document it")
 
 
 def _members(models: Path) -> dict[str, dict[str, str]]:
-    """Return, of each class, the types of its fields or the values of its members."""
+    """Return the field types or enum values of each class."""
     members: dict[str, dict[str, str]] = {}
     for module in sorted(models.glob("[!_]*.py")):
         for node in ast.parse(module.read_text(encoding="utf-8")).body:

@@ -1,8 +1,8 @@
 """Applies an OpenAPI Overlay 1.0 document: https://spec.openapis.org/overlay/v1.0.0.html.
 
-Stricter than the specification in what it calls stale, so that an overlay cannot outlive the
-document that it corrects: an action whose target matches nothing, or one of whose names does; that
-adds a schema which the document has by now; or that refers to a schema which nothing defines.
+Stricter than the specification, so that an overlay cannot outlive the spec that it corrects. An
+action is stale if its target, or a name in it, matches nothing; if it adds a schema that the spec
+now defines; or if it refers to a schema that does not exist.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jsonpath.selectors import NameSelector
 SCHEMAS = "#/components/schemas/"
 
 KnownFields = Mapping[str, frozenset[str]]
-"""The fields that schemas had when the overlay last fitted: how a renamed one is recognised."""
+"""The fields of each schema when the overlay last matched. They identify a renamed schema."""
 
 
 class OverlayError(Exception):
@@ -29,29 +29,29 @@ class OverlayError(Exception):
 
 @frozen
 class Stale:
-    """An action that no longer fits the document.
+    """An action that no longer matches the spec.
 
     Attributes:
-        number: Its place in the overlay, from 1 on.
+        number: Its position in the overlay, starting at 1.
         target: Its target.
-        reason: Why it was written.
-        complaint: What does not fit.
-        where: Where its target went, as far as that can be told; else "".
+        reason: Its description.
+        problem: What does not match.
+        where: Where its target may be now; "" if unknown.
     """
 
     number: int
     target: str
     reason: str
-    complaint: str
+    problem: str
     where: str
 
     def __str__(self) -> str:
-        text = f"action {self.number}: {self.complaint}\n  target: {self.target}\n"
+        text = f"action {self.number}: {self.problem}\n  target: {self.target}\n"
         return f"{text}  reason: {self.reason}" + (f"\n  now: {self.where}" if self.where else "")
 
 
 class StaleOverlayError(OverlayError):
-    """Actions of the overlay no longer fit the document."""
+    """Actions of the overlay no longer match the spec."""
 
     def __init__(self, stale: list[Stale]) -> None:
         super().__init__("\n".join(str(action) for action in stale))
@@ -68,17 +68,17 @@ def apply_overlay(
     """Return a copy of `document` with the overlay's actions applied in their order.
 
     Args:
-        document: The document.
+        document: The spec.
         overlay: The overlay.
-        skipped: If it is given, what is stale is left out and appended to it.
-        known_fields: The fields that schemas had.
+        skipped: If given, stale actions are skipped and appended to this list.
+        known_fields: The fields that each schema had.
 
     Raises:
-        OverlayError: naming every action that is malformed.
-        StaleOverlayError: naming every action that is stale, unless `skipped` is given.
+        OverlayError: if actions are malformed.
+        StaleOverlayError: if actions are stale and `skipped` is not given.
     """
     if not str(overlay.get("overlay", "")).startswith("1.0."):
-        raise OverlayError("not an OpenAPI Overlay 1.0 document: 'overlay' must read 1.0.x")
+        raise OverlayError("not an OpenAPI Overlay 1.0 document: 'overlay' must be 1.0.x")
     actions = [_Action(number, raw) for number, raw in enumerate(overlay.get("actions", []), 1)]
     malformed = [f"action {action.number}: {action.malformed}" for action in actions]
     if any(action.malformed for action in actions):
@@ -87,9 +87,9 @@ def apply_overlay(
         )
 
     stale: list[Stale] = []
-    while True:  # again without what turned out to refer to nothing
+    while True:  # until no action refers to a missing schema
         result = copy.deepcopy(dict(document))
-        complaints = [
+        problems = [
             found for action in actions for found in action.apply(result, known_fields or {})
         ]
         dangling = [found for action in actions for found in action.dangling(result)]
@@ -98,7 +98,7 @@ def apply_overlay(
             break
         gone = {found.number for found in dangling}
         actions = [action for action in actions if action.number not in gone]
-    stale = sorted(stale + complaints, key=lambda found: found.number)
+    stale = sorted(stale + problems, key=lambda found: found.number)
     if skipped is not None:
         skipped += stale
     elif stale:
@@ -116,36 +116,36 @@ class _Action:
         self.malformed = self._parse(raw)
 
     def _parse(self, raw: Mapping[str, Any]) -> str | None:
-        """Return what is wrong with the action whatever the document, or None."""
+        """Return what is wrong with the action, whatever the spec, or None."""
         if not self.reason:
-            return "gives no reason (description)"
+            return "has no description"
         if not self.remove and "update" not in raw:
             return "has neither update nor remove"
         if not self.target:
-            return "names no target"
+            return "has no target"
         try:
             query = jsonpath.compile(self.target, strict=True)
         except jsonpath.JSONPathError as error:
-            return f"target cannot be read ({error})"
+            return f"invalid target ({error})"
         if not isinstance(query, jsonpath.JSONPath):
-            return "target cannot be read (one query is needed)"
+            return "invalid target (expected one query)"
         self.query = query
         if self.remove and not query.segments:
-            return "target is the document itself, which cannot be removed"
+            return "target is the whole document, which cannot be removed"
         return None
 
     def apply(self, document: dict[str, Any], known_fields: KnownFields) -> Iterator[Stale]:
-        """Apply the action in place, and yield what is stale in it."""
+        """Apply the action in place, and yield the stale parts of it."""
         matches = list(self.query.finditer(document))
         if not matches:
-            where = self._where_it_went(document, known_fields)
-            yield self._stale("target matches nothing in the document", where)
+            where = self._where_target_is(document, known_fields)
+            yield self._stale("target matches nothing in the spec", where)
             return
         for index, name in self._unmatched_names(matches):
             parents = self._prefix(index).findall(document)
-            where = _where_name_went(name, self._prefix(index), parents, document, known_fields)
-            yield self._stale(f"{name!r} in the target matches nothing in the document", where)
-        for match in _last_first(matches):
+            where = _where_name_is(name, self._prefix(index), parents, document, known_fields)
+            yield self._stale(f"{name!r} in the target matches nothing in the spec", where)
+        for match in _in_reverse(matches):
             if self.remove:
                 parent: Any = match.parent.obj if match.parent else None
                 del parent[match.parts[-1]]
@@ -157,8 +157,8 @@ class _Action:
                 present = self._present_schemas(match)
                 for name in present:
                     yield self._stale(
-                        f"adds the schema {name}, which the document has by now",
-                        f"compare the two; delete {name} from the action, or give it another name",
+                        f"adds the schema {name}, which the spec now defines",
+                        f"compare the two, then delete or rename {name} in the action",
                     )
                 update = self.update
                 if present:
@@ -166,27 +166,27 @@ class _Action:
                 _merge(match.obj, update)
 
     def dangling(self, document: dict[str, Any]) -> Iterator[Stale]:
-        """Yield a finding for each schema that the action refers to and the document lacks."""
+        """Yield the schemas that the action refers to and the spec does not define."""
         schemas = (document.get("components") or {}).get("schemas") or {}
         for reference in sorted(set(references(self.update))):
             if reference.removeprefix(SCHEMAS) not in schemas:
                 yield self._stale(f"refers to {reference}, which does not exist", "")
 
     def _present_schemas(self, match: jsonpath.JSONPathMatch) -> list[str]:
-        """Return the schemas that the update would mix with others of the same name."""
+        """Return the schemas in the update that the spec defines differently."""
         if match.parts != ("components", "schemas"):
             return []
         new: Any = self.update
         return [name for name in new if name in match.obj and match.obj[name] != new[name]]  # type: ignore[operator,index]
 
-    def _stale(self, complaint: str, where: str) -> Stale:
-        return Stale(self.number, self.target, self.reason, complaint, where)
+    def _stale(self, problem: str, where: str) -> Stale:
+        return Stale(self.number, self.target, self.reason, problem, where)
 
     def _prefix(self, length: int) -> jsonpath.JSONPath:
         return jsonpath.JSONPath(env=self.query.env, segments=self.query.segments[:length])
 
     def _unmatched_names(self, matches: list[jsonpath.JSONPathMatch]) -> Iterator[tuple[int, str]]:
-        """Yield the names that no match goes through, with the place of their segment."""
+        """Yield the names in the target that match nothing, with the index of their segment."""
         segments = self.query.segments
         if all(isinstance(segment, JSONPathChildSegment) for segment in segments):
             for index, segment in enumerate(segments):
@@ -195,56 +195,56 @@ class _Action:
                     if isinstance(selector, NameSelector) and selector.name not in matched:
                         yield index, selector.name
 
-    def _where_it_went(self, document: dict[str, Any], known_fields: KnownFields) -> str:
+    def _where_target_is(self, document: dict[str, Any], known_fields: KnownFields) -> str:
         for index, segment in enumerate(self.query.segments):
             if self._prefix(index + 1).findall(document):
                 continue
             prefix = self._prefix(index)
             parents = prefix.findall(document)
             hints = [
-                _where_name_went(selector.name, prefix, parents, document, known_fields)
+                _where_name_is(selector.name, prefix, parents, document, known_fields)
                 for selector in segment.selectors
                 if isinstance(selector, NameSelector)
             ]
             return "; ".join(hints) or (
-                f"{prefix} is there, and nothing in it needs this any more: delete the action"
+                f"{prefix} exists, but nothing in it matches any more: delete the action"
             )
-        return ""  # pragma: no cover: the caller found no match of the whole
+        return ""  # pragma: no cover: the caller found no match
 
 
-def _where_name_went(
+def _where_name_is(
     name: str,
     prefix: jsonpath.JSONPath,
     parents: list[Any],
     document: dict[str, Any],
     known_fields: KnownFields,
 ) -> str:
-    """Say what stands where the name stood, and where it may have gone."""
-    found = f"{prefix} is there, without {name!r}"
+    """Say what is in the place of a name, and where the name may be now."""
+    found = f"{prefix} exists, but has no {name!r}"
     keys = sorted({key for parent in parents if isinstance(parent, dict) for key in parent})
     if str(prefix) == "$['components']['schemas']":
         best = max(
-            keys, key=lambda key: _likeness(known_fields.get(name), parents[0][key]), default=""
+            keys, key=lambda key: _similarity(known_fields.get(name), parents[0][key]), default=""
         )
-        if best and _likeness(known_fields.get(name), parents[0][best]) >= 0.5:
+        if best and _similarity(known_fields.get(name), parents[0][best]) >= 0.5:
             both = known_fields[name] & _fields(parents[0][best])
             return f"{found}; {best!r} has {len(both)} of its {len(known_fields[name])} fields"
     close = difflib.get_close_matches(name, keys, n=1, cutoff=0.6)
     if close:
-        return f"{found}; closest there: {close[0]!r}"
+        return f"{found}; closest match: {close[0]!r}"
     schemas = (document.get("components") or {}).get("schemas") or {}
     elsewhere = [schema for schema in schemas if name in _fields(schemas[schema])]
     if elsewhere:
-        return f"{found}; a field of that name stands in {', '.join(elsewhere[:3])}"
-    return f"{found}, and nothing like it"
+        return f"{found}; schemas with that field: {', '.join(elsewhere[:3])}"
+    return f"{found} or anything similar"
 
 
 def _fields(schema: Any) -> frozenset[str]:
     return frozenset((schema.get("properties") or {}) if isinstance(schema, dict) else ())
 
 
-def _likeness(known: frozenset[str] | None, schema: Any) -> float:
-    """Return which part of all their fields two schemas share, from 0 to 1."""
+def _similarity(known: frozenset[str] | None, schema: Any) -> float:
+    """Return the share of their fields that two schemas have in common, from 0 to 1."""
     fields = _fields(schema)
     return len(known & fields) / len(known | fields) if known else 0.0
 
@@ -262,8 +262,8 @@ def references(node: Any) -> Iterator[str]:
             pending += node
 
 
-def _last_first(matches: list[jsonpath.JSONPathMatch]) -> list[jsonpath.JSONPathMatch]:
-    """Return each place once, backwards: removing an array's element moves those behind it."""
+def _in_reverse(matches: list[jsonpath.JSONPathMatch]) -> list[jsonpath.JSONPathMatch]:
+    """Return each match once, in reverse: removing an array element moves the following ones."""
     places = {match.parts: match for match in matches}
     return [
         places[parts]
@@ -274,7 +274,7 @@ def _last_first(matches: list[jsonpath.JSONPathMatch]) -> list[jsonpath.JSONPath
 
 
 def _merge(target: Any, update: Any) -> None:
-    """Merge as the specification says: objects recursively, arrays appended, the rest replaced."""
+    """Merge objects recursively, append to arrays, and replace everything else."""
     if isinstance(target, list):
         target.append(copy.deepcopy(update))
         return

@@ -1,9 +1,10 @@
-"""Draws what the command line shows, for the README: SVG files, the same for the same code.
+"""Draws the README's pictures of the command line as SVG files.
 
-    make pictures                                   # those of the README
+    make pictures                                   # the pictures of the README
     make pictures PICTURES="--to build/pictures --columns 80 --columns 140"
 
-Each is what the command itself prints on a terminal, with the sandbox as its server.
+Each picture shows what the command prints on a terminal, with the sandbox as the server. The same
+code always draws the same files.
 """
 
 from __future__ import annotations
@@ -37,18 +38,18 @@ class Picture(NamedTuple):
 
     Attributes:
         name: The name of the files.
-        columns: How wide the terminal is in the README.
+        columns: The width of the terminal in the README.
         arguments: The arguments of the command.
-        typed: What is typed at its prompt, line by line.
-        is_timed: Whether it shows how long something took, or other things that pass.
-        key: The API key that it has.
+        typed: The lines to type at the prompt.
+        is_volatile: Whether the output differs from run to run, as durations do.
+        key: The API key to use.
     """
 
     name: str
     columns: int
     arguments: tuple[str, ...]
     typed: tuple[str, ...] = ()
-    is_timed: bool = False
+    is_volatile: bool = False
     key: str = "sandbox"
 
 
@@ -58,9 +59,9 @@ PICTURES = (
     Picture(
         *("chat", 80, ("chat",)),
         typed=("May I bring my dog?", "I'd like to talk to a person", "Thanks, bye!", "/end"),
-        is_timed=True,
+        is_volatile=True,
     ),
-    Picture("doctor", 92, ("doctor",), is_timed=True, key="expired"),
+    Picture("doctor", 92, ("doctor",), is_volatile=True, key="expired"),
 )
 
 GREY = [(88, 96, 105), (215, 58, 73), (34, 134, 58), (176, 136, 0), (3, 102, 214), (111, 66, 193)]
@@ -81,21 +82,26 @@ DARK = TerminalTheme(
 THEMES = {"light": LIGHT, "dark": DARK}
 
 OTHER_SEQUENCES = re.compile(r"\x1b\[[?>=]?[0-9;]*[A-Za-ln-z]|[\x01\x02\x07]")
-PASSING = (
+VOLATILE = (
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:8765"),
-    (re.compile(r"(?<![\d.])\d+\.\d\d s\b"), "0.21 s"),
-    (re.compile(r"[\d,]+ s (ahead of|behind) the server's"), "0 s ahead of the server's"),
+    (re.compile(r"(?<![\d.])\d+\.\d\ds\b"), "0.21s"),
+    (re.compile(r"[\d,]+s (ahead of|behind) the server"), "0s ahead of the server"),
     (re.compile(r"(?<=polyai-data-)[0-9a-f]{32}"), f"{7:032x}"),
     (re.compile(r"Python \d+\.\d+\.\d+"), "Python 3.11"),
 )
-"""What differs from run to run, and what stands in its place."""
+"""Patterns of output that differs from run to run, and their replacements."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draw the pictures; return the exit code."""
-    parser = argparse.ArgumentParser(description="Draw what the command line shows.")
-    parser.add_argument("--to", type=Path, default=ROOT / "pictures", help="the directory")
-    parser.add_argument("--columns", type=int, action="append", help="draw them so wide instead")
+    """Draw the pictures and return the exit code."""
+    parser = argparse.ArgumentParser(description="Draw the README's pictures of the command line.")
+    parser.add_argument("--to", type=Path, default=ROOT / "pictures", help="output directory")
+    parser.add_argument(
+        "--columns",
+        type=int,
+        action="append",
+        help="draw at this width instead; repeat for more than one",
+    )
     options = parser.parse_args(argv)
     options.to.mkdir(parents=True, exist_ok=True)
     for name, drawn in draw(PICTURES, options.columns):
@@ -106,18 +112,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def draw(
     pictures: Sequence[Picture], widths: Sequence[int] | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Yield the name and the content of each file."""
+    """Yield the name and content of each file."""
     for picture in pictures:
         for columns in widths or [picture.columns]:
             with serve() as base_url:
-                shown = screen(picture, columns, base_url)
+                output = run_on_terminal(picture, columns, base_url)
             for theme in THEMES:
                 width = f"-{columns}" if widths else ""
-                yield f"{picture.name}{width}-{theme}.svg", svg(picture, shown, columns, theme)
+                yield f"{picture.name}{width}-{theme}.svg", svg(picture, output, columns, theme)
 
 
-def screen(picture: Picture, columns: int, base_url: str) -> str:
-    """Return what the command prints on a terminal, with the escape sequences for its colours."""
+def run_on_terminal(picture: Picture, columns: int, base_url: str) -> str:
+    """Run the command on a terminal and return its output, with the colours as escape sequences."""
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         "INPUTRC": os.devnull,
@@ -127,57 +133,57 @@ def screen(picture: Picture, columns: int, base_url: str) -> str:
         "POLYAI_BASE_URL": base_url,
         "PYTHONPATH": os.pathsep.join(sys.path),
         "TERM": "xterm-256color",
-        "TTY_INTERACTIVE": "0",  # nothing that moves
+        "TTY_INTERACTIVE": "0",  # no spinners or progress bars
         "TZ": "UTC",
     }
-    ours, theirs = pty.openpty()
-    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, columns, 0, 0))
+    controller, terminal = pty.openpty()
+    ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 60, columns, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "polyai_data", *picture.arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
         env=environment,
     )
-    os.close(theirs)
+    os.close(terminal)
     printed, lines = b"", list(picture.typed)
-    while piece := read(ours):
-        printed += piece
+    while chunk := read(controller):
+        printed += chunk
         if lines and printed.rpartition(b"\n")[2].replace(b"\x1b[0m", b"").endswith(PROMPT):
-            os.write(ours, f"{lines.pop(0)}\n".encode())
-    os.close(ours)
+            os.write(controller, f"{lines.pop(0)}\n".encode())
+    os.close(controller)
     process.wait()
-    shown = OTHER_SEQUENCES.sub("", printed.decode().replace("\r\n", "\n"))
-    return settled(shown) if picture.is_timed else shown
+    output = OTHER_SEQUENCES.sub("", printed.decode().replace("\r\n", "\n"))
+    return stabilise(output) if picture.is_volatile else output
 
 
 def read(terminal: int) -> bytes:
-    """Return what there is to read from a terminal; nothing where its other end is closed."""
+    """Read from a terminal; return nothing if the other end is closed."""
     try:
         return os.read(terminal, 65536)
-    except OSError:  # on Linux, it is no end of file but an error
+    except OSError:  # Linux raises an error instead of reporting the end of the file
         return b""
 
 
-def settled(printed: str) -> str:
-    """Return what was printed, with what differs from run to run replaced."""
-    for passing, instead in PASSING:
-        printed = passing.sub(instead, printed)
-    return printed
+def stabilise(output: str) -> str:
+    """Replace everything in the output that differs from run to run."""
+    for pattern, replacement in VOLATILE:
+        output = pattern.sub(replacement, output)
+    return output
 
 
-def svg(picture: Picture, shown: str, columns: int, theme: str) -> str:
-    """Return a drawing of a terminal."""
+def svg(picture: Picture, output: str, columns: int, theme: str) -> str:
+    """Draw a terminal with the output of a command."""
     console = Console(
         record=True, width=columns, file=StringIO(), force_terminal=True, color_system="truecolor"
     )
     command = " ".join(("polyai-data", *picture.arguments))
     console.print(Text.assemble(("$ ", "dim"), command))
-    console.print(Text.from_ansi(shown))
+    console.print(Text.from_ansi(output))
     drawn = console.export_svg(
         title=command, theme=THEMES[theme], unique_id=f"{picture.name}-{theme}"
     )
-    # A picture fetches nothing from elsewhere: any font of the reader's will do.
+    # The picture loads no fonts from elsewhere; any monospaced font will do.
     return re.sub(r"\n *@font-face \{.*?\n *\}", "", drawn, flags=re.DOTALL)
 
 

@@ -1,8 +1,8 @@
-"""Records the cassettes: from the sandbox, or from the real API where POLYAI_API_KEY is set.
+"""Records the cassettes from the sandbox, or from the real API if POLYAI_API_KEY is set.
 
-The real API is asked for what it can be made to answer (POLYAI_AGENT_ID and POLYAI_CONVERSATION_ID
-say about what, POLYAI_REGION where); the rest comes from the sandbox as always. What the real API
-answers is scrubbed before it is written: look at it all the same before you commit it.
+The real API is used for the scenarios that can be reproduced with it, with POLYAI_AGENT_ID,
+POLYAI_CONVERSATION_ID and POLYAI_REGION; the others still use the sandbox. Its responses are
+scrubbed before they are written. Review them before you commit them.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ async def record(scenario: Scenario, *, real: bool) -> None:
 
 
 def main() -> int:
-    """Record every cassette, and remove those that no scenario asks for."""
+    """Record every cassette, and remove those without a scenario."""
     real = "POLYAI_API_KEY" in os.environ
     missing = [n for n in ("POLYAI_AGENT_ID", "POLYAI_CONVERSATION_ID") if n not in os.environ]
     if real and missing:

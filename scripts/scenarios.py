@@ -1,4 +1,4 @@
-"""The calls that the cassettes hold: each operation, and each outcome that it has."""
+"""The calls in the cassettes: each operation with each of its outcomes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scrub import AGENT_ID, CORRELATION_ID
 
 CONVERSATION_ID = "CA22d437f4405070690f8906b76c8ea4ed"
 CHAT_ID = "AS_CHAT_cassettes"
-RECORDING_BYTES = 76  # a WAV file of 32 bytes of sound: who replays it does not listen
+RECORDING_BYTES = 76  # a WAV file with 32 bytes of audio
 _NO_SUCH_ID = "CA" + "0" * 32
 
 
@@ -24,9 +24,9 @@ class Step:
     """A call of the client.
 
     Attributes:
-        operation: The operation, under its name in the document.
-        arguments: What it is called with.
-        options: What it is called with by name.
+        operation: Its operationId.
+        arguments: Its positional arguments.
+        options: Its keyword arguments.
     """
 
     operation: str
@@ -66,17 +66,17 @@ class Step:
 
 @frozen
 class Scenario:
-    """A call of the client and the conditions it is made under.
+    """A call of the client, and the conditions under which it is made.
 
     Attributes:
-        outcome: The status and, where that does not tell it, the case.
+        outcome: The status code and, if that is ambiguous, the case.
         step: The call.
-        region: The region it is sent to.
-        agent_id: The agent it asks for.
-        api_key: The key it carries; the sandbox accepts only "sandbox".
-        before: Calls that come first and are not recorded.
-        faults: How the sandbox fails meanwhile.
-        from_real_api: Whether the real API can be asked for this outcome.
+        region: The region.
+        agent_id: The agent ID.
+        api_key: The API key; the sandbox accepts only "sandbox".
+        before: Earlier calls, which are not recorded.
+        faults: The faults of the sandbox.
+        from_real_api: Whether the real API can reproduce this outcome.
     """
 
     outcome: str
@@ -90,7 +90,7 @@ class Scenario:
 
     @property
     def name(self) -> str:
-        """The cassette's name."""
+        """The name of the cassette."""
         return f"{self.step.operation}.{self.outcome}"
 
     @property
@@ -130,12 +130,12 @@ _SEND = Step("send_chat_message", (CHAT_ID, "May I bring my dog?"))
 
 
 def _elsewhere(step: Step, conversation_id: str = _NO_SUCH_ID) -> Step:
-    """Return the step for an ID that is not there."""
+    """Return the step for an ID that does not exist."""
     return Step(step.operation, (conversation_id, *step.arguments[1:]), step.options)
 
 
 def _refused(step: Step) -> tuple[Scenario, ...]:
-    """Return the outcomes that every operation has: a wrong key, another agent."""
+    """Return the outcomes of every operation: an invalid API key, another agent."""
     real = step.operation == "get_conversation"
     return (
         Scenario("401", step, api_key="wrong-key", from_real_api=real),

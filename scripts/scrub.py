@@ -1,4 +1,4 @@
-"""What may stand in a cassette: no key, no cookie, nobody's number, name or words."""
+"""Removes secrets and personal data from cassettes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KEPT_RESPONSE_HEADERS = {"content-type", "retry-after", "x-polyai-correlation-id
 
 
 def compact_json(value: Any) -> str:
-    """Return JSON as the API writes it."""
+    """Return compact JSON, as the API sends it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def without_secrets(request: Any) -> Any:
-    """Drop every header of a request but a few, and so the key."""
+    """Remove all but a few headers from a request, and so the API key."""
     request.headers = {
         name: value
         for name, value in request.headers.items()
@@ -32,7 +32,7 @@ def without_secrets(request: Any) -> Any:
 
 
 def with_fixed_ids(response: dict[str, Any]) -> dict[str, Any]:
-    """Drop every header of a response but a few, and put one correlation ID in place of all."""
+    """Remove all but a few headers from a response, and replace its correlation ID."""
     headers = {
         name.lower(): values
         for name, values in response["headers"].items()
@@ -47,8 +47,8 @@ def with_fixed_ids(response: dict[str, Any]) -> dict[str, Any]:
     return response
 
 
-# What may be kept of a customer's data: shapes, times, and words that the API itself chose.
-_KEPT_TEXTS = {
+# Keys whose strings are kept: times, languages, and values that the API itself defines.
+_KEPT_STRINGS = {
     *("createdAt", "startedAt", "finishedAt", "user_input_datetime", "agent_response_datetime"),
     *("timestamp", "start_time", "language", "asr_lang_code", "tts_lang_code", "clientEnv"),
     *("channel", "direction", "label", "error", "error_code", "error_message", "error_id"),
@@ -63,24 +63,24 @@ _INVENTED = {
 
 
 def scrubbed(value: Any, key: str = "", invented: Collection[str] = ()) -> Any:
-    """Return a JSON value of the same shape without anybody's texts, numbers, names or IDs.
+    """Return a JSON value of the same shape without personal data.
 
-    Texts are kept only under keys whose texts the API chose; keys that the document does not name
-    are a customer's own, and are numbered. Texts that are `invented` already are kept too.
+    Strings are replaced, except under the kept keys and those in `invented`. Keys that are not in
+    the spec may be a customer's, and are replaced by numbered ones.
     """
     if isinstance(value, dict):
         names = {name: name if name in _KNOWN_KEYS else f"key_{n}" for n, name in enumerate(value)}
         return {names[name]: scrubbed(item, name, invented) for name, item in value.items()}
     if isinstance(value, list):
         return [scrubbed(item, key, invented) for item in value]
-    if not isinstance(value, str) or not value or key in _KEPT_TEXTS or value in invented:
+    if not isinstance(value, str) or not value or key in _KEPT_STRINGS or value in invented:
         return value
     return _INVENTED.get(key, f"({key})" if key in _KNOWN_KEYS else "(text)")
 
 
 @frozen
 class Scrubber:
-    """Puts the demo's IDs in place of the real ones, and scrubs what the real API answered."""
+    """Replaces real IDs with invented ones, and scrubs responses of the real API."""
 
     replacements: dict[str, str] = Factory(dict)
 
@@ -91,7 +91,7 @@ class Scrubber:
         return without_secrets(request)
 
     def response(self, response: dict[str, Any]) -> dict[str, Any]:
-        """Scrub a response; what is not JSON is dropped."""
+        """Scrub a response; a body that is not JSON is removed."""
         body: bytes = response["body"]["string"]
         for real, invented in self.replacements.items():
             body = body.replace(real.encode(), invented.encode())

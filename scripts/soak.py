@@ -1,9 +1,9 @@
-"""Reads everything from a sandbox that fails one request in five, and sees whether it all arrives.
+"""Soak test: reads all data from a sandbox that fails one request in five.
 
-`python scripts/soak.py [--conversations N] [--recordings N]` walks the list, and gets each
-conversation and the recordings of some, with both clients at once: threads on the one, tasks on the
-other. It fails if a conversation is missing, comes twice or differs, if a recording is not whole,
-or if memory, connections, threads or files grow on the way.
+`python scripts/soak.py [--conversations N] [--recordings N]` lists all conversations, gets each of
+them and downloads some recordings, with concurrent threads in the synchronous client and with
+concurrent tasks in the asynchronous client. It fails if a conversation is missing, duplicated or
+different, if a recording is incomplete, or if memory, connections, threads or files leak.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from faults import spare_pauses
+from faults import skip_backoff
 from polyai_data import AsyncDataClient, DataClient
 from polyai_data.sandbox import Fault, serve
 
 RATE = 0.2
 RETRIES = 10
-"""With this many, one call in 50 million fails for good."""
+"""With this many retries, one call in 50 million fails."""
 THREADS = 8
 TASKS = 32
 RECORDING_BYTES = 100_000
 MAX_GROWTH = 8.0
-"""MiB from the first third on, as much as the allocator may scatter."""
+"""MiB after the first third of the run, to allow for memory fragmentation."""
 
 _HTML = "<html><body>Bad gateway</body></html>"
 FAULTS = (
@@ -53,10 +53,10 @@ FAULTS = (
 
 
 def serve_failing(ready: Connection, conversations: int) -> None:
-    """Serve a sandbox that fails, in a process of its own, until told to stop."""
-    # Each is drawn where the ones before it were not.
+    """Serve a failing sandbox until a message arrives, as the main function of a process."""
+    # A fault applies only if none of the faults before it does.
     rates = [RATE / len(FAULTS) / (1 - RATE * n / len(FAULTS)) for n in range(len(FAULTS))]
-    # One that stalls is dear in time, so it is rarer.
+    # Stalls take time, so they are rarer.
     rates[-1] /= 20
     faults = [Fault(**fault, rate=rate) for fault, rate in zip(FAULTS, rates, strict=True)]  # type: ignore[arg-type]
     with serve(
@@ -68,110 +68,116 @@ def serve_failing(ready: Connection, conversations: int) -> None:
 
 @contextmanager
 def failing_sandbox(conversations: int) -> Iterator[str]:
-    """Yield the address of a sandbox that fails."""
-    here, there = multiprocessing.Pipe()
+    """Run a failing sandbox in another process, and yield its base URL."""
+    parent, child = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=serve_failing, args=(there, conversations))
+    process = context.Process(target=serve_failing, args=(child, conversations))
     process.start()
     try:
-        yield here.recv()
+        yield parent.recv()
     finally:
-        here.send("stop")
+        parent.send("stop")
         process.join()
 
 
-class Watch:
-    """Notes what the process holds while it goes on."""
+class Monitor:
+    """Samples the resources of this process, and counts retries."""
 
     def __init__(self) -> None:
         self.samples: list[tuple[float, int, int]] = []
         self.retries = 0
         self._lock = threading.Lock()
 
-    def retried(self, _: Any) -> None:
+    def on_retry(self, _: Any) -> None:
         """Count a retry."""
         with self._lock:
             self.retries += 1
 
     def sample(self) -> None:
-        """Note memory in MiB, files and sockets, and threads."""
+        """Record the memory in MiB, the open files and sockets, and the threads."""
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         files = len(list(Path("/proc/self/fd").iterdir()))
         self.samples.append((pages * 4096 / 2**20, files, threading.active_count()))
 
     def growth(self) -> tuple[float, int, int]:
-        """Return by how much each grew since the first third."""
+        """Return the growth of each since the first third."""
         third = len(self.samples) // 3
         early, late = self.samples[third : 2 * third], self.samples[2 * third :]
         memory, files, threads = (
-            max(sample[at] for sample in late) - max(sample[at] for sample in early)
-            for at in range(3)
+            max(sample[index] for sample in late) - max(sample[index] for sample in early)
+            for index in range(3)
         )
         return memory, int(files), int(threads)
 
 
 def digest(content: bytes) -> str:
-    """Return what tells two recordings apart."""
+    """Return a hash of a recording."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def read_sync(settings: dict[str, Any], recordings: int, folder: Path, watch: Watch) -> Any:
-    """Return the IDs that the walk gave, and what each conversation and recording was."""
-    got: list[tuple[str, str | None]] = []
+def read_sync(settings: dict[str, Any], recordings: int, folder: Path, monitor: Monitor) -> Any:
+    """Return the listed IDs, and the ID and recording hash of each conversation."""
+    results: list[tuple[str, str | None]] = []
 
     with DataClient(**settings) as client:
-        listed = [str(found.conversation_id) for found in client.list_conversations(page_size=200)]
+        listed = [str(each.conversation_id) for each in client.list_conversations(page_size=200)]
 
-        def read(place: tuple[int, str]) -> tuple[str, str | None]:
-            at, wanted = place
-            conversation = client.get_conversation(wanted)
-            sound = None
-            if at < recordings and conversation.audio_url:
-                path = client.download_recording(wanted, folder)
-                sound = digest(path.read_bytes())
+        def read(item: tuple[int, str]) -> tuple[str, str | None]:
+            index, conversation_id = item
+            conversation = client.get_conversation(conversation_id)
+            recording = None
+            if index < recordings and conversation.audio_url:
+                path = client.download_recording(conversation_id, folder)
+                recording = digest(path.read_bytes())
                 path.unlink()
-            return str(conversation.conversation_id), sound
+            return str(conversation.conversation_id), recording
 
         with ThreadPoolExecutor(THREADS) as executor:
-            for at, result in enumerate(executor.map(read, enumerate(listed))):
-                got.append(result)
-                if at % 50 == 0:
-                    watch.sample()
-    return listed, got
+            for index, result in enumerate(executor.map(read, enumerate(listed))):
+                results.append(result)
+                if index % 50 == 0:
+                    monitor.sample()
+    return listed, results
 
 
-async def read_async(settings: dict[str, Any], recordings: int, folder: Path, watch: Watch) -> Any:
-    """Do what `read_sync` does."""
-    limit = asyncio.Semaphore(TASKS)
+async def read_async(
+    settings: dict[str, Any], recordings: int, folder: Path, monitor: Monitor
+) -> Any:
+    """Return the same as `read_sync`, with the asynchronous client."""
+    semaphore = asyncio.Semaphore(TASKS)
 
     async with AsyncDataClient(**settings) as client:
-        walk = client.list_conversations(page_size=200)
-        listed = [str(found.conversation_id) async for found in walk]
+        conversations = client.list_conversations(page_size=200)
+        listed = [str(each.conversation_id) async for each in conversations]
 
-        async def read(at: int, wanted: str) -> tuple[str, str | None]:
-            async with limit:
-                if at % 50 == 0:
-                    watch.sample()
-                conversation = await client.get_conversation(wanted)
-                sound = None
-                if at < recordings and conversation.audio_url:
-                    path = await client.download_recording(wanted, folder)
-                    sound = digest(path.read_bytes())
+        async def read(index: int, conversation_id: str) -> tuple[str, str | None]:
+            async with semaphore:
+                if index % 50 == 0:
+                    monitor.sample()
+                conversation = await client.get_conversation(conversation_id)
+                recording = None
+                if index < recordings and conversation.audio_url:
+                    path = await client.download_recording(conversation_id, folder)
+                    recording = digest(path.read_bytes())
                     path.unlink()
-                return str(conversation.conversation_id), sound
+                return str(conversation.conversation_id), recording
 
-        got = await asyncio.gather(*(read(at, one) for at, one in enumerate(listed)))
-    return listed, got
+        results = await asyncio.gather(*(read(*item) for item in enumerate(listed)))
+    return listed, results
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Read everything, and report; return 1 if anything was lost or kept."""
-    parser = argparse.ArgumentParser(description="Read everything from a sandbox that fails.")
-    parser.add_argument("--conversations", type=int, default=20_000)
-    parser.add_argument("--recordings", type=int, default=6000)
+    """Run the soak test, and return the exit code: 1 if data was lost or resources leaked."""
+    parser = argparse.ArgumentParser(description="Read all data from a sandbox that fails.")
+    parser.add_argument(
+        "--conversations", type=int, default=20_000, help="number of conversations to read"
+    )
+    parser.add_argument(
+        "--recordings", type=int, default=6000, help="how many of them to look for recordings in"
+    )
     options = parser.parse_args(argv)
-    spare_pauses()
-    wrong: list[str] = []
+    skip_backoff()
+    problems: list[str] = []
     started = time.monotonic()
     with failing_sandbox(options.conversations) as base_url:
         settings: dict[str, Any] = {
@@ -183,39 +189,39 @@ def main(argv: list[str] | None = None) -> int:
         }
         results = {}
         for name in ("DataClient", "AsyncDataClient"):
-            watch = Watch()
-            settings["on_retry"] = watch.retried
+            monitor = Monitor()
+            settings["on_retry"] = monitor.on_retry
             with tempfile.TemporaryDirectory() as folder:
-                arguments = (settings, options.recordings, Path(folder), watch)
+                arguments = (settings, options.recordings, Path(folder), monitor)
                 if name == "DataClient":
-                    listed, got = read_sync(*arguments)
+                    listed, read = read_sync(*arguments)
                 else:
-                    listed, got = asyncio.run(read_async(*arguments))
-                left = [path.name for path in Path(folder).iterdir()]
-            results[name] = got
-            memory, files, threads = watch.growth()
+                    listed, read = asyncio.run(read_async(*arguments))
+                leftovers = [path.name for path in Path(folder).iterdir()]
+            results[name] = read
+            memory, files, threads = monitor.growth()
             print(
-                f"{name}: {len(got)} conversations, {sum(sound is not None for _, sound in got)} "
-                f"recordings, {watch.retries} retries; grew by {memory:.1f} MiB, {files} files "
+                f"{name}: {len(read)} conversations, {sum(sound is not None for _, sound in read)} "
+                f"recordings, {monitor.retries} retries; growth: {memory:.1f} MiB, {files} files "
                 f"and sockets, {threads} threads",
                 flush=True,
             )
-            if [one for one, _ in got] != listed:
-                wrong.append(f"{name}: another conversation than the one asked for")
-            twice = [one for one, count in Counter(listed).items() if count > 1]
-            if len(listed) != options.conversations or twice:
-                wrong.append(f"{name}: {len(listed)} listed, {len(twice)} of them twice")
-            if not watch.retries:
-                wrong.append(f"{name}: nothing failed")
+            if [conversation_id for conversation_id, _ in read] != listed:
+                problems.append(f"{name}: got a different conversation than requested")
+            duplicates = [each for each, count in Counter(listed).items() if count > 1]
+            if len(listed) != options.conversations or duplicates:
+                problems.append(f"{name}: {len(listed)} listed, {len(duplicates)} duplicated")
+            if not monitor.retries:
+                problems.append(f"{name}: no request failed")
             if memory > MAX_GROWTH or files > TASKS or threads > 0:
-                wrong.append(f"{name}: it grows")
-            if left:
-                wrong.append(f"{name}: left the files {left}")
+                problems.append(f"{name}: resources leak")
+            if leftovers:
+                problems.append(f"{name}: files left behind: {leftovers}")
     if results["DataClient"] != results["AsyncDataClient"]:
-        wrong.append("the clients read different things")
-    print(*wrong, sep="\n")
-    print(f"{time.monotonic() - started:.0f} s, {len(wrong)} things wrong")
-    return 1 if wrong else 0
+        problems.append("the clients read different data")
+    print(*problems, sep="\n")
+    print(f"{time.monotonic() - started:.0f} s, {len(problems)} problems")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

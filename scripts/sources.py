@@ -1,8 +1,7 @@
-"""Reads an OpenAPI document from where its publisher puts it, and refuses what is none.
+"""Reads an OpenAPI spec from a file, an https URL or documentation pages, and validates its form.
 
-A source is a file, an https URL, or a documentation page: Markdown with a fenced OpenAPI fragment
-for one operation, headed by the file and the operation that it was cut from. Several pages of one
-document merge into one.
+A documentation page is Markdown with a fenced OpenAPI fragment for one operation. The info string
+of the fence names the spec and the operation. The pages of one spec are merged.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ from ruamel.yaml.error import YAMLError
 
 MAX_BYTES = 50 * 1024 * 1024
 MAX_VALUES = 5_000_000
-"""How many values a document may have: aliases let a small YAML text grow without end."""
+"""Maximum number of values in a spec: YAML aliases can make a small file expand without limit."""
 
 _HEADING = re.compile(r"ya?ml\s+(?P<file>\S+)\s+(?P<method>[A-Za-z]+)\s+(?P<path>/\S*)")
 
 
 class SourceError(Exception):
-    """The source is no OpenAPI document; the message says what is wrong, and where."""
+    """The source is not a valid OpenAPI spec. The message says what is wrong, and where."""
 
 
 @frozen
 class Fragment:
-    """What one documentation page says of a document.
+    """The part of a spec that one documentation page contains.
 
     Attributes:
         source: The page.
-        file: The document it was cut from.
+        file: The spec that it belongs to.
         content: The fragment.
     """
 
@@ -49,16 +48,16 @@ class Fragment:
 
 
 def read_document(sources: Sequence[str]) -> dict[str, Any]:
-    """Return the document that the sources give.
+    """Return the spec from the sources.
 
     Args:
-        sources: One document or page, or several pages of one document: paths and https URLs.
+        sources: Paths and https URLs of one spec or page, or of several pages of one spec.
 
     Raises:
-        SourceError: if one cannot be read, is no OpenAPI document, or contradicts another.
+        SourceError: if a source cannot be read, is not an OpenAPI spec, or contradicts another.
     """
     if not sources:
-        raise SourceError("No source: name a file, an https URL, or documentation pages.")
+        raise SourceError("No source: pass a file, an https URL or documentation pages.")
     fragments: list[Fragment] = []
     for source in sources:
         text = _decode(source, _fetch(source) if "://" in source else _read(source))
@@ -66,8 +65,8 @@ def read_document(sources: Sequence[str]) -> dict[str, Any]:
         if not pages:
             if len(sources) > 1:
                 raise SourceError(
-                    f"{source}: holds no fragment of OpenAPI; only documentation pages can be "
-                    "given several at a time."
+                    f"{source}: contains no OpenAPI fragment; only documentation pages can be "
+                    "combined."
                 )
             document: dict[str, Any] = _parse(source, text)
             check_version(source, document)
@@ -88,7 +87,7 @@ def _read(source: str) -> bytes:
 
 def _fetch(url: str, transport: httpx.BaseTransport | None = None) -> bytes:
     if not url.lower().startswith("https://"):
-        raise SourceError(f"{url}: only https URLs are fetched; nobody on the way can edit those.")
+        raise SourceError(f"{url}: only https URLs are supported.")
     content = b""
     try:
         with (
@@ -96,11 +95,11 @@ def _fetch(url: str, transport: httpx.BaseTransport | None = None) -> bytes:
             client.stream("GET", url) as response,
         ):
             if response.url.scheme != "https":
-                raise SourceError(f"{url}: leads to {response.url}, which is not https.")
+                raise SourceError(f"{url}: redirects to {response.url}, which is not https.")
             if response.status_code != 200:
-                raise SourceError(f"{url}: the server answered {response.status_code}.")
-            for piece in response.iter_bytes():
-                content += piece
+                raise SourceError(f"{url}: the server returned status {response.status_code}.")
+            for chunk in response.iter_bytes():
+                content += chunk
                 if len(content) > MAX_BYTES:
                     raise SourceError(_too_large(url))
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
@@ -109,37 +108,39 @@ def _fetch(url: str, transport: httpx.BaseTransport | None = None) -> bytes:
 
 
 def _too_large(source: str) -> str:
-    return f"{source}: larger than {MAX_BYTES // 1024 // 1024} MB, which no OpenAPI document is."
+    return f"{source}: larger than {MAX_BYTES // 1024 // 1024} MB, the limit for a spec."
 
 
 def _decode(source: str, content: bytes) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SourceError(f"{source}: is not UTF-8 text (byte {error.start:,}).") from None
+        raise SourceError(f"{source}: is not valid UTF-8 (byte {error.start:,}).") from None
     if not text.strip():
         raise SourceError(f"{source}: is empty.")
     if text.lstrip().startswith("<"):
         raise SourceError(
-            f"{source}: is an HTML or XML page, not a document. PolyAI's documentation gives the "
-            "Markdown of a page at its address with .md at the end."
+            f"{source}: is an HTML or XML page, not an OpenAPI spec. For PolyAI's "
+            "documentation, append .md to the URL of a page to get Markdown."
         )
     return text
 
 
 def _parse(source: str, text: str) -> Any:
-    """Return what the JSON or YAML text holds, as JSON would."""
+    """Return the value of a JSON or YAML string, limited to the types of JSON."""
     try:
         if text.lstrip().startswith(("{", "[")):
-            value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+            value = json.loads(
+                text, object_pairs_hook=_without_duplicates, parse_constant=_reject_constant
+            )
         else:
             value = _yaml().load(text)
-        return _plain(value)
+        return _as_json(value)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         at_end = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
-        ending = "; it seems to be cut off" if at_end else ""
-        raise SourceError(f"{source}: is no JSON: {error.msg} ({place}){ending}.") from None
+        ending = "; it seems to be truncated" if at_end else ""
+        raise SourceError(f"{source}: is not valid JSON: {error.msg} ({place}){ending}.") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
@@ -151,52 +152,54 @@ def _parse(source: str, text: str) -> Any:
         raise SourceError(f"{source}: {error}.") from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"gives the key {twice!r} twice in one object")
+        raise ValueError(f"has the key {twice!r} twice in one object")
     return result
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"holds {name}, which is no JSON")
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"contains {name}, which is not valid JSON")
 
 
-class _TextDates(SafeConstructor):
-    """Leaves dates as the text that they are, as JSON does."""
+class _StringDates(SafeConstructor):
+    """Leaves dates as strings, as JSON does."""
 
 
-_TextDates.add_constructor(
+_StringDates.add_constructor(
     "tag:yaml.org,2002:timestamp", lambda constructor, node: constructor.construct_scalar(node)
 )
 
 
 def _yaml() -> YAML:
-    """Return a parser of YAML 1.2, where `no` is a word and not false."""
+    """Return a parser for YAML 1.2, where `no` is a string and not false."""
     parser = YAML(typ="safe", pure=True)
-    parser.Constructor = _TextDates
+    parser.Constructor = _StringDates
     return parser
 
 
-def _plain(value: Any) -> Any:
-    """Return the value as JSON has it: keys are text, and nothing is shared or leads to itself."""
+def _as_json(value: Any) -> Any:
+    """Return a copy limited to the types of JSON, with string keys and without aliases."""
     left = MAX_VALUES
 
     def copy(value: Any, above: tuple[int, ...]) -> Any:
         nonlocal left
         left -= 1
         if left < 0 or id(value) in above:
-            raise ValueError("holds aliases that make it grow without end")
+            raise ValueError("contains aliases that expand without limit")
         if isinstance(value, Mapping):
             inner = (*above, id(value))
-            return _unique([(_key(key), copy(each, inner)) for key, each in value.items()])
+            return _without_duplicates(
+                [(_key(key), copy(each, inner)) for key, each in value.items()]
+            )
         if isinstance(value, list):
             inner = (*above, id(value))
             return [copy(each, inner) for each in value]
         if not isinstance(value, str | int | float | bool | None):
-            raise ValueError(f"holds a {type(value).__name__}, which JSON does not have")
+            raise ValueError(f"contains a {type(value).__name__}, which JSON does not support")
         return value
 
     return copy(value, ())
@@ -204,69 +207,71 @@ def _plain(value: Any) -> Any:
 
 def _key(key: Any) -> str:
     if not isinstance(key, str | int | float | bool | None):
-        raise ValueError(f"has a key of a kind that JSON does not have, {type(key).__name__}")
+        raise ValueError(f"has a key of type {type(key).__name__}, which JSON does not support")
     return key if isinstance(key, str) else json.dumps(key)
 
 
 def _fragments(source: str, text: str) -> Iterator[Fragment]:
-    """Yield the OpenAPI fragments of a documentation page; none if it is no such page."""
-    lines = text.replace("\r\n", "\n").split("\n")  # as Markdown counts them
+    """Yield the OpenAPI fragments of a documentation page, if it is one."""
+    lines = text.replace("\r\n", "\n").split("\n")  # as markdown-it counts them
     for token in MarkdownIt().parse(text):
         heading = _HEADING.fullmatch(token.info.strip()) if token.type == "fence" else None
         if heading is None or token.map is None:
             continue
         closing = lines[token.map[1] - 1].strip() if token.map[1] <= len(lines) else ""
         if closing.strip(token.markup[0]) or len(closing) < len(token.markup):
-            raise SourceError(f"{source}: is cut off: its OpenAPI fragment is not closed.")
+            raise SourceError(f"{source}: is truncated: its OpenAPI fragment is not closed.")
         content = _parse(source, token.content)
         check_version(source, content)
         method, path = heading["method"].lower(), heading["path"]
         if not _has(("paths", path, method), content):
             raise SourceError(
-                f"{source}: its fragment is headed {method.upper()} {path}, and does not hold it."
+                f"{source}: its fragment is for {method.upper()} {path}, but does not contain it."
             )
         yield Fragment(source, heading["file"], content)
 
 
 def check_version(source: str, document: Any) -> None:
-    """Refuse what is no OpenAPI document of a version that can be worked with.
+    """Reject anything but an OpenAPI spec of a supported version.
 
     Raises:
-        SourceError: saying what it is instead.
+        SourceError: if it is not one. The message says what it is.
     """
     if not isinstance(document, dict):
-        kind = "a list" if isinstance(document, list) else "text"
-        raise SourceError(f"{source}: is {kind}, where an OpenAPI document is an object.")
+        kind = "a list" if isinstance(document, list) else "a string"
+        raise SourceError(f"{source}: is {kind}; an OpenAPI spec is an object.")
     if "swagger" in document:
         raise SourceError(
             f"{source}: is Swagger {document['swagger']}; convert it to OpenAPI 3 first."
         )
     if "openapi" not in document:
         keys = ", ".join(list(document)[:5]) or "nothing"
-        raise SourceError(f"{source}: is no OpenAPI document: no 'openapi' beside {keys}.")
+        raise SourceError(
+            f"{source}: is not an OpenAPI spec: it has no 'openapi' key (found: {keys})."
+        )
     if not re.fullmatch(r"3\.[01](\.[0-9]+)?(-.*)?", str(document["openapi"])):
         raise SourceError(
-            f"{source}: is OpenAPI {document['openapi']}; 3.0 and 3.1 can be worked with."
+            f"{source}: is OpenAPI {document['openapi']}; only 3.0 and 3.1 are supported."
         )
 
 
 def merge(fragments: Sequence[Fragment]) -> dict[str, Any]:
-    """Return the document that the fragments were cut from, as far as they give it.
+    """Merge the fragments of one spec.
 
     Raises:
-        SourceError: if they are not of one document, or contradict each other.
+        SourceError: if they belong to different specs, or contradict each other.
     """
     first = fragments[0]
     for fragment in fragments[1:]:
         if fragment.file != first.file:
             raise SourceError(
-                f"These are pages of two documents: {first.source} of {first.file}, "
+                f"These pages belong to different specs: {first.source} of {first.file}, "
                 f"{fragment.source} of {fragment.file}."
             )
     merged: dict[str, Any] = {}
     for number, fragment in enumerate(fragments):
         _merge_into(merged, fragment.content, (), fragment, fragments[:number])
-    # What stands last in a document follows every path, though the first page ended with it.
+    # Paths and components come last, as in a complete spec.
     return {key: merged[key] for key in sorted(merged, key=["paths", "components"].count)}
 
 
@@ -307,18 +312,18 @@ def _short(value: Any) -> str:
 
 
 def to_json(document: dict[str, Any]) -> bytes:
-    """Return the document in the form in which it is kept: two-space JSON, its keys in their order.
+    """Return the spec as it is vendored: JSON indented by two spaces, keys in their order.
 
     Raises:
-        SourceError: if it holds what JSON in UTF-8 cannot.
+        SourceError: if it cannot be written as JSON in UTF-8.
     """
     for reference in references(document):
         if not reference.startswith("#"):
             raise SourceError(
-                f"It refers to another file ({reference}): bundle it into one document first."
+                f"It references another file ({reference}): bundle it into one file first."
             )
     for reference in dict.fromkeys(references(document)):
-        _refuse_circle(document, reference)
+        _reject_circular_reference(document, reference)
     try:
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
         return text.encode() + b"\n"
@@ -326,8 +331,8 @@ def to_json(document: dict[str, Any]) -> bytes:
         raise SourceError(f"It cannot be written as JSON: {error}.") from None
 
 
-def _refuse_circle(document: dict[str, Any], reference: str) -> None:
-    """Refuse references that lead to references only; a schema that holds itself is no such."""
+def _reject_circular_reference(document: dict[str, Any], reference: str) -> None:
+    """Reject references that only lead to references; recursive schemas are valid."""
     followed = [reference]
     while True:
         node: Any = document
@@ -339,4 +344,4 @@ def _refuse_circle(document: dict[str, Any], reference: str) -> None:
             return
         followed.append(following)
         if following in followed[:-1]:
-            raise SourceError(f"$ref leads in a circle: {' → '.join(followed)}.")
+            raise SourceError(f"Circular $ref: {' → '.join(followed)}.")

@@ -1,7 +1,7 @@
-"""Takes in a version of the document: reads, validates and writes it, and tells what it changes.
+"""Vendors a new version of the OpenAPI spec, and reports what it changes.
 
-`python scripts/vendor.py SOURCE…` replaces openapi.json, prints what changed and what there is to
-do, and writes it to build/spec-diff.md. What is no valid document changes nothing.
+`python scripts/vendor.py SOURCE…` replaces openapi.json, prints what changed and what to do about
+it, and writes a report to build/spec-diff.md. An invalid spec changes nothing.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "openapi.json"
 REPORT = ROOT / "build" / "spec-diff.md"
 MAX_SHOWN = 20
-"""How many faults of a document are shown; they tend to repeat."""
+"""Maximum number of errors in a spec to print; they tend to repeat."""
 
 
 def check(document: bytes) -> None:
-    """Refuse a document that is not valid OpenAPI.
+    """Reject an invalid OpenAPI spec.
 
     Raises:
-        SourceError: naming what is wrong, and where.
+        SourceError: if it is invalid. The message lists the errors.
     """
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "openapi.json"
         path.write_bytes(document)
-        faults = lint(path)
-    if faults:
-        more = [f"and {len(faults) - MAX_SHOWN} more"] if len(faults) > MAX_SHOWN else []
-        raise SourceError("\n  ".join(["It is not valid:", *faults[:MAX_SHOWN], *more]))
+        errors = lint(path)
+    if errors:
+        more = [f"and {len(errors) - MAX_SHOWN} more"] if len(errors) > MAX_SHOWN else []
+        raise SourceError("\n  ".join(["The spec is invalid:", *errors[:MAX_SHOWN], *more]))
 
 
 def vendor(sources: list[str]) -> Impact:
-    """Replace the document with what the sources give, and write the report.
+    """Replace the spec with the one from the sources, and write the report.
 
     Raises:
-        SourceError: if they give no valid document; nothing is changed then.
-        RedoclyError: if it cannot be told; nothing is changed then.
+        SourceError: if the spec is invalid. Nothing is changed.
+        RedoclyError: if Redocly fails. Nothing is changed.
     """
     new = to_json(read_document(sources))
     check(new)
     impact = measure(DOCUMENT.read_bytes(), new)
     text = impact.as_markdown()
-    # Vendoring the same once more, after a correction elsewhere, must not lose the report of it.
+    # Vendoring the same spec again must not overwrite the report about it.
     is_again = not impact.changes and REPORT.exists() and impact.mark in REPORT.read_text("utf-8")
     if not is_again:
         REPORT.parent.mkdir(exist_ok=True)
@@ -71,7 +71,7 @@ def main() -> int:
         print(f"Nothing was changed.\n{error}")
         return 1
     print(impact.as_text())
-    print(f"\nWrote {DOCUMENT.relative_to(ROOT)}. The whole report: {REPORT.relative_to(ROOT)}.")
+    print(f"\nWrote {DOCUMENT.relative_to(ROOT)}. Full report: {REPORT.relative_to(ROOT)}.")
     return 0
 
 

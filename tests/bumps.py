@@ -116,14 +116,14 @@ JSON_ANSWER = {
         },
     }
 }
-NOTHING = "There is nothing to decide."
+NOTHING = "Nothing to decide."
 AGENT = [{"name": "agentId", "in": "path", "required": True, "schema": {"type": "string"}}]
 
 
 # --- Nothing -------------------------------------------------------------------------------------
 
 
-@bump("none", says=("Data API 1.0.9: no change.", NOTHING))
+@bump("none", says=("Data API 1.0.9: no changes.", NOTHING))
 def the_document_against_itself(document: Document) -> None:
     document["info"]["version"] = "1.0.9"
 
@@ -140,7 +140,7 @@ def the_version_number_alone(document: Document) -> None:
     pass
 
 
-@bump("patch", says=("The version number is the same; the contents are not.", NOTHING))
+@bump("patch", says=("The contents have changed, but the version number has not.", NOTHING))
 def the_same_version_with_other_contents(document: Document) -> None:
     document["info"]["version"] = "1.0.9"
     document["paths"][GET]["get"]["summary"] = "Another summary"
@@ -151,14 +151,14 @@ def a_description_alone(document: Document) -> None:
     document["paths"][LIST]["get"]["description"] = "A | B\n\n```\n# C\n" + "long " * 500
 
 
-@bump("patch", says=('tags: lost "Conversations", gained "Calls"', NOTHING))
+@bump("patch", says=('tags: removed "Conversations", added "Calls"', NOTHING))
 def tag_renamed(document: Document) -> None:
     for item in document["paths"].values():
         for operation in (item[method] for method in ("get", "post") if method in item):
             operation["tags"] = ["Calls"]
 
 
-@bump("patch", says=("It is another document, by its title.", NOTHING))
+@bump("patch", says=("The title has changed: this may be a different API.", NOTHING))
 def another_title(document: Document) -> None:
     document["info"]["title"] = "Billing API"
 
@@ -168,7 +168,7 @@ def another_title(document: Document) -> None:
 
 @bump(
     "minor",
-    "GET /v1/agents/{agentId}/handoffs has no operationId and becomes list_agent_handoffs",
+    "GET /v1/agents/{agentId}/handoffs has no operationId and is named list_agent_handoffs",
     "the facade does not wrap the operation list_agent_handoffs",
 )
 def operation_added(document: Document) -> None:
@@ -188,8 +188,8 @@ def operation_added_with_an_operation_id(document: Document) -> None:
 
 @bump(
     "major",
-    "operations that the facade calls are gone: set_note → ",
-    "actions of the overlay no longer fit: 5",
+    "operations that the facade calls were removed: set_note → ",
+    "overlay actions that no longer match: 5",
     breaking=(f"Path `{GET}/note` was removed.",),
     stale=(5,),
 )
@@ -199,11 +199,11 @@ def operation_removed(document: Document) -> None:
 
 @bump(
     "major",
-    "operations that the facade calls are gone: start_chat → ",
-    "actions of the overlay no longer fit: 6",
-    "becomes post_agent_debug_chat",
+    "operations that the facade calls were removed: start_chat → ",
+    "overlay actions that no longer match: 6",
+    "is named post_agent_debug_chat",
     "the facade does not wrap the operation post_agent_debug_chat",
-    says=(f"closest there: '{CHAT.replace('v1', 'v2')}'",),
+    says=(f"closest match: '{CHAT.replace('v1', 'v2')}'",),
     breaking=(f"Path `{CHAT}` was renamed to `{CHAT.replace('v1', 'v2')}`.",),
     stale=(6,),
 )
@@ -214,10 +214,10 @@ def operation_moved(document: Document) -> None:
 @bump(
     "major",
     "set_note, start_chat → ",
-    "models.py no longer fits",
-    "_operations.py no longer fits",
-    "actions of the overlay no longer fit: 1, 2, 3, 4, 5, 6, 7, 10",
-    *["has no operationId and becomes"] * 7,
+    "models.py no longer type-checks",
+    "_data/operations.py no longer type-checks",
+    "overlay actions that no longer match: 1, 2, 3, 4, 5, 6, 7, 10",
+    *["has no operationId and is named"] * 7,
     "the facade does not wrap the operations get_agent_conversation, ",
     breaking=("was renamed to",) * 7,
     stale=(1, 2, 3, 4, 5, 6, 7, 10),
@@ -230,10 +230,10 @@ def every_operation_moved(document: Document) -> None:
 
 @bump(
     "major",
-    "operations that the facade calls are gone: get_recording → ",
-    "models.py no longer fits",
-    "_operations.py no longer fits",
-    "actions of the overlay no longer fit: 3",
+    "operations that the facade calls were removed: get_recording → ",
+    "models.py no longer type-checks",
+    "_data/operations.py no longer type-checks",
+    "overlay actions that no longer match: 3",
     "the facade does not wrap the operation get_recording_of_side",
     breaking=(
         f"Path `{GET}/audio` was renamed to `{GET}/audio/{{direction}}`.",
@@ -267,7 +267,7 @@ def operation_ids_given_by_the_document(document: Document) -> None:
 # --- Parameters and bodies -----------------------------------------------------------------------
 
 
-@bump("minor", "list_conversations takes a new parameter, channel")
+@bump("minor", "list_conversations has a new parameter, channel")
 def optional_parameter_added(document: Document) -> None:
     parameter = {"name": "channel", "in": "query", "schema": {"type": "string"}}
     document["paths"][LIST]["get"]["parameters"].append(parameter)
@@ -276,7 +276,7 @@ def optional_parameter_added(document: Document) -> None:
 @bump(
     "major",
     'Missing named argument "since" for "_get_kwargs"',
-    "list_conversations takes a new parameter, since",
+    "list_conversations has a new parameter, since",
     breaking=("Required `since` query parameter was added.",),
 )
 def required_parameter_added(document: Document) -> None:
@@ -294,7 +294,7 @@ def parameter_removed(document: Document) -> None:
     operation["parameters"] = [p for p in operation["parameters"] if p["name"] != "offset"]
 
 
-@bump("minor", "there is a new field, SetNoteBody.author")
+@bump("minor", "new field: SetNoteBody.author")
 def optional_body_field_added(document: Document) -> None:
     schema(document, "UpsertNoteBody")["properties"]["author"] = {"type": "string"}
 
@@ -302,7 +302,7 @@ def optional_body_field_added(document: Document) -> None:
 @bump(
     "major",
     'Missing positional argument "author" in call to "SetNoteBody"',
-    "there is a new field, SetNoteBody.author",
+    "new field: SetNoteBody.author",
     breaking=("Properties of `UpsertNoteBody` became required: `author`.",),
 )
 def required_body_field_added(document: Document) -> None:
@@ -319,7 +319,7 @@ def another_content_type_of_a_body(document: Document) -> None:
 
 @bump(
     "major",
-    "breaking changes that no check here notices: 1",
+    "breaking changes that no check detects: 1",
     breaking=("`name` of security scheme `polyApiKey` changed from 'X-API-KEY' to 'X-KEY'.",),
     fits=True,
 )
@@ -330,17 +330,17 @@ def the_header_of_the_key_renamed(document: Document) -> None:
 # --- Answers -------------------------------------------------------------------------------------
 
 
-@bump("minor", "there is a new field, Conversation.sentiment")
+@bump("minor", "new field: Conversation.sentiment")
 def answer_field_added(document: Document) -> None:
     schema(document)["properties"]["sentiment"] = {"type": "number"}
 
 
 @bump(
     "major",
-    "cli/_get.py no longer fits",
-    "actions of the overlay no longer fit: 13, 14",
-    "the field Conversation.deployment_id is gone",
-    "the field ConversationSummary.deployment_id is gone",
+    "cli/_get.py no longer type-checks",
+    "overlay actions that no longer match: 13, 14",
+    "the field Conversation.deployment_id was removed",
+    "the field ConversationSummary.deployment_id was removed",
     breaking=(
         "`deploymentId` of `ConversationSummaryResponse` was removed.",
         "`deploymentId` of `ConversationDetailResponse` was removed.",
@@ -355,10 +355,10 @@ def answer_field_removed(document: Document) -> None:
 
 @bump(
     "major",
-    "_conversations.py no longer fits",
-    "cli/_get.py no longer fits",
-    "the field Conversation.from_number is gone",
-    "there is a new field, Conversation.caller_number",
+    "_models/conversations.py no longer type-checks",
+    "cli/_get.py no longer type-checks",
+    "the field Conversation.from_number was removed",
+    "new field: Conversation.caller_number",
     breaking=("Property `fromNumber` of `ConversationDetailResponse` was renamed",),
     fits=True,
 )
@@ -369,7 +369,7 @@ def answer_field_renamed_that_the_facade_reads(document: Document) -> None:
 
 @bump(
     "major",
-    "types of fields changed: Conversation.account_id was None | str and is int | None",
+    "field types changed: Conversation.account_id from None | str to int | None",
     breaking=("Type of `accountId` widened from 'string' to 'integer'.",),
 )
 def answer_field_retyped(document: Document) -> None:
@@ -378,7 +378,7 @@ def answer_field_retyped(document: Document) -> None:
 
 @bump(
     "major",
-    "breaking changes that no check here notices: 1",
+    "breaking changes that no check detects: 1",
     breaking=("Type of `projectId` widened from 'string' to 'string | null'.",),
     fits=True,
 )
@@ -388,7 +388,7 @@ def answer_field_made_nullable(document: Document) -> None:
 
 @bump(
     "major",
-    "breaking changes that no check here notices: 1",
+    "breaking changes that no check detects: 1",
     breaking=("`DebugChatResponse` are no longer required: `response`.",),
     fits=True,
 )
@@ -399,7 +399,7 @@ def answer_field_no_longer_required(document: Document) -> None:
 @bump(
     "patch",
     'Definition of "channel" in base class',
-    "types of fields changed: Conversation.channel was None | str and is ConversationChannel",
+    "field types changed: Conversation.channel from None | str to ConversationChannel",
     fits=True,
 )
 def enum_given_to_an_answer(document: Document) -> None:
@@ -408,8 +408,8 @@ def enum_given_to_an_answer(document: Document) -> None:
 
 @bump(
     "patch",
-    "AnnotationType has gained 'other'",
-    says=('annotationType → enum: gained "other"',),
+    "AnnotationType has the new value 'other'",
+    says=('annotationType → enum: added "other"',),
 )
 def enum_value_added_to_a_request(document: Document) -> None:
     schema(document, "AnnotationItem")["properties"]["annotationType"]["enum"].append("other")
@@ -417,7 +417,7 @@ def enum_value_added_to_a_request(document: Document) -> None:
 
 @bump(
     "major",
-    "AnnotationType has lost 'wrong_info'",
+    "AnnotationType no longer has 'wrong_info'",
     breaking=("Enum of `annotationType` lost values: 'wrong_info'.",),
 )
 def enum_value_removed_from_a_request(document: Document) -> None:
@@ -432,7 +432,7 @@ def another_content_type_of_an_answer(document: Document) -> None:
 
 @bump(
     "major",
-    "breaking changes that no check here notices: 1",
+    "breaking changes that no check detects: 1",
     breaking=("Media type `audio/wav` became `audio/mpeg`.",),
     fits=True,
 )
@@ -459,7 +459,7 @@ def operations_that_answer_with_events_and_xml(document: Document) -> None:
 
 @bump(
     "minor",
-    "there is a new server, https://api.ca.poly.ai → add its region to Region in _regions.py",
+    "new server: https://api.ca.poly.ai → add its region to Region in _regions.py",
     says=("added    servers: https://api.ca.poly.ai",),
     fits=True,
 )
@@ -467,14 +467,14 @@ def server_added(document: Document) -> None:
     document["servers"].append({"url": "https://api.ca.poly.ai"})
 
 
-@bump("minor", "there is a new server, https://api.example.com → BEWARE, the API key", fits=True)
+@bump("minor", "new server: https://api.example.com → WARNING, the API key", fits=True)
 def server_of_somebody_else_added(document: Document) -> None:
     document["servers"].append({"url": "https://api.example.com"})
 
 
 @bump(
     "major",
-    "the server https://api.studio.poly.ai is gone → its region is refused from now on",
+    "the server https://api.studio.poly.ai was removed → its region is now rejected",
     breaking=("https://api.studio.poly.ai",),
     fits=True,
 )
@@ -484,7 +484,7 @@ def server_removed(document: Document) -> None:
 
 @bump(
     "major",
-    *["is gone → its region is refused from now on"] * 4,
+    *["was removed → its region is now rejected"] * 4,
     breaking=("https://api.",) * 4,
     fits=True,
 )
@@ -502,7 +502,7 @@ def servers_at_a_path(document: Document) -> None:
     ]
 
 
-@bump("minor", "get_recording is served from https://media.example.com → BEWARE, the API key")
+@bump("minor", "get_recording is served from https://media.example.com → WARNING, the API key")
 def servers_at_an_operation(document: Document) -> None:
     document["paths"][f"{GET}/audio"]["get"]["servers"] = [{"url": "https://media.example.com"}]
 
@@ -526,11 +526,10 @@ OF_DETAIL = (11, 12, 13, 14, 15, 16, 18, 19, 20, 21)
 
 @bump(
     "patch",
-    "the model Conversation is gone; CallDetail has all its fields → scripts/generator.yaml",
-    "_transcripts.py no longer fits",
-    "_conversations.py no longer fits",
-    "actions of the overlay no longer fit: 11, 12, 13, 14, 15, 16, 18, 19, 20, 21",
-    "types of fields changed: ",
+    "the model Conversation was removed; CallDetail has all its fields → give",
+    "_models/conversations.py no longer type-checks",
+    "overlay actions that no longer match: 11, 12, 13, 14, 15, 16, 18, 19, 20, 21",
+    "field types changed: ",
     says=("'CallDetail' has 29 of its 29 fields",),
     stale=OF_DETAIL,
 )
@@ -540,11 +539,10 @@ def schema_renamed(document: Document) -> None:
 
 @bump(
     "major",
-    "the model Conversation is gone; CallDetail has 28 of its 29 fields",
-    "_transcripts.py no longer fits",
-    "_conversations.py no longer fits",
-    "actions of the overlay no longer fit: 11, 12, 13, 14, 15, 16, 18, 19, 20, 21",
-    "types of fields changed: ",
+    "the model Conversation was removed; CallDetail has 28 of its 29 fields",
+    "_models/conversations.py no longer type-checks",
+    "overlay actions that no longer match: 11, 12, 13, 14, 15, 16, 18, 19, 20, 21",
+    "field types changed: ",
     says=("'CallDetail' has 28 of its 29 fields",),
     breaking=("Property `toNumber` of `CallDetail` was removed.",),
     stale=OF_DETAIL,
@@ -556,15 +554,15 @@ def schema_renamed_and_changed(document: Document) -> None:
 
 @bump(
     "patch",
-    "the model SetNoteBody is gone; Note has all its fields",
-    "_operations.py no longer fits",
+    "the model SetNoteBody was removed; Note has all its fields",
+    "_data/operations.py no longer type-checks",
     fits=False,
 )
 def schema_renamed_that_the_overlay_does_not_name(document: Document) -> None:
     rename_schema(document, "UpsertNoteBody", "Note")
 
 
-@bump("minor", "there is a new field, Conversation.main_tag")
+@bump("minor", "new field: Conversation.main_tag")
 def references_in_a_chain(document: Document) -> None:
     schemas = document["components"]["schemas"]
     schemas["Tag"] = {"$ref": "#/components/schemas/Label"}
@@ -572,7 +570,7 @@ def references_in_a_chain(document: Document) -> None:
     schema(document)["properties"]["mainTag"] = {"$ref": "#/components/schemas/Tag"}
 
 
-@bump("minor", "there is a new field, Conversation.link", "there is a new model, CallLink")
+@bump("minor", "new field: Conversation.link", "new model: CallLink")
 def a_schema_that_holds_itself(document: Document) -> None:
     reference = {"$ref": "#/components/schemas/CallLink"}
     document["components"]["schemas"]["CallLink"] = {
@@ -584,9 +582,9 @@ def a_schema_that_holds_itself(document: Document) -> None:
 
 @bump(
     "minor",
-    "there are new fields, Conversation.cost, Conversation.price",
-    "there is a new model, ConversationCostType0",
-    "there is a new model, ConversationPriceType0",
+    "new fields: Conversation.cost, Conversation.price",
+    "new model: ConversationCostType0",
+    "new model: ConversationPriceType0",
 )
 def the_same_title_twice(document: Document) -> None:
     for name in ("cost", "price"):
@@ -599,12 +597,12 @@ def the_same_title_twice(document: Document) -> None:
 
 @bump(
     "patch",
-    "/_transcripts.py no longer fits",
-    "cli/_transcript.py no longer fits",
-    "actions of the overlay no longer fit: 22",
+    "/_models/conversations.py no longer type-checks",
+    "cli/_transcript.py no longer type-checks",
+    "overlay actions that no longer match: 22",
     "the fields Turn.user_input_datetime, Turn.user_input_dtmf, Turn.",
-    "types of fields changed: ",
-    says=("adds the schema Turn, which the document has by now",),
+    "field types changed: ",
+    says=("adds the schema Turn, which the spec now defines",),
     stale=(22,),
 )
 def a_schema_that_the_overlay_adds(document: Document) -> None:
@@ -616,7 +614,7 @@ def a_schema_that_the_overlay_adds(document: Document) -> None:
 
 @bump(
     "major",
-    "breaking changes that no check here notices: 1",
+    "breaking changes that no check detects: 1",
     says=('modified document: openapi: "3.1.0" → "3.0.3"',),
     breaking=("Type of `projectId` widened from 'string' to 'string | null'.",),
     fits=True,
@@ -650,17 +648,17 @@ def as_pages(document: Document, name: str = "api-reference/data/openapi.json") 
     return pages
 
 
-@bump("minor", "there is a new field, Conversation.sentiment", write=as_yaml)
+@bump("minor", "new field: Conversation.sentiment", write=as_yaml)
 def yaml_instead_of_json(document: Document) -> None:
     schema(document)["properties"]["sentiment"] = {"type": "number"}
 
 
-@bump("minor", "there is a new field, Conversation.sentiment", write=as_pages)
+@bump("minor", "new field: Conversation.sentiment", write=as_pages)
 def pages_instead_of_a_document(document: Document) -> None:
     schema(document)["properties"]["sentiment"] = {"type": "number"}
 
 
-@bump("none", says=("Data API 1.0.9: no change.", NOTHING), write=as_pages)
+@bump("none", says=("Data API 1.0.9: no changes.", NOTHING), write=as_pages)
 def pages_of_the_document_itself(document: Document) -> None:
     document["info"]["version"] = "1.0.9"
 
@@ -707,29 +705,29 @@ def an_empty_file(_: Document) -> str:
     return ""
 
 
-@refused("is not UTF-8 text (byte 80)")
+@refused("is not valid UTF-8 (byte 80)")
 def invalid_utf_8(document: Document) -> bytes:
     content = json.dumps(document).encode()
     return content[:80] + b"\xff" + content[80:]
 
 
-@refused("is no JSON", "it seems to be cut off")
+@refused("is not valid JSON", "it seems to be truncated")
 def json_cut_off(document: Document) -> str:
     return json.dumps(document)[:-5]
 
 
-@refused("gives the key 'openapi' twice in one object")
+@refused("has the key 'openapi' twice in one object")
 def a_key_twice(document: Document) -> str:
     return '{"openapi": "3.1.0", ' + json.dumps(document)[1:]
 
 
-@refused("holds NaN, which is no JSON")
+@refused("contains NaN, which is not valid JSON")
 def not_a_number(document: Document) -> str:
     schema(document)["properties"]["duration"]["maximum"] = float("nan")
     return json.dumps(document)
 
 
-@refused("holds aliases that make it grow without end")
+@refused("contains aliases that expand without limit")
 def yaml_that_grows(_: Document) -> str:
     lines = ["openapi: 3.1.0", "a0: &a0 [x, x]"]
     return "\n".join([*lines, *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))])
@@ -746,12 +744,12 @@ def swagger(document: Document) -> str:
     return json.dumps({"swagger": "2.0", **document})
 
 
-@refused("is OpenAPI 3.2.0; 3.0 and 3.1 can be worked with")
+@refused("is OpenAPI 3.2.0; only 3.0 and 3.1 are supported")
 def openapi_3_2(document: Document) -> str:
     return json.dumps({**document, "openapi": "3.2.0"})
 
 
-@refused("is no OpenAPI document: no 'openapi' beside error")
+@refused("is not an OpenAPI spec: it has no 'openapi' key (found: error)")
 def another_json(_: Document) -> str:
     return '{"error": "not found"}'
 
@@ -791,13 +789,13 @@ def a_reference_to_nothing(document: Document) -> str:
     return json.dumps(document).replace("/schemas/DebugChatResponse", "/schemas/Gone", 1)
 
 
-@refused("It refers to another file (common.json#/Page): bundle it")
+@refused("It references another file (common.json#/Page): bundle it")
 def a_reference_to_another_file(document: Document) -> str:
     schema(document)["properties"]["page"] = {"$ref": "common.json#/Page"}
     return json.dumps(document)
 
 
-@refused("$ref leads in a circle: #/components/schemas/A → #/components/schemas/B → ")
+@refused("Circular $ref: #/components/schemas/A → #/components/schemas/B → ")
 def references_in_a_circle(document: Document) -> str:
     for name, other in (("A", "B"), ("B", "A")):
         document["components"]["schemas"][name] = {"$ref": f"#/components/schemas/{other}"}
@@ -815,17 +813,17 @@ def pages_that_contradict_each_other(document: Document) -> list[str]:
     return [first, second.replace("version: 1.0.9", "version: 2.0.0")]
 
 
-@refused("These are pages of two documents", "page1.md of data.json", "page2.md of chat.json")
+@refused("These pages belong to different specs", "page1.md of data.json", "page2.md of chat.json")
 def pages_of_two_documents(document: Document) -> list[str]:
     return [as_pages(document, "data.json")[0], as_pages(document, "chat.json")[1]]
 
 
-@refused("page2.md: is cut off: its OpenAPI fragment is not closed")
+@refused("page2.md: is truncated: its OpenAPI fragment is not closed")
 def a_page_cut_off(document: Document) -> list[str]:
     first, second, *_ = as_pages(document)
     return [first, second.removesuffix("````\n")]
 
 
-@refused("page2.md: holds no fragment of OpenAPI")
+@refused("page2.md: contains no OpenAPI fragment")
 def a_page_beside_a_document(document: Document) -> list[str]:
     return [as_pages(document)[0], json.dumps(document)]

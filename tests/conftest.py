@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import importlib
 import inspect
 import os
+import pkgutil
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -13,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import httpx
+import polyai_data
 import pytest
 from hypothesis import settings
 from polyai_data import (
@@ -21,10 +24,13 @@ from polyai_data import (
     Conversation,
     DataClient,
     PolyAIError,
-    _retry,
 )
+from polyai_data._async import io as async_io
+from polyai_data._http import retry
+from polyai_data._sync import io as sync_io
 
 settings.register_profile("polyai-data", deadline=None, derandomize=True, database=None)
+settings.register_profile("fast", settings.get_profile("polyai-data"), max_examples=10)
 settings.load_profile("polyai-data")
 
 SETTINGS: dict[str, Any] = {
@@ -267,6 +273,45 @@ OPERATIONS = {
 }
 
 
+WITHOUT_COVERAGE = {
+    "test_adapt.py",
+    "test_bumps.py",
+    "test_cassettes.py",
+    "test_cli_pictures.py",
+    "test_cli_terminal.py",
+    "test_faults.py",
+    "test_fuzz.py",
+    "test_generate.py",
+    "test_overlay.py",
+    "test_docs.py",
+    "test_sandbox_contract.py",
+    "test_soak.py",
+    "test_sources.py",
+    "test_typing.py",
+}
+"""Tests that try out much at once, or hold the scripts. They take three times as long when coverage
+is measured; each line of the package is covered by a test that is about it."""
+ONLY_EXAMPLES_COVER = {"test_html.py", "test_pagination.py"}
+TOO_MANY_STEPS = {"test_a_body_in_tiny_pieces_needs_no_more_memory"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Measure no coverage where many examples are tried."""
+    for item in items:
+        is_hypothesis_test = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if (
+            (is_hypothesis_test and item.path.name not in ONLY_EXAMPLES_COVER)
+            or item.path.name in WITHOUT_COVERAGE
+            or getattr(item, "originalname", None) in TOO_MANY_STEPS
+        ):
+            item.add_marker("no_cover")
+    if config.pluginmanager.hasplugin("_cov"):
+        # Whichever test would be the first to import a module: its lines count.
+        for module in pkgutil.walk_packages(polyai_data.__path__, "polyai_data."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+
+
 @contextmanager
 def listen(behave: Callable[[socket.socket], None]) -> Iterator[str]:
     """Listen on loopback and treat each connection as told; yield the address."""
@@ -301,15 +346,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that the clients wanted to wait between attempts; no test really waits."""
     waited: list[float] = []
-    monotonic = _retry.monotonic
+    monotonic = retry.monotonic
 
-    async def sleep_asynchronously(seconds: float) -> None:
+    async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(_retry, "monotonic", lambda: monotonic() + sum(waited))
-
-    monkeypatch.setattr(_retry, "sleep", waited.append)
-    monkeypatch.setattr(_retry, "sleep_asynchronously", sleep_asynchronously)
+    monkeypatch.setattr(retry, "monotonic", lambda: monotonic() + sum(waited))
+    monkeypatch.setattr(sync_io, "_sleep", waited.append)
+    monkeypatch.setattr(async_io, "_sleep", sleep)
     return waited
 
 

@@ -30,11 +30,11 @@ from polyai_data import (
     FunctionEvent,
     FunctionHandoff,
     Latency,
-    Meta,
     MetricValue,
     PolyAIError,
     Recording,
     Region,
+    ResponseMeta,
     Retry,
     StateChanges,
     Summary,
@@ -49,7 +49,9 @@ from polyai_data import (
 def with_a_client() -> Conversation:
     with DataClient(region="us", agent_id="PROJECT-1", timeout=(5, 60)) as client:
         assert_type(client, DataClient)
-        return client.get_conversation("CA1", agent_id="PROJECT-2", timeout=90)
+        patient = client.with_options(timeout=90)
+        assert_type(patient, DataClient)
+        return patient.get_conversation("CA1", agent_id="PROJECT-2")
 
 
 def with_limits() -> None:
@@ -61,7 +63,7 @@ def with_limits() -> None:
 
     with DataClient(max_retries=5, deadline=60, max_response_bytes=1_000, on_retry=tell) as client:
         try:
-            client.set_note("CA1", "done", max_retries=0, deadline=1.5)
+            client.with_options(max_retries=0, deadline=1.5, on_retry=tell).set_note("CA1", "done")
         except PolyAIError as error:
             assert_type(error.attempts, int)
             assert_type(error.outcome_unknown, bool)
@@ -70,6 +72,7 @@ def with_limits() -> None:
 async def with_an_async_client() -> None:
     async with AsyncDataClient(region=Region.EU, api_key="key") as client:
         assert_type(client, AsyncDataClient)
+        assert_type(client.with_options(timeout=(5, 90)), AsyncDataClient)
         assert_type(await client.get_conversation("CA1"), Conversation)
 
 
@@ -86,12 +89,12 @@ def reads() -> None:
             assert_type(page, ConversationPage)
             assert_type(page.conversations, list[ConversationSummary])
             assert_type(page.count, int | None)
-        assert_type(client.get_page(limit=5, offset=5).meta, Meta | None)
+        assert_type(client.get_page(limit=5, offset=5).meta, ResponseMeta | None)
         with client.open_recording("CA1", direction="user", redacted=True) as recording:
             assert_type(recording, Recording)
-            assert_type(recording.meta, Meta)
-            for piece in recording.iter_bytes():
-                assert_type(piece, bytes)
+            assert_type(recording.meta, ResponseMeta)
+            for chunk in recording.iter_bytes():
+                assert_type(chunk, bytes)
         assert_type(client.download_recording("CA1", "a.wav", progress=print), Path)
         for read in client.get_conversations(["CA1"], concurrency=2):
             assert_type(read.value, Conversation)
@@ -108,8 +111,8 @@ async def reads_async() -> None:
             assert_type(page, ConversationPage)
         async with client.open_recording("CA1") as recording:
             assert_type(recording, AsyncRecording)
-            async for piece in recording.iter_bytes():
-                assert_type(piece, bytes)
+            async for chunk in recording.iter_bytes():
+                assert_type(chunk, bytes)
             assert_type(await recording.save(Path("a.wav")), Path)
 
 
@@ -123,30 +126,29 @@ def writes(client: DataClient) -> None:
 
 
 def chats(client: DataClient) -> None:
-    with client.start_chat("sandbox", language="en-US", attributes={"name": "Ada"}) as chat:
-        assert_type(chat, Chat)
-        assert_type(chat.greeting, ChatReply)
-        assert_type(chat.history, Transcript)
-        while not chat.ended:
-            reply = chat.send("Hi.", metadata={"n": 1}, timeout=90)
-            assert_type(reply, ChatReply)
-            assert_type(reply.topics, list[str])
-            assert_type(reply.metadata, ChatMetadata | None)
-            assert_type((reply.text, reply.delayed), tuple[str, bool])
+    chat = client.start_chat("sandbox", language="en-US", attributes={"name": "Ada"})
+    assert_type(chat, Chat)
+    assert_type(chat.greeting, ChatReply)
+    assert_type(chat.history, Transcript)
+    while not chat.ended:
+        reply = chat.send("Hi.", metadata={"n": 1})
+        assert_type(reply, ChatReply)
+        assert_type(reply.topics, list[str])
+        assert_type(reply.metadata, ChatMetadata | None)
+        assert_type((reply.text, reply.delayed), tuple[str, bool])
     assert_type(client.resume_chat("x", "live"), Chat)
 
 
 async def chats_async(client: AsyncDataClient) -> None:
-    assert_type(await client.start_chat("sandbox"), AsyncChat)
-    async with client.start_chat("sandbox") as chat:
-        assert_type(chat, AsyncChat)
-        assert_type(await chat.send("Hi."), ChatReply)
+    chat = await client.start_chat("sandbox")
+    assert_type(chat, AsyncChat)
+    assert_type(await chat.send("Hi."), ChatReply)
     assert_type(client.resume_chat("x", "live"), AsyncChat)
 
 
 def from_studio() -> None:
     url = "https://studio.us.poly.ai/acme/PROJECT-1"
-    assert_type(DataClient.from_studio_url(url), DataClient)
+    assert_type(DataClient.from_studio_url(url, timeout=60), DataClient)
     assert_type(AsyncDataClient.from_studio_url(url), AsyncDataClient)
 
 

@@ -142,9 +142,9 @@ def test_references_are_replaced_by_what_they_lead_to() -> None:
     [
         (
             {"A": {"$ref": "#/components/responses/B"}, "B": {"$ref": "#/components/responses/A"}},
-            r"\$ref leads in a circle: #/components/responses/A → #/components/responses/B → .*/A$",
+            r"Circular \$ref: #/components/responses/A → #/components/responses/B → .*/A$",
         ),
-        ({}, r"\$ref leads nowhere: #/components/responses/A$"),
+        ({}, r"Unresolved \$ref: #/components/responses/A$"),
     ],
     ids=["circle", "nowhere"],
 )
@@ -444,12 +444,13 @@ def test_a_document_of_all_of_it_is_generated_whole_imports_and_type_checks(tmp_
                 },
                 "post": {
                     "requestBody": {
+                        "required": True,
                         "content": {
                             "application/json": {"schema": schema},
                             "multipart/form-data": {
                                 "schema": {"type": "object", "properties": {"file": adapt.BINARY}}
                             },
-                        }
+                        },
                     },
                     "responses": {
                         "201": {

@@ -1,4 +1,4 @@
-"""Any argument whatever: a clear error before anything is sent, or the request that was meant."""
+"""Any argument at all: a clear error before anything is sent, or the intended request."""
 
 from __future__ import annotations
 
@@ -136,12 +136,11 @@ def opened(client: Any, *args: Any, **options: Any) -> Any:
 
 
 def started(client: Any, *args: Any, **options: Any) -> Any:
-    chat = client.start_chat(*args, **options)
+    return client.start_chat(*args, **options)
 
-    async def start() -> Any:
-        return await chat
 
-    return chat if isinstance(client, DataClient) else start()
+def got(client: Any, **options: Any) -> Any:
+    return client.with_options(**options).get_conversation("CA1")
 
 
 def sent(client: Any, *args: Any, **options: Any) -> Any:
@@ -171,7 +170,7 @@ CALLS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "set_note": ("note", lambda client, x: client.set_note(x, "Listened to.")),
     "resume_chat": ("send", lambda client, x: client.resume_chat(x, "sandbox").send("Hi.")),
 }
-"""What takes the ID of a conversation, which becomes a segment of the path."""
+"""Calls that take a conversation's ID, which becomes a segment of the path."""
 
 OTHERS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "limit": ("page", lambda client, x: client.get_page(limit=x)),
@@ -195,9 +194,11 @@ OTHERS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "message": ("send", sent),
     "metadata": ("send", lambda client, x: sent(client, "Hi.", metadata=x)),
     "resumed": ("send", lambda client, x: client.resume_chat("CA1", x).send("Hi.")),
-    "timeout": ("get", lambda client, x: client.get_conversation("CA1", timeout=x)),
-    "max_retries": ("get", lambda client, x: client.get_conversation("CA1", max_retries=x)),
-    "deadline": ("get", lambda client, x: client.get_conversation("CA1", deadline=x)),
+    "timeout": ("get", lambda client, x: got(client, timeout=x)),
+    "max_retries": ("get", lambda client, x: got(client, max_retries=x)),
+    "deadline": ("get", lambda client, x: got(client, deadline=x)),
+    "max_response_bytes": ("get", lambda client, x: got(client, max_response_bytes=x)),
+    "on_retry": ("get", lambda client, x: got(client, on_retry=x)),
 }
 
 ANSWERS = {
@@ -211,7 +212,7 @@ ANSWERS = {
 
 
 class Server:
-    """Answers what is asked rightly, and keeps the targets of the requests."""
+    """Responds to each request with a success, and keeps what was requested."""
 
     def __init__(self, shape: str) -> None:
         self.shape = shape
@@ -228,7 +229,7 @@ class Server:
 
 
 def check_refusal(error: Exception, server: Server) -> None:
-    """Nothing was sent, and the message can be read."""
+    """Check that nothing was sent, and that the message is readable."""
     message = str(error)
     assert message.strip()
     assert message.isprintable()
@@ -246,14 +247,14 @@ def check(
     may_fail: type[Exception] | tuple[()] = (),
     **settings: Any,
 ) -> None:
-    """Make a call: it is refused before anything is sent, or goes where it should."""
+    """Check that a call raises before anything is sent, or sends its request to the right URL."""
     server = Server(shape)
     try:
         call(server, do, **{**SETTINGS, **settings})
     except (TypeError, ValueError) as error:
         check_refusal(error, server)
         return
-    except may_fail:  # a deadline, say, that is over before anything can come
+    except may_fail:  # such as a deadline that passes before the response
         if not server.requests:
             return
     assert server.requests
@@ -270,13 +271,15 @@ def check(
 
 @pytest.mark.parametrize("name", CALLS)
 @given(value=ANYTHING)
-def test_an_id_is_refused_or_one_segment_of_the_path(call: Caller, name: str, value: Any) -> None:
+def test_an_id_is_refused_or_becomes_one_segment_of_the_path(
+    call: Caller, name: str, value: Any
+) -> None:
     shape, do = CALLS[name]
     check(call, shape, lambda client: do(client, value), conversation=value)
 
 
 @given(value=ANYTHING)
-def test_an_agent_is_refused_or_one_segment_of_the_path(call: Caller, value: Any) -> None:
+def test_an_agent_is_refused_or_becomes_one_segment_of_the_path(call: Caller, value: Any) -> None:
     expected = "PROJECT-1" if value is None else value
     check(
         call,
@@ -285,15 +288,16 @@ def test_an_agent_is_refused_or_one_segment_of_the_path(call: Caller, value: Any
         agent=expected,
     )
     check(call, "audio", lambda client: opened(client, "CA1", agent_id=value), agent=expected)
+    check(call, "get", lambda client: got(client, agent_id=value), agent=expected)
 
 
 @pytest.mark.parametrize("name", OTHERS)
 @given(value=ANYTHING)
-def test_any_other_argument_is_refused_or_sent_to_the_same_place(
+def test_any_other_argument_is_refused_or_leaves_the_url_as_it_is(
     call: Caller, name: str, value: Any
 ) -> None:
     shape, do = OTHERS[name]
-    may_fail = PolyAIError if name in ("deadline", "timeout") else ()
+    may_fail = PolyAIError if name in ("deadline", "timeout", "max_response_bytes") else ()
     check(call, shape, lambda client: do(client, value), may_fail=may_fail)
 
 
@@ -305,7 +309,7 @@ def test_any_other_argument_is_refused_or_sent_to_the_same_place(
     ],
 )
 @given(value=ANYTHING)
-def test_a_setting_is_refused_or_changes_nothing_of_where_it_goes(
+def test_a_setting_is_refused_or_leaves_the_url_as_it_is(
     call: Caller, name: str, value: Any
 ) -> None:
     agent = value if name == "agent_id" else "PROJECT-1"
@@ -332,7 +336,7 @@ def test_a_setting_is_refused_or_changes_nothing_of_where_it_goes(
 
 
 @given(value=ANYTHING)
-def test_a_studio_url_is_refused_or_read(call: Caller, value: Any) -> None:
+def test_an_invalid_studio_url_is_refused(call: Caller, value: Any) -> None:
     try:
         client = call.kind.from_studio_url(value, api_key="made-up-key-8f3a61")
     except (TypeError, ValueError) as error:
@@ -360,7 +364,7 @@ def test_a_path_is_refused_or_written(
 
 
 @given(value=st.one_of(NUMBERS, THINGS))
-def test_what_is_no_path_is_refused(call: Caller, value: Any) -> None:
+def test_an_invalid_path_is_refused(call: Caller, value: Any) -> None:
     if isinstance(value, Path | bytes):
         return
     server = Server("audio")
@@ -373,16 +377,16 @@ def test_what_is_no_path_is_refused(call: Caller, value: Any) -> None:
 def raw_server(
     listening: Callable[[Callable[[socket.socket], None]], AbstractContextManager[str]],
 ) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that keeps the request lines that arrive, and knows nothing."""
+    """A server that keeps the request lines, and responds with 404."""
     lines: list[bytes] = []
 
     def behave(connection: socket.socket) -> None:
         received = b""
         while b"\r\n\r\n" not in received:
-            piece = connection.recv(65536)
-            if not piece:
+            chunk = connection.recv(65536)
+            if not chunk:
                 return
-            received += piece
+            received += chunk
         lines.append(received.partition(b"\r\n")[0])
         connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 
@@ -394,7 +398,7 @@ def get(name: str, client: Any) -> Any:
     return client.get_conversation(name, agent_id=name)
 
 
-def test_what_a_server_receives_has_the_segments_that_were_meant(
+def test_a_server_receives_the_intended_segments(
     call: Caller, raw_server: tuple[str, list[bytes]]
 ) -> None:
     address, lines = raw_server

@@ -1,14 +1,18 @@
-"""Many calls at once: every result, in bounded memory, and nothing left behind."""
+"""Bulk reads: every result, in bounded memory, and nothing left behind."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import itertools
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, closing, suppress
+from contextlib import ExitStack, aclosing, closing, contextmanager, suppress
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +24,9 @@ from polyai_data import (
     Conversation,
     ConversationNotFoundError,
     DataClient,
+    RateLimitError,
     RecordingNotFoundError,
 )
-from polyai_data._bulk import Downloads, stop_if_set
-from polyai_data._retry import Stopped
 from polyai_data.sandbox import serve
 
 if TYPE_CHECKING:
@@ -70,7 +73,71 @@ def download_all(ids: Any, folder: Any, **options: Any) -> Callable[[Any], Any]:
     return lambda client: all_of(client, client.download_recordings(ids, folder, **options))
 
 
+@contextmanager
+def listening_with(answer: Callable[[httpx.Request], httpx.Response]) -> Iterator[str]:
+    """Serve on loopback, with a thread for each connection; yield the base URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            host = f"http://127.0.0.1:{self.server.server_port}"  # type: ignore[attr-defined]
+            response = answer(httpx.Request("GET", host + self.path, extensions={"at": self}))
+            content = response.read()
+            headers = {**response.headers, "Content-Length": str(len(content))}
+            headers.pop("content-length", None)
+            with suppress(OSError):  # the client is gone
+                self.send_response(response.status_code)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def wait_until_gone(request: httpx.Request) -> None:
+    """Wait until the client closes the connection of the request."""
+    connection = request.extensions["at"].connection
+    connection.settimeout(60)
+    with suppress(ConnectionError):
+        assert connection.recv(1) == b""
+
+
+@pytest.fixture(params=["transport", "sockets"])
+def either_transport(
+    request: pytest.FixtureRequest, call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Makes the calls with a transport of the user's, then with the default transport."""
+    with ExitStack() as stack:
+
+        def client(answer: Any = None, **options: Any) -> Any:
+            if answer is not None:
+                options["base_url"] = stack.enter_context(listening_with(answer))
+            return call.kind(**options)
+
+        if request.param == "sockets":
+            monkeypatch.setattr(call, "client", client)
+        yield
+
+
+EITHER_TRANSPORT = pytest.mark.usefixtures("either_transport")
+
+
 @pytest.mark.parametrize("concurrency", [1, 3, 20, 50])
+@EITHER_TRANSPORT
 def test_every_id_has_its_result(call: Caller, concurrency: int) -> None:
     results = call(answer, get_all(iter(IDS), concurrency=concurrency))
     assert sorted(result.id for result in results) == sorted(IDS)
@@ -86,11 +153,12 @@ def test_every_id_has_its_result(call: Caller, concurrency: int) -> None:
             assert result.value.conversation_id == result.id
 
 
+@EITHER_TRANSPORT
 def test_nothing_gives_nothing(call: Caller) -> None:
     assert call(answer, get_all([])) == []
 
 
-def test_an_async_iterator_of_ids_is_one_too() -> None:
+def test_the_ids_may_be_an_async_iterator() -> None:
     async def ids() -> AsyncIterator[str]:
         for wanted in IDS:
             await asyncio.sleep(0)
@@ -103,7 +171,7 @@ def test_an_async_iterator_of_ids_is_one_too() -> None:
     assert sorted(asyncio.run(main())) == sorted(IDS)
 
 
-def test_ids_that_come_slowly_hold_no_result_back() -> None:
+def test_slow_ids_hold_no_result_back() -> None:
     async def main() -> None:
         never = asyncio.Event()
 
@@ -120,7 +188,7 @@ def test_ids_that_come_slowly_hold_no_result_back() -> None:
 
 
 class Gate:
-    """Answers each conversation when it is let through, in threads and in tasks alike."""
+    """Responds for each conversation when it is let through, in threads and in tasks."""
 
     def __init__(self) -> None:
         self.open: dict[str, threading.Event] = {}
@@ -182,7 +250,10 @@ def test_results_come_as_they_complete_or_in_order_async(in_order: bool) -> None
 
 
 @pytest.mark.parametrize("in_order", [False, True])
-def test_no_more_is_taken_than_twice_what_runs_at_once(call: Caller, in_order: bool) -> None:
+@EITHER_TRANSPORT
+def test_no_more_ids_are_read_ahead_than_twice_the_concurrency(
+    call: Caller, in_order: bool
+) -> None:
     taken: list[str] = []
     handed: list[str] = []
     most = 0
@@ -299,7 +370,7 @@ def test_however_it_ends_no_task_is_left(end: str) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_who_leaves_early_does_not_wait_for_retries(status: int) -> None:
+def test_stopping_early_does_not_wait_for_retries(status: int) -> None:
     """A pause ends when nobody waits for the result any more, and nothing is sent after it."""
     refused = threading.Event()
     sent: list[str] = []
@@ -322,21 +393,21 @@ def test_who_leaves_early_does_not_wait_for_retries(status: int) -> None:
     assert sorted(sent) == ["CA1", "CA2"]
 
 
-def test_who_leaves_early_does_not_wait_for_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_early_does_not_wait_for_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     held = threading.Event()
 
     with DataClient(
         **SETTINGS, transport=httpx.MockTransport(answer), max_requests_per_second=0.02
     ) as client:
-        reserve = client._pace.reserve
+        acquire = client._limiter.acquire
 
         def note(now: float, left: float) -> float | None:
-            wait = reserve(now, left)
+            wait = acquire(now, left)
             if wait:
                 held.set()
             return wait
 
-        monkeypatch.setattr(client._pace, "reserve", note)
+        monkeypatch.setattr(client._limiter, "acquire", note)
         with closing(client.get_conversations(["CA1", "CA2"])) as results:
             next(results)
             assert held.wait(60)
@@ -345,7 +416,8 @@ def test_who_leaves_early_does_not_wait_for_the_pace(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("in_order", [False, True])
 @pytest.mark.parametrize("concurrency", [1, 3, 20])
-def test_an_exception_of_the_ids_comes_out_after_what_was_under_way(
+@EITHER_TRANSPORT
+def test_an_exception_of_the_ids_is_raised_after_the_results_of_running_calls(
     call: Caller, concurrency: int, in_order: bool
 ) -> None:
     class Boom(Exception):
@@ -389,7 +461,8 @@ def test_an_exception_of_the_ids_comes_out_after_what_was_under_way(
 
 
 @pytest.mark.parametrize("wrong", ["", "..", None, 5, "a\0b"])
-def test_an_id_that_can_be_none_is_a_result_of_its_own(call: Caller, wrong: Any) -> None:
+@EITHER_TRANSPORT
+def test_an_invalid_id_has_its_own_result(call: Caller, wrong: Any) -> None:
     results = call(answer, get_all(["CA1", wrong, "CA2"], in_order=True))
     assert [result.id for result in results] == ["CA1", wrong, "CA2"]
     assert [type(result.error) for result in results[::2]] == [type(None)] * 2
@@ -397,25 +470,31 @@ def test_an_id_that_can_be_none_is_a_result_of_its_own(call: Caller, wrong: Any)
 
 
 @pytest.mark.parametrize("ids", ["CA1", b"CA1", None, 5])
-def test_what_is_no_list_of_ids_is_refused_at_once(call: Caller, ids: Any, tmp_path: Path) -> None:
+@EITHER_TRANSPORT
+def test_invalid_ids_are_refused_at_once(call: Caller, ids: Any, tmp_path: Path) -> None:
     for do in (
         lambda client: client.get_conversations(ids),
         lambda client: client.download_recordings(ids, tmp_path),
     ):
-        with pytest.raises(TypeError, match="ids must be several conversation IDs"):
+        with pytest.raises(
+            TypeError,
+            match=f"^ids must be an iterable of conversation IDs, not {type(ids).__name__}",
+        ):
             call(answer, do)
 
 
-def test_a_concurrency_that_makes_no_sense_is_refused_at_once(call: Caller, tmp_path: Path) -> None:
+@EITHER_TRANSPORT
+def test_an_invalid_concurrency_is_refused_at_once(call: Caller, tmp_path: Path) -> None:
     for do in (
         lambda client: client.get_conversations(IDS, concurrency=0),
         lambda client: client.download_recordings(IDS, tmp_path, concurrency=0),
     ):
-        with pytest.raises(ValueError, match="concurrency"):
+        with pytest.raises(ValueError, match=r"^concurrency=0: expected 1 or more\.$"):
             call(answer, do)
 
 
-def test_the_recordings_lie_in_the_directory(call: Caller, tmp_path: Path) -> None:
+@EITHER_TRANSPORT
+def test_the_recordings_are_saved_in_the_directory(call: Caller, tmp_path: Path) -> None:
     results = call(answer, download_all(IDS, tmp_path))
     assert sorted(result.id for result in results) == sorted(IDS)
     (missing,) = (result for result in results if result.error)
@@ -428,7 +507,8 @@ def test_the_recordings_lie_in_the_directory(call: Caller, tmp_path: Path) -> No
     assert len(list(tmp_path.iterdir())) == len(IDS) - 1
 
 
-def test_a_file_that_is_there_is_a_result_too(call: Caller, tmp_path: Path) -> None:
+@EITHER_TRANSPORT
+def test_an_existing_file_has_its_own_result(call: Caller, tmp_path: Path) -> None:
     (tmp_path / "CA1.wav").write_bytes(b"mine")
     results = call(answer, download_all(["CA1", "CA2"], tmp_path, in_order=True))
     assert type(results[0].error) is FileExistsError
@@ -438,7 +518,8 @@ def test_a_file_that_is_there_is_a_result_too(call: Caller, tmp_path: Path) -> N
     assert results[0].value.read_bytes() == b"RIFFCA1"
 
 
-def test_one_recording_twice_is_whole_and_there_once(call: Caller, tmp_path: Path) -> None:
+@EITHER_TRANSPORT
+def test_downloading_one_recording_twice_saves_it_once(call: Caller, tmp_path: Path) -> None:
     results = call(answer, download_all(["CA1"] * 9, tmp_path, concurrency=3))
     assert [result.error for result in results].count(None) == 1
     assert {type(result.error) for result in results} <= {type(None), FileExistsError}
@@ -450,17 +531,19 @@ def download_at(folder: Path, client: Any) -> Any:
     return client.download_recordings(IDS, folder)
 
 
-def test_what_can_be_no_download_is_refused_at_once(call: Caller, tmp_path: Path) -> None:
+@EITHER_TRANSPORT
+def test_an_invalid_directory_or_direction_is_refused_at_once(call: Caller, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"")
     for folder in (tmp_path / "absent", file):
-        with pytest.raises(FileNotFoundError, match="There is no directory"):
+        with pytest.raises(FileNotFoundError, match=r"^The directory .* does not exist\.$"):
             call(answer, partial(download_at, folder))
-    with pytest.raises(ValueError, match="direction='both'"):
+    with pytest.raises(ValueError, match=r"^direction='both': expected one of"):
         call(answer, lambda client: client.download_recordings(IDS, tmp_path, direction="both"))
 
 
-def test_who_leaves_early_leaves_no_half_recording(call: Caller, tmp_path: Path) -> None:
+@EITHER_TRANSPORT
+def test_stopping_early_leaves_no_incomplete_recording(call: Caller, tmp_path: Path) -> None:
     with serve(recording_bytes=3_000_000) as url:
         client = call.client(None, api_key="sandbox", agent_id="PROJECT-DEMO", base_url=url)
 
@@ -488,6 +571,7 @@ def test_who_leaves_early_leaves_no_half_recording(call: Caller, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ["get", "download"])
+@EITHER_TRANSPORT
 def test_other_arguments_arrive(call: Caller, tmp_path: Path, kind: str) -> None:
     requests: list[httpx.Request] = []
 
@@ -495,49 +579,377 @@ def test_other_arguments_arrive(call: Caller, tmp_path: Path, kind: str) -> None
         requests.append(request)
         return answer(request)
 
-    limits = {"agent_id": "A2", "timeout": 7, "max_retries": 1, "deadline": 50}
     if kind == "get":
-        call(keep, get_all(["CA1"], **limits))
+        call(keep, get_all(["CA1"], agent_id="A2"))
     else:
-        call(keep, download_all(["CA1"], tmp_path, direction="user", redacted=True, **limits))
+        options = {"direction": "user", "redacted": True, "agent_id": "A2"}
+        call(keep, download_all(["CA1"], tmp_path, **options))
         assert dict(requests[0].url.params) == {"direction": "user", "redacted": "true"}
         assert (tmp_path / "CA1.user.redacted.wav").exists()
     (request,) = requests
     assert "/agents/A2/" in request.url.path
-    assert request.extensions["timeout"]["read"] == 7
 
 
-def test_the_same_download_is_refused_while_the_first_goes_on() -> None:
-    downloads = Downloads()
-    with downloads.one_of("CA1"):
-        with (
-            pytest.raises(FileExistsError, match="CA1 is being downloaded; it is in ids twice"),
-            downloads.one_of("CA1"),
-        ):
-            pass
-        with downloads.one_of("CA2"):
-            pass
-    with downloads.one_of("CA1"):
+def test_a_download_that_is_cancelled_stops_between_two_chunks(tmp_path: Path) -> None:
+    started, stopped = threading.Event(), threading.Event()
+
+    class Endless(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            while True:
+                yield bytes(100)
+                started.set()
+
+        def close(self) -> None:
+            stopped.set()
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if id_of(request) == "CA1":
+            assert started.wait(60)
+            return answer(request)
+        return httpx.Response(200, stream=Endless(), headers={"Content-Type": "audio/wav"})
+
+    with DataClient(**SETTINGS, transport=httpx.MockTransport(respond)) as client:
+        with closing(client.download_recordings(["CA1", "CA2"], tmp_path)) as results:
+            assert next(results).id == "CA1"
+        assert stopped.is_set()
+    assert no_thread_is_left()
+    assert [path.name for path in tmp_path.iterdir()] == ["CA1.wav"]
+
+
+# --- The synchronous client's bulk reads ---------------------------------------------------------
+
+
+@contextmanager
+def sync_client(
+    transport: str, respond: Callable[[httpx.Request], httpx.Response], **options: Any
+) -> Iterator[DataClient]:
+    """A client with the default transport, over sockets, or with a transport of the user's."""
+    settings: dict[str, Any] = {**SETTINGS, **options}
+    if transport == "user's":
+        with DataClient(**settings, transport=httpx.MockTransport(respond)) as client:
+            yield client
+        return
+    with listening_with(respond) as url, DataClient(**settings, base_url=url) as client:
+        yield client
+
+
+BOTH_TRANSPORTS = pytest.mark.parametrize("transport", ["default", "user's"])
+
+
+@BOTH_TRANSPORTS
+def test_the_ids_are_read_in_the_callers_thread(transport: str) -> None:
+    threads: set[int] = set()
+
+    def ids() -> Iterator[str]:
+        for wanted in IDS:
+            threads.add(threading.get_ident())
+            yield wanted
+        threads.add(threading.get_ident())
+
+    with sync_client(transport, answer) as client:
+        assert len(list(client.get_conversations(ids(), concurrency=3))) == len(IDS)
+    assert threads == {threading.get_ident()}
+
+
+@BOTH_TRANSPORTS
+def test_no_id_is_read_before_the_iteration_starts(transport: str) -> None:
+    read: list[str] = []
+
+    def ids() -> Iterator[str]:
+        read.append("CA1")
+        yield "CA1"
+
+    with sync_client(transport, answer) as client:
+        results = client.get_conversations(ids())
+        assert (read, no_thread_is_left()) == ([], True)
+        assert [result.id for result in results] == ["CA1"]
+
+
+@BOTH_TRANSPORTS
+def test_the_calls_run_in_a_daemon_thread(transport: str) -> None:
+    with sync_client(transport, answer) as client:
+        results = client.get_conversations(IDS, concurrency=2)
+        next(results)
+        names = {t.name: t.daemon for t in threading.enumerate() if "polyai" in t.name}
+        assert names["polyai-data-bulk"] is True
+        results.close()
+    assert no_thread_is_left()
+
+
+@BOTH_TRANSPORTS
+def test_an_exception_of_the_ids_follows_the_results_of_running_calls(transport: str) -> None:
+    class Boom(Exception):
         pass
 
+    raised = threading.Event()
 
-def test_a_download_that_nobody_waits_for_stops_between_two_pieces(tmp_path: Path) -> None:
-    class Stopping(httpx.SyncByteStream):
-        def __iter__(self) -> Iterator[bytes]:
-            yield bytes(100)
-            stopped.set()
-            yield bytes(100)
-            raise AssertionError("more than that is not read")
+    def respond(request: httpx.Request) -> httpx.Response:
+        assert raised.wait(60)  # no call has ended when the exception is raised
+        return answer(request)
 
-    stopped = threading.Event()
+    def ids() -> Iterator[str]:
+        yield from ("CA1", "CA2", "CA3")
+        raised.set()
+        raise Boom
 
-    def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, stream=Stopping(), headers={"Content-Type": "audio/wav"})
+    with sync_client(transport, respond) as client:
+        results = client.get_conversations(ids(), concurrency=2)
+        assert sorted(next(results).id for _ in range(3)) == ["CA1", "CA2", "CA3"]
+        with pytest.raises(Boom):
+            next(results)
+    assert no_thread_is_left()
 
-    with DataClient(**SETTINGS, transport=httpx.MockTransport(answer)) as client:
-        stoppable = client._until(stopped)
-        with pytest.raises(Stopped):
-            stoppable.download_recording(
-                "CA1", tmp_path, progress=lambda *sizes: stop_if_set(stopped, *sizes)
-            )
-    assert list(tmp_path.iterdir()) == []
+
+def test_stopping_early_cancels_the_running_calls() -> None:
+    running = threading.Semaphore(0)
+    cancelled: list[str] = []
+    gone = threading.Semaphore(0)
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        wanted = id_of(request)
+        if wanted in ("CA2", "CA3", "CA4"):
+            running.release()
+            wait_until_gone(request)
+            cancelled.append(wanted)
+            gone.release()
+        return answer(request)
+
+    def ids() -> Iterator[str]:
+        yield from ("CA1", "CA2", "CA3", "CA4", "CA5")
+
+    with sync_client("default", respond) as client:
+        with closing(client.get_conversations(ids(), concurrency=3)) as results:
+            assert next(results).id == "CA1"
+            for _ in range(3):
+                assert running.acquire(timeout=60)
+        assert no_thread_is_left()
+        for _ in range(3):
+            assert gone.acquire(timeout=60)
+        assert sorted(cancelled) == ["CA2", "CA3", "CA4"]
+        assert client.get_conversation("CA8").conversation_id == "CA8"
+
+
+def test_no_more_calls_run_at_once_than_the_concurrency() -> None:
+    lock, running, most = threading.Lock(), 0, 0
+    full = threading.Barrier(4)
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        full.wait(60)  # four run at the same time
+        with lock:
+            running -= 1
+        return answer(request)
+
+    with sync_client("default", respond) as client:
+        results = list(client.get_conversations(IDS, concurrency=4))
+    assert (len(results), most) == (20, 4)
+
+
+@BOTH_TRANSPORTS
+def test_a_closed_client_reads_nothing(transport: str) -> None:
+    requests: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return answer(request)
+
+    with sync_client(transport, respond) as client:
+        client.close()
+        results = list(client.get_conversations(["CA1", "CA2"], in_order=True))
+    assert [result.id for result in results] == ["CA1", "CA2"]
+    assert {str(result.error) for result in results} == {
+        "This client is closed. Create another one."
+    }
+    assert requests == []
+    assert no_thread_is_left()
+
+
+@BOTH_TRANSPORTS
+def test_a_client_that_is_closed_during_a_bulk_read_sends_no_more(transport: str) -> None:
+    requests: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        requests.append(id_of(request))
+        return answer(request)
+
+    ids = [f"CB{number}" for number in range(10)]
+    with sync_client(transport, respond) as client:
+        results = client.get_conversations(ids, concurrency=1, in_order=True)
+        assert next(results).error is None
+        client.close()
+        rest = list(results)
+    assert [result.id for result in rest] == ids[1:]
+    assert len(requests) <= 3  # what was read ahead
+    assert {str(result.error) for result in rest[2:]} == {
+        "This client is closed. Create another one."
+    }
+
+
+class Leaving(SystemExit):
+    """What a callback raises to end the program."""
+
+
+def leave(_: Any) -> None:
+    raise Leaving
+
+
+@BOTH_TRANSPORTS
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_callback_can_end_the_program(transport: str, concurrency: int) -> None:
+    def respond(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(503)
+
+    with sync_client(transport, respond, max_retries=2, on_retry=leave) as client:
+        with pytest.raises(Leaving):
+            list(client.get_conversations(IDS, concurrency=concurrency))
+        assert no_thread_is_left()
+
+
+@BOTH_TRANSPORTS
+def test_a_callback_can_end_the_program_while_results_are_consumed(transport: str) -> None:
+    """The calls have ended when the next ID is read."""
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        return answer(request) if id_of(request) == "CA0" else httpx.Response(503)
+
+    with sync_client(transport, respond, max_retries=2, on_retry=leave) as client:
+        results = client.get_conversations(IDS, concurrency=1)
+        assert next(results).id == "CA0"
+        for thread in threading.enumerate():
+            if thread.name == "polyai-data-bulk":
+                thread.join(60)
+        with pytest.raises(Leaving):
+            list(results)
+        assert no_thread_is_left()
+
+
+@BOTH_TRANSPORTS
+def test_an_id_iterator_can_end_the_program(transport: str) -> None:
+    def ids() -> Iterator[str]:
+        yield "CA1"
+        raise Leaving
+
+    with sync_client(transport, answer) as client:
+        with pytest.raises(Leaving):
+            list(client.get_conversations(ids()))
+        assert no_thread_is_left()
+
+
+@BOTH_TRANSPORTS
+def test_a_synchronous_bulk_read_works_inside_a_running_event_loop(transport: str) -> None:
+    async def main() -> list[str]:  # as in a notebook
+        with sync_client(transport, answer) as client:
+            return [result.id for result in client.get_conversations(IDS, in_order=True)]
+
+    assert asyncio.run(main()) == IDS
+
+
+@BOTH_TRANSPORTS
+def test_two_bulk_reads_of_one_client_do_not_mix(transport: str) -> None:
+    with sync_client(transport, answer) as client:
+        first = client.get_conversations(IDS[:10], concurrency=2, in_order=True)
+        second = client.get_conversations(IDS[10:], concurrency=2, in_order=True)
+        found = [(one.id, other.id) for one, other in zip(first, second, strict=True)]
+    assert found == list(zip(IDS[:10], IDS[10:], strict=True))
+    assert no_thread_is_left()
+
+
+@BOTH_TRANSPORTS
+def test_a_429_of_a_bulk_read_pauses_the_client(transport: str, pauses: list[float]) -> None:
+    responses = [httpx.Response(429, headers={"Retry-After": "30"})]
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        return responses.pop() if responses else answer(request)
+
+    with sync_client(transport, respond) as client:
+        (result,) = client.get_conversations(["CA1"])
+        assert isinstance(result.error, RateLimitError)
+        assert pauses == []
+        client.get_conversation("CA1")
+    assert sum(pauses) == pytest.approx(30, abs=1)
+
+
+@BOTH_TRANSPORTS
+def test_bulk_reads_have_the_options_of_a_copy(transport: str) -> None:
+    requests: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        requests.append(request.url.path)
+        return httpx.Response(503)
+
+    with sync_client(transport, respond) as client:
+        copy = client.with_options(agent_id="B", max_retries=1)
+        assert next(copy.get_conversations(["CA1"])).error is not None
+    assert requests == ["/v1/agents/B/conversations/CA1"] * 2
+
+
+@BOTH_TRANSPORTS
+def test_a_bulk_read_may_be_garbage_collected_in_one_of_its_threads(transport: str) -> None:
+    abandoned, collected = threading.Event(), threading.Event()
+
+    def collect(_: Any) -> None:
+        gc.collect()
+        collected.set()
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if id_of(request) == "CA1":
+            return answer(request)
+        assert abandoned.wait(60)
+        return httpx.Response(503)
+
+    gc.disable()  # the callback collects the generator, nothing else
+    try:
+        with sync_client(transport, respond, max_retries=1, on_retry=collect) as client:
+            results = client.get_conversations(["CA1", "CA2"])
+            assert next(results).id == "CA1"
+            cycle: list[Any] = [results]
+            cycle.append(cycle)
+            del results, cycle
+            abandoned.set()
+            assert collected.wait(60)
+    finally:
+        gc.enable()
+    for thread in threading.enumerate():
+        if thread.name.startswith("polyai-data"):
+            thread.join(60)
+    assert no_thread_is_left()
+
+
+PROGRAM = """
+import httpx, sys
+from polyai_data import DataClient
+
+transport = httpx.HTTPTransport() if sys.argv[2] == "user's" else None
+client = DataClient(
+    api_key="sandbox", agent_id="PROJECT-DEMO", base_url=sys.argv[1], transport=transport
+)
+ids = [conversation.conversation_id for conversation in client.list_conversations(max_items=50)]
+results = client.get_conversations(ids, concurrency=4)
+assert next(results).error is None
+if sys.argv[3] == "cycle":
+    cycle = [results]
+    cycle.append(cycle)
+    del results, cycle
+elif sys.argv[3] == "exception":
+    raise SystemExit("stopped")
+print("done")
+"""
+
+
+@BOTH_TRANSPORTS
+@pytest.mark.parametrize("how", ["held", "cycle", "exception"])
+def test_a_bulk_read_that_was_not_finished_does_not_hang_the_exit(transport: str, how: str) -> None:
+    with serve(conversations=60) as url:
+        ended = subprocess.run(
+            [sys.executable, "-c", PROGRAM, url, transport, how],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    expected = (1, "", "stopped\n") if how == "exception" else (0, "done\n", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == expected

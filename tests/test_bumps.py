@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import bump
@@ -21,6 +22,7 @@ from impact import Change, Impact, Task
 from polyai_data.sandbox import serve
 
 from tests.bumps import BUMPS, REFUSALS, ROOT, Bump, Refusal, original
+from tests.forks import Forks
 
 TAKE_IN = """
 import json, sys
@@ -82,14 +84,32 @@ print("works")
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what taking in a document reads and writes, with a warm cache of the type check."""
-    root = tmp_path_factory.mktemp("template") / "project"
-    for name in ("scripts", "generated", "facade"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("openapi.json", "pyproject.toml"):
-        shutil.copy(ROOT / name, root)
-    take_in(root, [(ROOT / "openapi.json").read_text()])
+def forks() -> Iterator[Forks]:
+    with Forks() as forks:
+        yield forks
+
+
+@pytest.fixture(scope="module")
+def template(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what taking in a document reads and writes, with a warm cache of the type check.
+
+    It takes its time, so the processes that share the tests share it.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    root, done = shared / "template" / "project", shared / "template" / "done"
+    with (shared / "template.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(root, ignore_errors=True)
+            for name in ("scripts", "generated", "facade"):
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / name, root / name, ignore=ignored)
+            for name in ("openapi.json", "pyproject.toml"):
+                shutil.copy(ROOT / name, root)
+            take_in(forks, root, [(ROOT / "openapi.json").read_text()])
+            done.touch()
     return root
 
 
@@ -104,23 +124,27 @@ def project(template: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(template, tmp_path / "project"))
 
 
-def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def environment(project: Path) -> dict[str, str]:
     path = os.pathsep.join(str(project / folder) for folder in ("facade", "generated"))
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=project,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(project),
         capture_output=True,
         text=True,
     )
 
 
-def take_in(project: Path, sources: list[str]) -> subprocess.CompletedProcess[str]:
+def take_in(forks: Forks, project: Path, sources: list[str]) -> subprocess.CompletedProcess[str]:
     names = []
     for number, source in enumerate(sources):
         (project / f"source{number}").write_text(source)
         names.append(f"source{number}")
-    return run(project, "-c", TAKE_IN, *names)
+    return forks.run("-c", TAKE_IN, *names, cwd=project, env=environment(project))
 
 
 def assert_each(expected: tuple[str, ...], found: list[str]) -> None:
@@ -131,12 +155,16 @@ def assert_each(expected: tuple[str, ...], found: list[str]) -> None:
 
 
 def stale_actions(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"^(?:Left.*: )?action (\d+): ", text, re.M))
+    return tuple(
+        int(number) for number in re.findall(r"^(?:Skipped.*: )?action (\d+): ", text, re.M)
+    )
 
 
 @pytest.mark.parametrize("case", BUMPS, ids=lambda case: case.name)
-def test_a_new_version_is_taken_in(case: Bump, project: Path, sandbox: str, tmp_path: Path) -> None:
-    done = take_in(project, case.sources)
+def test_a_new_version_is_taken_in(
+    case: Bump, forks: Forks, project: Path, sandbox: str, tmp_path: Path
+) -> None:
+    done = take_in(forks, project, case.sources)
     assert done.returncode == 0, done.stdout + done.stderr
     report, _, result = done.stdout.partition("RESULT")
     outcome = json.loads(result)
@@ -160,7 +188,7 @@ def test_a_new_version_is_taken_in(case: Bump, project: Path, sandbox: str, tmp_
     modules = list((project / "generated/polyai_data_generated/api/operations").glob("[!_]*.py"))
     assert len(modules) == count
 
-    used = run(project, "-c", USE, sandbox, str(tmp_path))
+    used = forks.run("-c", USE, sandbox, str(tmp_path), cwd=project, env=environment(project))
     assert (used.stdout == "works\n") == case.fits, used.stderr
 
 
@@ -230,7 +258,7 @@ def test_an_address_without_encryption_is_not_fetched(
     vendored: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     reason = vendored(capsys, "http://docs.example.com/openapi.json")
-    assert "only https URLs are fetched" in reason
+    assert "only https URLs are supported" in reason
 
 
 def test_the_commands_refuse_and_go_on_as_they_say(project: Path) -> None:
@@ -239,21 +267,21 @@ def test_the_commands_refuse_and_go_on_as_they_say(project: Path) -> None:
     (project / "new.json").write_text(json.dumps(changed))
     done = run(project, "scripts/vendor.py", "new.json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("\n\nWrote openapi.json. The whole report: build/spec-diff.md.\n")
+    assert done.stdout.endswith("\n\nWrote openapi.json. Full report: build/spec-diff.md.\n")
     module = project / "generated/polyai_data_generated/api/operations/set_note.py"
     done = run(project, "scripts/generate.py")
     assert (done.returncode, done.stderr) == (1, "")
-    assert "\naction 5: target matches nothing in the document\n" in done.stdout
+    assert "\naction 5: target matches nothing in the spec\n" in done.stdout
     assert module.exists()
     done = run(project, "scripts/generate.py", "--stale-ok")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Left out, because it is stale: action 5: ")
+    assert done.stdout.startswith("Skipped as stale: action 5: ")
     assert not module.exists()
     (project / "new.json").write_text(json.dumps(changed)[:-1])
     before = (project / "openapi.json").read_bytes()
     done = run(project, "scripts/vendor.py", "new.json")
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.startswith("Nothing was changed.\nnew.json: is no JSON: ")
+    assert done.stdout.startswith("Nothing was changed.\nnew.json: is not valid JSON: ")
     assert (project / "openapi.json").read_bytes() == before
 
 
@@ -262,7 +290,7 @@ def test_the_report_of_a_change_outlives_vendoring_the_same_once_more(project: P
     changed["info"]["version"] = "1.1.0"
     (project / "new.json").write_text(json.dumps(changed))
     report = project / "build" / "spec-diff.md"
-    for expected in ("1.0.9 → Data API 1.1.0", "no change."):
+    for expected in ("1.0.9 → Data API 1.1.0", "no changes."):
         assert expected in run(project, "scripts/vendor.py", "new.json").stdout
         assert "1.0.9 → Data API 1.1.0" in report.read_text()
     assert run(project, "scripts/vendor.py", str(ROOT / "openapi.json")).returncode == 0
@@ -283,8 +311,10 @@ def test_a_bump_ends_with_what_is_done_and_what_is_left(failed: str) -> None:
     found = Impact(("A", "A"), ("1", "2"), "0.1.0", [change], [task], "minor", "")
     lines = bump.summary(found, ["one", "two"], failed).splitlines()
     assert lines[0] == "Done: one; two."
-    assert ("Failed: make check, as it says above." in lines) == bool(failed)
-    assert "Yours to decide: 1 points, listed in build/spec-diff.md." in lines
-    assert lines[-1].startswith("Then: CHANGELOG.md, version 0.1.1 in facade/polyai_data/_version")
+    assert ("Failed: make check (see above)." in lines) == bool(failed)
+    assert "Left to do: 1 task, listed in build/spec-diff.md." in lines
+    assert lines[-1].startswith(
+        "Then edit CHANGELOG.md, set version 0.1.1 in facade/polyai_data/_version"
+    )
     nothing = Impact(("A", "A"), ("1", "1"), "0.1.0", [], [], "none", "")
     assert bump.summary(nothing, ["one"], "") == "Done: one."

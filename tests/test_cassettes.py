@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ import yaml
 from cassettes import DIRECTORY, recorder
 from generate import corrected_document
 from polyai_data import AsyncDataClient, DataClient, PolyAIError
+from polyai_data._http import aiohttp_transport
+from polyai_data._http.aiohttp_transport import AiohttpTransport
 from polyai_data.sandbox import serve
 from scenarios import CONVERSATION_ID, SCENARIOS, Scenario, Step
 from scrub import AGENT_ID, Scrubber, scrubbed
@@ -35,6 +37,8 @@ ERRORS: dict[str, type[PolyAIError]] = {
     "200-broken": polyai_data.ResponseDecodeError,
     "get_recording.404": polyai_data.RecordingNotFoundError,
 }
+
+BOTH_CLIENTS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 
 
 def call(scenario: Scenario, *, asynchronous: bool) -> Any:
@@ -60,7 +64,7 @@ def call(scenario: Scenario, *, asynchronous: bool) -> Any:
 
 
 @pytest.mark.usefixtures("socket_disabled")
-@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@BOTH_CLIENTS
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_cassette_replays(scenario: Scenario, asynchronous: bool) -> None:
     with recorder("none").use_cassette(scenario.path.name) as cassette:
@@ -139,28 +143,33 @@ def test_every_documented_status_of_every_operation_has_its_cassette() -> None:
     assert documented - recorded == set()
 
 
+@BOTH_CLIENTS
 @pytest.mark.usefixtures("socket_disabled")
 @pytest.mark.parametrize(
     "note", ["Called back; all is well. Grüße!", ""], ids=["another text", "no text"]
 )
-def test_replay_matches_the_body(note: str) -> None:
+def test_replay_matches_the_body(note: str, asynchronous: bool) -> None:
     step = Step("set_note", (CONVERSATION_ID, note))
     with recorder("none").use_cassette("set_note.201.yaml"):
-        result = call(Scenario("201", step), asynchronous=False)
+        result = call(Scenario("201", step), asynchronous=asynchronous)
     assert isinstance(result, polyai_data.APIConnectionError)
+    assert "CannotOverwriteExistingCassette" in str(result)
 
 
+@BOTH_CLIENTS
 @pytest.mark.usefixtures("socket_disabled")
 @pytest.mark.parametrize(
     "options", [{"direction": "agent", "redacted": True}, {"direction": "user"}], ids=str
 )
-def test_replay_matches_the_query(options: dict[str, Any]) -> None:
+def test_replay_matches_the_query(options: dict[str, Any], asynchronous: bool) -> None:
     step = Step("get_recording", (CONVERSATION_ID,), options)
     with recorder("none").use_cassette("get_recording.200.yaml"):
-        result = call(Scenario("200", step), asynchronous=False)
+        result = call(Scenario("200", step), asynchronous=asynchronous)
     assert isinstance(result, polyai_data.APIConnectionError)
+    assert "CannotOverwriteExistingCassette" in str(result)
 
 
+@BOTH_CLIENTS
 @pytest.mark.usefixtures("socket_disabled")
 @pytest.mark.parametrize(
     ("region", "agent_id", "conversation_id"),
@@ -171,13 +180,95 @@ def test_replay_matches_the_query(options: dict[str, Any]) -> None:
     ],
     ids=["host", "agent", "conversation"],
 )
-def test_replay_matches_host_and_path(region: str, agent_id: str, conversation_id: str) -> None:
+def test_replay_matches_host_and_path(
+    region: str, agent_id: str, conversation_id: str, asynchronous: bool
+) -> None:
     step = Step("get_conversation", (conversation_id,))
     scenario = Scenario("200.us", step, region, agent_id)
     with recorder("none").use_cassette("get_conversation.200.us.yaml"):
-        result = call(scenario, asynchronous=False)
+        result = call(scenario, asynchronous=asynchronous)
     assert isinstance(result, polyai_data.APIConnectionError)
     assert "CannotOverwriteExistingCassette" in str(result)
+
+
+def production_transport(*, asynchronous: bool) -> tuple[Any, str]:
+    """Return the transport class of a client that uses no cassette, and its method."""
+    kind = AsyncDataClient if asynchronous else DataClient
+    client = kind(api_key="any", region="us")
+    method = "handle_async_request" if asynchronous else "handle_request"
+    return type(client._connection._transport), method
+
+
+def test_clients_without_a_cassette_use_these_transports() -> None:
+    assert production_transport(asynchronous=False)[0] is httpx.HTTPTransport
+    assert production_transport(asynchronous=True)[0] is AiohttpTransport
+
+
+@BOTH_CLIENTS
+@pytest.mark.usefixtures("socket_disabled")
+def test_replay_passes_through_the_transport_of_production(
+    monkeypatch: pytest.MonkeyPatch, asynchronous: bool
+) -> None:
+    kind, method = production_transport(asynchronous=asynchronous)
+    seen: list[vcr.request.Request] = []
+
+    def see(request: vcr.request.Request) -> vcr.request.Request:
+        seen.append(request)
+        return request
+
+    machine = recorder("none", before_record_request=see)
+    with (
+        machine.use_cassette("get_conversation.200.us.yaml") as cassette,
+        monkeypatch.context() as m,
+    ):
+        handle = getattr(kind, method)
+
+        def handle_with_header(self: Any, request: httpx.Request) -> Any:
+            request.headers["X-Set-By-Transport"] = "yes"
+            return handle(self, request)
+
+        m.setattr(kind, method, handle_with_header)
+        result = call(SCENARIOS[0], asynchronous=asynchronous)
+    assert type(result) is polyai_data.Conversation
+    assert cassette.all_played
+    assert "X-Set-By-Transport" in seen[-1].headers
+
+
+@BOTH_CLIENTS
+@pytest.mark.usefixtures("socket_disabled")
+def test_a_broken_transport_fails_in_replay(
+    monkeypatch: pytest.MonkeyPatch, asynchronous: bool
+) -> None:
+    kind, method = production_transport(asynchronous=asynchronous)
+
+    def fail(_: Any, request: httpx.Request) -> Any:
+        raise httpx.ReadError("broken", request=request)
+
+    machine = recorder("none")
+    with (
+        machine.use_cassette("get_conversation.200.us.yaml") as cassette,
+        monkeypatch.context() as m,
+    ):
+        m.setattr(kind, method, fail)
+        result = call(SCENARIOS[0], asynchronous=asynchronous)
+    assert type(result) is polyai_data.APIConnectionError
+    assert result.message == "ReadError: broken"
+    assert cassette.play_count == 0
+
+
+@pytest.mark.usefixtures("socket_disabled")
+def test_a_broken_body_of_the_aiohttp_transport_fails_in_replay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def nothing(_: Any) -> AsyncIterator[bytes]:
+        return
+        yield  # makes it a generator
+
+    monkeypatch.setattr(aiohttp_transport._Body, "__aiter__", nothing)
+    with recorder("none").use_cassette("get_conversation.200.us.yaml"):
+        result = call(SCENARIOS[0], asynchronous=True)
+    assert type(result) is polyai_data.ResponseDecodeError
+    assert result.message == "The response body is empty"
 
 
 def test_every_cassette_has_its_scenario() -> None:

@@ -1,4 +1,4 @@
-"""What a client is told: arguments, environment, which wins, and what is refused."""
+"""The settings of a client: arguments, environment, precedence, and invalid values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def url_sent(server: FakeServer) -> str:
 
 @pytest.fixture
 def get(call: Caller, server: FakeServer) -> Any:
-    """Gets a conversation with a client that is told nothing but the options."""
+    """Gets a conversation with a client that gets these options only."""
     return lambda **options: call.run(
         call.client(server, **options), lambda client: client.get_conversation("CA1")
     )
@@ -114,9 +114,12 @@ def test_a_regional_key_is_enough(
 
 
 def test_a_missing_key_is_refused_with_the_variables_that_could_hold_it(call: Caller) -> None:
-    with pytest.raises(ConfigurationError, match=r"pass api_key=, or set POLYAI_API_KEY or PO.*UK"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^No API key: pass api_key=, or set POLYAI_API_KEY or POLYAI_API_KEY_UK\. ",
+    ):
         call.client(region="uk")
-    with pytest.raises(ConfigurationError, match=r"api_key=, or set POLYAI_API_KEY\. Keys"):
+    with pytest.raises(ConfigurationError, match=r"pass api_key=, or set POLYAI_API_KEY\. Create"):
         call.client(base_url="https://proxy.example")
 
 
@@ -138,9 +141,10 @@ def test_a_key_that_no_header_can_carry_is_refused(call: Caller, bad: Any) -> No
         call.client(api_key=bad)
     nothing = not isinstance(bad, str) or not bad.strip()
     assert str(caught.value).startswith(
-        "The API key is empty, or no text."
+        "The API key is empty, or not a string."
         if nothing
-        else "The API key contains line breaks, spaces or characters that are not ASCII, which "
+        else "The API key contains line breaks, spaces or non-ASCII characters, which an HTTP "
+        "header cannot carry. "
     )
 
 
@@ -184,30 +188,30 @@ def test_plain_http_is_allowed_on_loopback(get: Any, server: FakeServer, host: s
     ],
 )
 def test_plain_http_is_refused_elsewhere(call: Caller, host: str) -> None:
-    with pytest.raises(ConfigurationError, match="plain http; use https"):
+    with pytest.raises(ConfigurationError, match=r"over plain http\. Use https; http is "):
         call.client(api_key="key", base_url=f"http://{host}")
 
 
 @pytest.mark.parametrize(
     ("url", "complaint"),
     [
-        ("", "is no base URL"),
-        ("api.us.poly.ai", "is no base URL"),
-        ("/v1", "is no base URL"),
-        ("ftp://api.us.poly.ai", "is no base URL"),
-        ("https://", "is no base URL"),
-        ("https:///v1", "is no base URL"),
-        ("https://proxy.example?x=1", "no query and no fragment"),
-        ("https://proxy.example/#x", "no query and no fragment"),
-        ("https://proxy.example:port", "cannot be read"),
+        ("", "^Invalid base URL '.*'\\. Examples: "),
+        ("api.us.poly.ai", "^Invalid base URL '.*'\\. Examples: "),
+        ("/v1", "^Invalid base URL '.*'\\. Examples: "),
+        ("ftp://api.us.poly.ai", "^Invalid base URL '.*'\\. Examples: "),
+        ("https://", "^Invalid base URL '.*'\\. Examples: "),
+        ("https:///v1", "^Invalid base URL '.*'\\. Examples: "),
+        ("https://proxy.example?x=1", "must not have a query or fragment: "),
+        ("https://proxy.example/#x", "must not have a query or fragment: "),
+        ("https://proxy.example:port", "^Invalid base URL: "),
         ("\thttps://proxy.example/\n", None),  # white space around it is dropped
-        ("https://proxy\n.example", "cannot be read"),
-        ("https://[::1", "cannot be read"),
-        (b"https://proxy.example", "must be text"),
-        (5, "must be text"),
+        ("https://proxy\n.example", "^Invalid base URL: "),
+        ("https://[::1", "^Invalid base URL: "),
+        (b"https://proxy.example", "must be a string, not bytes"),
+        (5, "must be a string, not int"),
     ],
 )
-def test_base_urls_that_are_none_are_refused(call: Caller, url: Any, complaint: str | None) -> None:
+def test_invalid_base_urls_are_refused(call: Caller, url: Any, complaint: str | None) -> None:
     if complaint is None:
         call.close(call.client(api_key="key", base_url=url))
         return
@@ -243,12 +247,16 @@ BAD_TIMEOUTS: list[Any] = [
 
 
 @pytest.mark.parametrize("timeout", BAD_TIMEOUTS, ids=str)
-def test_time_outs_must_be_finite(call: Caller, server: FakeServer, timeout: Any) -> None:
-    complaint = "positive and finite, as one number or as a pair"
+def test_timeouts_must_be_positive_and_finite(
+    call: Caller, server: FakeServer, timeout: Any
+) -> None:
+    complaint = (
+        r"^timeout=.*: expected a positive number of seconds, or a pair \(connect, read\)\.$"
+    )
     with pytest.raises(ConfigurationError, match=complaint):
         call.client(api_key="key", region="us", timeout=timeout)
     with pytest.raises(ConfigurationError, match=complaint):
-        call(server, lambda client: client.get_conversation("CA1", timeout=timeout))
+        call(server, lambda client: client.with_options(timeout=timeout))
     assert server.requests == []
 
 
@@ -291,5 +299,5 @@ def test_arguments_are_keyword_only() -> None:
 
 @pytest.mark.parametrize("end", ["?", "#", "?x=1", "/#"])
 def test_a_base_url_ends_before_query_and_fragment(end: str) -> None:
-    with pytest.raises(ConfigurationError, match="no query and no fragment"):
+    with pytest.raises(ConfigurationError, match="must not have a query or fragment: "):
         DataClient(api_key="k", base_url=f"https://x.test{end}")

@@ -31,16 +31,16 @@ ENVELOPE = {
     "data": None,
 }
 HINT_401 = (
-    "\nA key and its data live in one region only; this request went to region 'us' "
-    "(api.us.poly.ai). Check that the key was issued there, and has not expired."
+    "\nA key and its data are in one region only. This request went to region 'us' "
+    "(api.us.poly.ai). Check that the key is from this region and has not expired."
 )
 HINT_404 = (
-    "\nA key and its data live in one region only; this request went to region 'us' "
-    "(api.us.poly.ai). If the ID is right, check the region."
+    "\nA key and its data are in one region only. This request went to region 'us' "
+    "(api.us.poly.ai). If the ID is correct, check the region."
 )
 HINTS = {401: HINT_401, 404: HINT_404}
 
-TEXT = "{phrase} (a text that is not the API's: see body)"
+TEXT = "{phrase} (plain text, not from the API; see body)"
 BODIES: dict[str, tuple[bytes, Any, str | None]] = {
     # what is sent, the error's body, and its message where it is not the status's own phrase
     "envelope": (json.dumps(ENVELOPE).encode(), ENVELOPE, "The sentence."),
@@ -57,7 +57,7 @@ BODIES: dict[str, tuple[bytes, Any, str | None]] = {
     "HTML": (
         b" <html>Bad gateway</html>",
         " <html>Bad gateway</html>",
-        "{phrase} (an HTML page, probably a gateway's or a proxy's)",
+        "{phrase} (an HTML page, probably from a gateway or proxy)",
     ),
     "plain text": (b"upstream \n failed", "upstream \n failed", TEXT),
     "white space": (b" \r\n", " \r\n", None),
@@ -90,7 +90,7 @@ def class_for(status: int, body: Any) -> type[PolyAIError]:
 
 
 def phrase_for(status: int) -> str:
-    return httpx.codes.get_reason_phrase(status) or "an unusual status"
+    return httpx.codes.get_reason_phrase(status) or "non-standard status"
 
 
 @pytest.mark.parametrize("kind", BODIES)
@@ -113,7 +113,7 @@ def test_every_status_with_any_body_is_the_right_error(
         assert error.correlation_id == ("id-of-the-envelope" if envelope else sent)
         assert (error.method, error.url, error.retry_after) == ("GET", URL, None)
         if 300 <= status < 400 and kind not in ("envelope", "only error", "only error_message"):
-            expected = f"{phrase_for(status)}; redirects are not followed (to nowhere named)"
+            expected = f"{phrase_for(status)}; redirects are not followed (Location: none)"
         else:
             expected = (message or "{phrase}").replace("{phrase}", phrase_for(status))
         code = " SOME_CODE" if envelope else ""
@@ -152,7 +152,7 @@ def test_a_hint_names_the_host_where_there_is_no_region(
     server.respond(status)
     error = call.fails(server, base_url="http://127.0.0.1:8765")
     assert error.hint is not None
-    assert "this request went to 127.0.0.1:8765." in error.hint
+    assert "This request went to 127.0.0.1:8765." in error.hint
     server.respond(403)
     assert call.fails(server).hint is None
 
@@ -274,7 +274,7 @@ def test_texts_of_the_server_are_cut_to_200_characters_on_one_line() -> None:
         f"GET /{'p' * 198}… → 500 {'C' * 199}…: {start}{'é' * (199 - len(start))}… "
         f"(correlation ID {'i' * 199}…)"
     )
-    assert errors.shorten("x" * 200) == "x" * 200
+    assert errors.truncate("x" * 200) == "x" * 200
     assert error.message.endswith("é" * 300)
 
 
@@ -282,7 +282,7 @@ def test_an_error_without_a_request_reads_as_its_message() -> None:
     assert str(errors.ConfigurationError("No key.")) == "No key."
     assert str(PolyAIError()) == ""
     shown = str(PolyAIError("M", method="GET", url="https://x.example/v1?limit=5"))
-    assert shown == "GET /v1?limit=5 → no answer: M"
+    assert shown == "GET /v1?limit=5 → no response: M"
 
 
 ERROR_CLASSES = [
@@ -334,21 +334,44 @@ def test_errors_are_also_what_python_calls_them() -> None:
     assert not issubclass(APIStatusError, (ValueError, OSError))
 
 
+UNEXPECTED = "Unexpected response to this operation: "
+
+
 @pytest.mark.parametrize(
     ("content", "content_type", "message"),
     [
-        (b"", "application/json", "The body is empty"),
-        (b" \n", "application/json", "The body is empty"),
-        (b"<!doctype html>", "", "an HTML page, probably a gateway's or a proxy's, where JSON"),
-        (b"Moved", "text/html; charset=utf-8", "an HTML page, probably"),
-        (b'{"conversationId": "CA', "application/json", "as JSON (22 bytes, Content-Type app"),
-        (b"\x00\xff" * 700, "", "not readable as JSON (1,400 bytes, Content-Type not given)"),
-        (b"[" * 100_000, "application/json", "not readable as JSON (100,000 bytes"),
-        (b"9" * 5000, "application/json", "not readable as JSON (5,000 bytes"),
-        (b"null", "application/json", "not what this operation returns: expected an object, got n"),
-        (b"[]", "application/json", "expected an object, got an array"),
-        (b"{}", "application/json", "conversationId is missing"),
-        (b'{"conversationId": null}', "application/json", "conversationId is null"),
+        (b"", "application/json", "The response body is empty"),
+        (b" \n", "application/json", "The response body is empty"),
+        (
+            b"<!doctype html>",
+            "",
+            "Expected JSON, got an HTML page, probably from a gateway or proxy",
+        ),
+        (
+            b"Moved",
+            "text/html; charset=utf-8",
+            "Expected JSON, got an HTML page, probably from a gateway or proxy",
+        ),
+        (
+            b'{"conversationId": "CA',
+            "application/json",
+            "Expected JSON, got 22 bytes of Content-Type application/json",
+        ),
+        (b"\x00\xff" * 700, "", "Expected JSON, got 1,400 bytes of Content-Type unknown"),
+        (
+            b"[" * 100_000,
+            "application/json",
+            "Expected JSON, got 100,000 bytes of Content-Type application/json",
+        ),
+        (
+            b"9" * 5000,
+            "application/json;charset=utf-8",
+            "Expected JSON, got 5,000 bytes of Content-Type application/json",
+        ),
+        (b"null", "application/json", f"{UNEXPECTED}expected an object, got null"),
+        (b"[]", "application/json", f"{UNEXPECTED}expected an object, got an array"),
+        (b"{}", "application/json", f"{UNEXPECTED}conversationId is missing"),
+        (b'{"conversationId": null}', "application/json", f"{UNEXPECTED}conversationId is null"),
     ],
 )
 @pytest.mark.parametrize("status", [200, 201])
@@ -359,9 +382,8 @@ def test_a_success_that_cannot_be_read_is_an_error(
     server.respond(status, content=content, headers=headers)
     error = call.fails(server)
     assert type(error) is errors.ResponseDecodeError
-    assert message in str(error)
-    assert str(error).startswith(f"{REQUEST} → {status}: The ")
-    assert str(error).endswith(" (correlation ID of the header)")
+    assert error.message == message
+    assert str(error) == f"{REQUEST} → {status}: {message} (correlation ID of the header)"
     assert (error.status_code, error.url, error.code) == (status, URL, None)
     assert error.__cause__ is error.__context__ is None
 
@@ -378,5 +400,5 @@ def test_a_redirect_to_anywhere_is_a_status(
     server.respond(status, headers={"Location": location})
     error = call.fails(server)
     assert (type(error), error.status_code) == (APIStatusError, status)
-    assert f"redirects are not followed (to {location})" in error.message
+    assert f"redirects are not followed (Location: {location})" in error.message
     assert len(server.requests) == 1

@@ -1,4 +1,4 @@
-"""Files that are named after what a server says lie where the user wants them, and nowhere else."""
+"""Files named after an ID from the server are written to the chosen directory only."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ IMPOSSIBLE_IDS = {
 
 
 class Server:
-    """Answers with a recording, and with a list that names conversations as it likes."""
+    """Responds with a recording, and with a list of conversations that have these IDs."""
 
     def __init__(self, *ids: Any) -> None:
         self.ids = ids
@@ -124,7 +124,7 @@ def test_a_recording_lies_in_the_directory_whatever_its_id(
     assert path.read_bytes() == WAV
     assert path.name.isascii()
     assert path.name.isprintable()
-    assert len(f"{path.name}.part") < 255
+    assert len(f"{path.name}.12345678.part") < 255
     assert not set(path.name) & set('/\\:*?"<>|%~$ ')
     assert path.name.count(".") == 1
     assert not path.name.startswith((".", "-"))
@@ -157,11 +157,12 @@ def test_an_id_that_can_be_none_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("name", [None, 5, b"CA1", Path("CA1"), ["CA1"]], ids=repr)
-def test_an_id_that_is_no_text_is_refused_before_anything_is_sent(
+def test_an_id_that_is_not_a_string_is_refused_before_anything_is_sent(
     call: Caller, calls: Path, name: Any
 ) -> None:
     server = Server()
-    with pytest.raises(TypeError, match="conversation_id must be text"):
+    message = rf"^conversation_id must be a string, not {type(name).__name__}\.$"
+    with pytest.raises(TypeError, match=message):
         call(server, download(calls, name))
     assert (server.recordings, everything(calls)) == ([], [])
 
@@ -200,30 +201,46 @@ def precious(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("link", ["CA1.wav", "CA1.wav.part"])
-def test_a_link_under_the_files_name_is_replaced_and_not_followed(
-    call: Caller, calls: Path, precious: Path, link: str
+def test_a_link_under_the_name_of_the_file_is_replaced_and_not_followed(
+    call: Caller, calls: Path, precious: Path
 ) -> None:
-    (calls / link).symlink_to(precious)
+    (calls / "CA1.wav").symlink_to(precious)
     path = call(Server(), download(calls, "CA1", overwrite=True))
     assert (path.is_symlink(), path.read_bytes(), precious.read_bytes()) == (False, WAV, b"mine")
     assert everything(calls) == ["CA1.wav"]
 
 
-def test_a_link_under_the_files_name_is_not_overwritten_unasked(
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_link_under_the_temporary_name_is_neither_followed_nor_removed(
+    call: Caller, calls: Path, precious: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    monkeypatch.setattr("os.urandom", bytes)
+    (calls / "CA1.wav.00000000.part").symlink_to(precious)
+    with pytest.raises(FileExistsError):
+        call(Server(), download(calls, "CA1", overwrite=overwrite))
+    assert everything(calls) == ["CA1.wav.00000000.part"]
+    assert (calls / "CA1.wav.00000000.part").is_symlink()
+    assert precious.read_bytes() == b"mine"
+
+
+def test_a_link_under_the_name_of_the_file_is_not_overwritten_unasked(
     call: Caller, calls: Path, precious: Path
 ) -> None:
     (calls / "CA1.wav").symlink_to(precious)
     server = Server()
-    with pytest.raises(FileExistsError, match="pass overwrite=True"):
+    with pytest.raises(
+        FileExistsError, match=r"CA1\.wav exists\. Pass overwrite=True to replace it\.$"
+    ):
         call(server, download(calls, "CA1"))
     assert (server.recordings, precious.read_bytes()) == ([], b"mine")
     assert os.path.samefile(calls / "CA1.wav", precious)
 
 
-@pytest.mark.parametrize("link", ["CA1.wav", "CA1.wav.part"])
-def test_a_link_to_nothing_makes_no_file_elsewhere(call: Caller, calls: Path, link: str) -> None:
-    (calls / link).symlink_to(calls.parent / "evil")
+def test_a_dangling_link_makes_no_file_elsewhere(call: Caller, calls: Path) -> None:
+    (calls / "CA1.wav").symlink_to(calls.parent / "evil")
+    with pytest.raises(FileExistsError, match=r"CA1\.wav was created meanwhile\. It was not repla"):
+        call(Server(), download(calls, "CA1"))
+    assert everything(calls.parent) == ["calls", "calls/CA1.wav"]
     call(Server(), download(calls, "CA1", overwrite=True))
     assert everything(calls.parent) == ["calls", "calls/CA1.wav"]
     assert not (calls / "CA1.wav").is_symlink()

@@ -1,4 +1,4 @@
-"""Damaged answers: a sample of `make fuzz`, and that it would notice a broken promise."""
+"""A small run of `make fuzz`, and a test that it detects violations."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import fuzz
 import pytest
 from polyai_data import PolyAIError, ResponseDecodeError
-from polyai_data._answer import read_answer
+from polyai_data._http.response import RawResponse, parse_response
 
 
-def test_damaged_answers_break_no_promise() -> None:
+def test_damaged_responses_violate_no_guarantee() -> None:
     outcomes = fuzz.run(4000, seed=0)
     assert {damage for damage, _ in outcomes} == {*fuzz.DAMAGES, *fuzz.TEXT_DAMAGES}
     results = {result for _, result in outcomes}
@@ -20,75 +20,75 @@ def test_damaged_answers_break_no_promise() -> None:
     assert {"ResponseDecodeError", "ServerError", "ConversationNotFoundError"} < results
 
 
-def test_a_seed_gives_the_same_answers_again() -> None:
+def test_a_seed_gives_the_same_responses_again() -> None:
     assert fuzz.run(200, seed=5) == fuzz.run(200, seed=5) != fuzz.run(200, seed=6)
 
 
-CONVERSATION = {"conversationId": "CA1", "fromNumber": fuzz.NUMBER, "note": fuzz.SAID}
+CONVERSATION = {"conversationId": "CA1", "fromNumber": fuzz.PHONE_NUMBER, "note": fuzz.UTTERANCE}
 
 
-def subject(name: str) -> fuzz.Subject:
-    return next(each for each in fuzz.subjects() if each.name == name)
+def target(name: str) -> fuzz.Target:
+    return next(each for each in fuzz.targets() if each.name == name)
 
 
-def raises(_: Any, __: Any) -> Any:
+def raises(_: RawResponse) -> Any:
     raise KeyError("turns")
 
 
-def loses(_: Any, __: Any) -> Any:
-    return ResponseDecodeError("lost")
+def loses(_: RawResponse) -> Any:
+    raise ResponseDecodeError("lost")
 
 
-def talks(_: Any, __: Any) -> Any:
-    return PolyAIError("\n".join(["too much"] * 9))
+def is_too_long(_: RawResponse) -> Any:
+    raise PolyAIError("\n".join(["too much"] * 9))
 
 
-def tells(_: Any, __: Any) -> Any:
-    return PolyAIError(f"{fuzz.NUMBER} said something")
+def shows_a_phone_number(_: RawResponse) -> Any:
+    raise PolyAIError(f"{fuzz.PHONE_NUMBER} said something")
 
 
-def shows_the_key(_: Any, __: Any) -> Any:
-    return PolyAIError("refused", body={"key": fuzz.KEY})
+def shows_the_key(_: RawResponse) -> Any:
+    raise PolyAIError("refused", body={"key": fuzz.KEY})
 
 
-def changes_raw(call: Any, answer: Any) -> Any:
-    result: Any = read_answer(call, answer)
+def changes_raw(response: RawResponse) -> Any:
+    result: Any = parse_response(response)
     result.raw = {}
     return result
 
 
-def drops_a_record(call: Any, answer: Any) -> Any:
-    result: Any = read_answer(call, answer)
+def drops_a_record(response: RawResponse) -> Any:
+    result: Any = parse_response(response)
     result.conversations = result.conversations[1:]
     return result
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "wrong", "told"),
+    ("name", "data", "wrong", "message"),
     [
-        ("get_conversation", CONVERSATION, raises, "KeyError came out"),
-        ("get_conversation", CONVERSATION, loses, "a record that has its identity was lost"),
-        ("get_conversation", {}, talks, "the error is too long"),
-        ("get_conversation", {}, tells, "the error shows a caller's number"),
-        ("get_conversation", {}, shows_the_key, "the error holds the key"),
-        ("get_conversation", CONVERSATION, changes_raw, "raw is not what was sent"),
+        ("get_conversation", CONVERSATION, raises, "raised KeyError"),
+        ("get_conversation", CONVERSATION, loses, "a record with an ID was lost"),
+        ("get_conversation", {}, is_too_long, "the error is too long"),
+        ("get_conversation", {}, shows_a_phone_number, "the error shows a phone number"),
+        ("get_conversation", {}, shows_the_key, "the error contains the API key"),
+        ("get_conversation", CONVERSATION, changes_raw, "raw differs from the response"),
         (
             "list_conversations",
             {"conversations": [CONVERSATION]},
             drops_a_record,
-            "a record was lost from the page",
+            "the page lost or reordered records",
         ),
     ],
 )
-def test_a_broken_promise_is_noticed(
+def test_a_violation_is_detected(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     data: Any,
-    wrong: Callable[[Any, Any], Any],
-    told: str,
+    wrong: Callable[[RawResponse], Any],
+    message: str,
 ) -> None:
     content = json.dumps(data).encode()
-    fuzz.check(subject(name), 200, content)
-    monkeypatch.setattr(fuzz, "read_answer", wrong)
-    with pytest.raises(fuzz.BrokenPromise, match=told):
-        fuzz.check(subject(name), 200, content)
+    fuzz.check(target(name), 200, content)
+    monkeypatch.setattr(fuzz, "parse_response", wrong)
+    with pytest.raises(fuzz.Violation, match=message):
+        fuzz.check(target(name), 200, content)

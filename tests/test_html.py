@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from polyai_data import Conversation
-from polyai_data._pages import read_page
+from polyai_data import Conversation, ConversationPage
 
 Sample = Callable[..., dict[str, Any]]
 Make = Callable[..., Conversation]
@@ -57,7 +56,7 @@ def shown(thing: Any) -> Page:
 
 
 def one_page(*records: Any) -> Any:
-    return read_page({"conversations": list(records), "count": len(records)})
+    return ConversationPage.from_dict({"conversations": list(records), "count": len(records)})
 
 
 def test_a_transcript_is_shown_as_a_chat(conversation: Make) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from polyai_data import _json
-from polyai_data._json import read_json
+from polyai_data._http import response
+from polyai_data._http.response import read_json
 
 NUMBERS = ["18446744073709551616", "-9223372036854775809", "1" * 25, "1e999", "-0", "-0.0"]
 NUMBERS += ["5e-324", "9007199254740993.0", "0." + "1" * 800, "NaN", "-Infinity", "9" * 5000, "01"]
@@ -43,10 +43,10 @@ def outcome(read: Any, body: bytes) -> str:
 @pytest.fixture(autouse=True)
 def much_read_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The reader is as after many answers, and as before them again at the end."""
-    monkeypatch.setattr(_json, "_read_so_far", _json._ENOUGH)
-    _json._fast_reader.cache_clear()
+    monkeypatch.setattr(response, "_bytes_read", response._THRESHOLD)
+    response._fast_reader.cache_clear()
     yield
-    _json._fast_reader.cache_clear()
+    response._fast_reader.cache_clear()
 
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body[:20]))
@@ -57,17 +57,17 @@ def test_what_is_read_is_what_the_standard_library_reads(body: bytes) -> None:
 def test_the_fast_reader_is_used_once_there_is_enough_to_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_json, "_read_so_far", 0)
-    half = b"[" + b" " * (_json._ENOUGH // 2) + b"1]"
+    monkeypatch.setattr(response, "_bytes_read", 0)
+    half = b"[" + b" " * (response._THRESHOLD // 2) + b"1]"
     assert read_json(half) == [1]
-    assert _json._fast_reader.cache_info().currsize == 0
+    assert response._fast_reader.cache_info().currsize == 0
     assert read_json(half) == [1]
-    assert "msgspec" in repr(_json._fast_reader())
+    assert "msgspec" in repr(response._fast_reader())
 
 
 def test_without_the_fast_reader_the_standard_library_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "msgspec.json", None)
-    assert _json._fast_reader() is json.loads
+    assert response._fast_reader() is json.loads
     assert read_json(b'{"a": NaN}').keys() == {"a"}

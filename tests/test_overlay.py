@@ -115,30 +115,30 @@ def test_an_action_that_matches_nothing_is_named_with_number_target_and_reason()
         {"target": "$.list[?@ == 'z']", "remove": True},
     )
     assert message == (
-        "action 2: target matches nothing in the document\n"
+        "action 2: target matches nothing in the spec\n"
         "  target: $.nowhere\n"
         "  reason: Real answers differ.\n"
-        "  now: $ is there, without 'nowhere', and nothing like it\n"
-        "action 3: target matches nothing in the document\n"
+        "  now: $ exists, but has no 'nowhere' or anything similar\n"
+        "action 3: target matches nothing in the spec\n"
         "  target: $.list[?@ == 'z']\n"
         "  reason: because\n"
-        "  now: $['list'] is there, and nothing in it needs this any more: delete the action"
+        "  now: $['list'] exists, but nothing in it matches any more: delete the action"
     )
 
 
 @pytest.mark.parametrize(
     ("action", "expected"),
     [
-        ({"target": "$.text", "remove": True, "description": ""}, "gives no reason (description)"),
+        ({"target": "$.text", "remove": True, "description": ""}, "has no description"),
         ({"target": "$.info"}, "has neither update nor remove"),
         ({"target": "$.info", "remove": False}, "has neither update nor remove"),
-        ({"target": "$.info[", "update": {}}, "target cannot be read ("),
-        ({"target": "info", "update": {}}, "target cannot be read ("),
-        ({"target": "", "update": {}}, "names no target"),
-        ({"update": {}}, "names no target"),
+        ({"target": "$.info[", "update": {}}, "invalid target ("),
+        ({"target": "info", "update": {}}, "invalid target ("),
+        ({"target": "", "update": {}}, "has no target"),
+        ({"update": {}}, "has no target"),
         ({"target": "$.text", "update": {}}, "target of an update must be an object or an array"),
         ({"target": "$.info", "update": "x"}, "update of an object must be an object"),
-        ({"target": "$", "remove": True}, "target is the document itself, which cannot be removed"),
+        ({"target": "$", "remove": True}, "target is the whole document, which cannot be removed"),
     ],
 )
 def test_an_action_that_cannot_be_applied_is_named(action: dict[str, Any], expected: str) -> None:
@@ -149,7 +149,7 @@ def test_an_action_that_cannot_be_applied_is_named(action: dict[str, Any], expec
 def test_only_overlay_1_0_is_applied(version: Any) -> None:
     with pytest.raises(OverlayError, match=r"not an OpenAPI Overlay 1\.0 document"):
         apply_overlay(DOCUMENT, {"overlay": version, "actions": []})
-    with pytest.raises(OverlayError, match="must read 1"):
+    with pytest.raises(OverlayError, match="must be 1"):
         apply_overlay(DOCUMENT, {})
 
 
@@ -184,33 +184,33 @@ def stale(*actions: dict[str, Any]) -> list[Stale]:
     [
         (
             "$.components.schemas.Conversation.properties.note",
-            "$['components']['schemas'] is there, without 'Conversation'; "
+            "$['components']['schemas'] exists, but has no 'Conversation'; "
             "'Detail' has 3 of its 3 fields",
         ),
         (
             "$.paths['/v1/agents/{agentId}/chats'].get",
-            "$['paths'] is there, without '/v1/agents/{agentId}/chats'; "
-            "closest there: '/v2/agents/{agentId}/chats'",
+            "$['paths'] exists, but has no '/v1/agents/{agentId}/chats'; "
+            "closest match: '/v2/agents/{agentId}/chats'",
         ),
         (
             "$.components.schemas.Page.properties.note",
-            "$['components']['schemas']['Page']['properties'] is there, without 'note'; "
-            "a field of that name stands in Detail",
+            "$['components']['schemas']['Page']['properties'] exists, but has no 'note'; "
+            "schemas with that field: Detail",
         ),
         (
             "$.components.schemas.Detail.properties.scores",
-            "$['components']['schemas']['Detail']['properties'] is there, without 'scores'; "
-            "closest there: 'score'",
+            "$['components']['schemas']['Detail']['properties'] exists, but has no 'scores'; "
+            "closest match: 'score'",
         ),
         (
             "$.components.schemas.Chat",
-            "$['components']['schemas'] is there, without 'Chat', and nothing like it",
+            "$['components']['schemas'] exists, but has no 'Chat' or anything similar",
         ),
     ],
 )
 def test_a_stale_action_says_where_its_target_went(target: str, where: str) -> None:
     (found,) = stale({"target": target})
-    assert found.complaint == "target matches nothing in the document"
+    assert found.problem == "target matches nothing in the spec"
     assert found.where == where
     assert str(found).endswith(f"\n  now: {where}")
 
@@ -218,9 +218,9 @@ def test_a_stale_action_says_where_its_target_went(target: str, where: str) -> N
 def test_a_name_that_matches_nothing_is_stale_and_the_others_are_still_corrected() -> None:
     action = {"target": "$.components.schemas['Page','Conversation'].properties['limit','offset']"}
     found = stale(action)
-    assert [(each.number, each.complaint) for each in found] == [
-        (1, "'Conversation' in the target matches nothing in the document"),
-        (1, "'offset' in the target matches nothing in the document"),
+    assert [(each.number, each.problem) for each in found] == [
+        (1, "'Conversation' in the target matches nothing in the spec"),
+        (1, "'offset' in the target matches nothing in the spec"),
     ]
     result = apply_overlay(
         API,
@@ -237,7 +237,7 @@ def test_a_schema_that_the_document_has_by_now_is_not_mixed_with_the_overlays() 
         "update": {"Detail": {"a": 1}, "Page": page, "N": {}},
     }
     (found,) = stale(action)
-    assert found.complaint == "adds the schema Detail, which the document has by now"
+    assert found.problem == "adds the schema Detail, which the spec now defines"
     assert "compare the two" in found.where
     overlay = {"overlay": "1.0.0", "actions": [{"description": "because", **action}]}
     result = apply_overlay(API, overlay, skipped=[])
@@ -250,9 +250,9 @@ def test_what_refers_to_a_schema_that_is_left_out_is_left_out_too() -> None:
         {"target": "$.components.schemas.Page", "update": {"new": reference}},
         {"target": "$.components.nowhere", "update": {"New": {}}},
     )
-    assert [(each.number, each.complaint) for each in found] == [
+    assert [(each.number, each.problem) for each in found] == [
         (1, "refers to #/components/schemas/New, which does not exist"),
-        (2, "target matches nothing in the document"),
+        (2, "target matches nothing in the spec"),
     ]
     actions = [
         {"description": "d", "target": "$.components.schemas.Page", "update": {"new": reference}},

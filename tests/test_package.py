@@ -1,15 +1,27 @@
-"""The package imports what a program asks for, and nothing before."""
+"""What importing the package imports, what it lists, and that its type hints can be resolved."""
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any, get_type_hints
 
 import polyai_data
+import polyai_data.sandbox
 import pytest
-from polyai_data import _MODULES
 
-LOADED = "import sys, polyai_data; print(*sys.modules)"
+LAZY = {
+    "aiohttp",
+    "asyncio",
+    "msgspec",
+    "starlette",
+    "polyai_data._async",
+    "polyai_data.cli",
+    "polyai_data.sandbox",
+}
+LOADED = "; import sys; print(*sys.modules)"
 
 
 def loaded(code: str) -> set[str]:
@@ -17,33 +29,40 @@ def loaded(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_package_imports_none_of_what_it_needs() -> None:
-    heavy = {"httpx", "attrs", "asyncio", "msgspec", "polyai_data_generated.models"}
-    assert not heavy & loaded(LOADED)
+def test_importing_the_package_imports_all_but_its_optional_parts() -> None:
+    modules = loaded(f"import polyai_data{LOADED}")
+    assert not LAZY & modules
+    assert {"httpx", "polyai_data._sync.client", "polyai_data_generated.models"} <= modules
 
 
-def test_the_client_is_imported_without_what_only_some_programs_need() -> None:
-    rare = {"msgspec", "starlette", "polyai_data._async_client"}
-    assert not rare & loaded(f"from polyai_data import DataClient; {LOADED}")
+def test_the_asynchronous_half_is_imported_when_it_is_used() -> None:
+    modules = loaded(f"from polyai_data import AsyncDataClient{LOADED}")
+    assert {"asyncio", "polyai_data._async.client"} <= modules
+    assert not {"msgspec", "starlette", "polyai_data.cli"} & modules
 
 
-@pytest.mark.parametrize("name", ["errors", "models", "Region", "PolyAIError", "Turn"])
+def test_the_synchronous_client_imports_nothing_asynchronous() -> None:
+    code = "from polyai_data import DataClient; DataClient(api_key='key', region='us').close()"
+    assert not LAZY & loaded(f"{code}{LOADED}")
+
+
+@pytest.mark.parametrize(
+    "name", ["errors", "models", "Region", "PolyAIError", "Turn", "AsyncDataClient"]
+)
 def test_a_name_is_there_without_any_other_import(name: str) -> None:
     code = f"import polyai_data; print(polyai_data.{name}.__name__)"
     assert loaded(code) == {f"polyai_data.{name}" if name.islower() else name}
 
 
-def test_a_submodule_that_nobody_imported_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    errors = polyai_data.errors
-    monkeypatch.delattr(polyai_data, "errors")
-    assert polyai_data.errors is errors
-
-
-def test_every_public_name_can_be_imported_and_is_listed() -> None:
+def test_every_public_name_can_be_imported() -> None:
     for name in polyai_data.__all__:
         assert getattr(polyai_data, name) is not None
-    assert {*polyai_data.__all__, "errors", "models"} <= {*dir(polyai_data)}
-    assert set(_MODULES) <= {*polyai_data.__all__}
+
+
+def test_dir_lists_public_names_only() -> None:
+    assert dir(polyai_data) == sorted([*polyai_data.__all__, "errors", "models"])
+    private = [name for name in dir(polyai_data) if name.startswith("_")]
+    assert private == ["__spec_version__", "__version__"]
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
@@ -51,3 +70,58 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         polyai_data.no_such_name  # type: ignore[attr-defined]  # noqa: B018
     with pytest.raises(ImportError, match="no_such_name"):
         from polyai_data import no_such_name  # type: ignore[attr-defined]  # noqa: F401
+
+
+# --- Type hints ----------------------------------------------------------------------------------
+
+
+def public_classes() -> Iterator[tuple[str, Any]]:
+    for module in (polyai_data, polyai_data.models, polyai_data.errors, polyai_data.sandbox):
+        for name in getattr(module, "__all__", None) or vars(module):
+            value = getattr(module, name)
+            if inspect.isclass(value) and not name.startswith("_"):
+                yield name, value
+
+
+CLASSES = dict(public_classes())
+
+
+def functions_of(kind: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the public methods of a class, its properties and its `__init__`."""
+    for name in dir(kind):
+        if name.startswith("_") and name != "__init__":
+            continue
+        value = inspect.getattr_static(kind, name)
+        if isinstance(value, property):
+            value = value.fget
+        elif isinstance(value, classmethod | staticmethod):
+            value = value.__func__
+        if inspect.isfunction(value) and value.__module__.startswith("polyai_data"):
+            yield name, value
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_type_hints_of_every_public_class_and_method_can_be_resolved(name: str) -> None:
+    kind = CLASSES[name]
+    get_type_hints(kind)
+    for method, function in functions_of(kind):
+        named = {*inspect.signature(function).parameters} - {"self", "cls"}
+        assert named <= {*get_type_hints(function)}, f"{name}.{method}"
+
+
+def test_type_hints_of_every_public_function_can_be_resolved() -> None:
+    functions = [getattr(polyai_data, name) for name in polyai_data.__all__]
+    functions += [getattr(polyai_data.sandbox, name) for name in polyai_data.sandbox.__all__]
+    functions = [one for one in functions if inspect.isfunction(one)]
+    assert polyai_data.parse_studio_url in functions
+    for function in functions:
+        assert "return" in get_type_hints(function)
+
+
+def test_the_classes_whose_type_hints_are_resolved_include_clients_and_models() -> None:
+    assert {"DataClient", "AsyncDataClient", "AsyncRecording", "Conversation", "Retry"} <= {
+        *CLASSES
+    }
+    methods = {name for name, _ in functions_of(polyai_data.AsyncDataClient)}
+    assert {"__init__", "from_studio_url", "open_recording", "get_conversations"} <= methods
+    assert "heading" in dict(functions_of(polyai_data.Conversation))

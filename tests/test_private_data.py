@@ -149,7 +149,9 @@ def test_a_retry_is_logged_and_told_without_the_key(
     with pytest.raises(PolyAIError):
         call.run(keyed(answer, on_retry=told.append), lambda client: client.get_conversation("CA1"))
     (line,) = [record for record in caplog.records if record.name == "polyai_data"]
-    assert line.getMessage().startswith("get_conversation: attempt 1 failed (503), the next in ")
+    assert line.getMessage().startswith(
+        "get_conversation: attempt 1 failed (503), next attempt in "
+    )
     check_hidden(f"{vars(line)}{told}{told[0]}")
     assert MARK.encode() not in pickle.dumps(told[0].cause)
 
@@ -326,10 +328,10 @@ def test_what_is_no_telephone_number_is_shown(call: Caller, said: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "shown_as"),
     [
-        (f"text/{WORDS}", "that makes no sense"),
-        (NUMBER, "that makes no sense"),
+        (f"text/{WORDS}", "invalid"),
+        (NUMBER, "invalid"),
         ("text/x; name=" + NUMBER, "text/x"),
-        ("text/" + "x" * 100, "that makes no sense"),
+        ("text/" + "x" * 100, "invalid"),
     ],
 )
 def test_of_a_content_type_only_the_kind_is_shown(
@@ -340,10 +342,10 @@ def test_of_a_content_type_only_the_kind_is_shown(
 
     error = call.fails(answer)
     check_hidden(shown(error, caplog))
-    assert f"Content-Type {shown_as})" in error.message
+    assert error.message == f"Expected JSON, got 1 bytes of Content-Type {shown_as}"
     error = call.fails(answer, lambda client: client.download_recording("CA1", "x.wav"))
     check_hidden(shown(error, caplog))
-    assert f"The body is {shown_as}, where audio was expected" in error.message
+    assert error.message == f"Expected audio, got {shown_as}"
 
 
 @pytest.mark.parametrize("field", ["conversationId", "channel"])
@@ -360,7 +362,7 @@ def test_an_id_that_drifted_is_shown_nowhere(
     check_hidden(f"{listed!r}{listed.conversations!r}{listed.problems!r}")
     error = call.fails(answer, walk)
     check_hidden(shown(error, caplog))
-    expected = "the record at conversations[0]" if field == "conversationId" else "CA1"
+    expected = "conversations[0]" if field == "conversationId" else "CA1"
     assert error.message.startswith(f"{expected}: {field} expected ")
 
 

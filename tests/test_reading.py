@@ -17,8 +17,8 @@ from polyai_data import (
     ConversationPage,
     ConversationSummary,
     FunctionEvent,
-    Meta,
     ResponseDecodeError,
+    ResponseMeta,
     Turn,
     UnreadableRecord,
     WriteResult,
@@ -201,7 +201,7 @@ def test_every_answer_knows_where_it_came_from(call: Caller, operation: Operatio
         return response
 
     meta = played(call, operation, answer).meta
-    assert type(meta) is Meta
+    assert type(meta) is ResponseMeta
     assert (meta.status_code, meta.correlation_id, meta.attempts) == (operation.status, "c-1", 1)
     assert type(meta.headers) is dict
     assert (meta.headers["x-made-up"], meta.headers["x-polyai-correlation-id"]) == ("A, b", "c-1")
@@ -236,8 +236,7 @@ def test_elapsed_is_the_time_that_passed(
     call: Caller, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter([100.0, 102.5])
-    shell = "_client" if call.kind.__name__ == "DataClient" else "_async_client"
-    monkeypatch.setattr(f"polyai_data.{shell}.time.perf_counter", lambda: next(times, 103.0))
+    monkeypatch.setattr(f"{call.kind.__module__}.time.perf_counter", lambda: next(times, 103.0))
     assert call(server).meta.elapsed >= timedelta(seconds=2.5)
 
 
@@ -275,9 +274,11 @@ def record(raw: Any) -> Any:
 
 
 def page_of(records: list[Any]) -> ConversationPage:
-    from polyai_data._pages import read_page
+    from polyai_data import ConversationPage
 
-    return read_page({"conversations": records, "count": 9, "limit": 50, "offset": 2})
+    return ConversationPage.from_dict(
+        {"conversations": records, "count": 9, "limit": 50, "offset": 2}
+    )
 
 
 @pytest.mark.parametrize("raw", [5, None, "Ada", ["Ada"], {}, {"conversationId": None, "note": 1}])
@@ -340,7 +341,7 @@ def test_a_page_without_a_list_is_an_error(
 
 def test_the_repr_of_a_page_counts() -> None:
     page = page_of([{"conversationId": "CA1"}, 5])
-    assert repr(page) == "<ConversationPage 2 from 2 on, of 9 in all>"
+    assert repr(page) == "<ConversationPage 2 of 9, offset 2>"
     assert repr(page.conversations[0]) == "<ConversationSummary CA1>"
 
 
@@ -367,5 +368,7 @@ def test_a_page_from_json_marks_what_is_unreadable() -> None:
         ConversationSummary,
         UnreadableRecord,
     ]
-    with pytest.raises(ResponseDecodeError, match="no ConversationPage: conversations is missing"):
+    with pytest.raises(
+        ResponseDecodeError, match=r"^Not a ConversationPage: conversations is missing\.$"
+    ):
         ConversationPage.from_dict({})

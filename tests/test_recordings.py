@@ -1,16 +1,16 @@
-"""Recordings: whole and under their name, or an error and nothing at all."""
+"""Recordings: complete and under their final name, or an error and no file."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gzip
+import re
 import socket
 import subprocess
 import sys
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from polyai_data import (
     ResponseDecodeError,
     ServerError,
 )
-from polyai_data._files import PartFile, _file_name
+from polyai_data._files import part_file, recording_file_name
 from polyai_data.sandbox import serve
 
 if TYPE_CHECKING:
@@ -41,19 +41,19 @@ WAV = b"RIFF" + bytes(range(256)) * 8
 AUDIO = {"Content-Type": "audio/wav"}
 
 
-class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body that comes in pieces, and knows whether it was closed."""
+class Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that arrives in chunks, and knows whether it was closed."""
 
-    def __init__(self, *pieces: bytes) -> None:
-        self.pieces = pieces
+    def __init__(self, *chunks: bytes) -> None:
+        self.chunks = chunks
         self.closed = False
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self.pieces
+        yield from self.chunks
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self.pieces:
-            yield piece
+        for chunk in self.chunks:
+            yield chunk
 
     def close(self) -> None:
         self.closed = True
@@ -63,7 +63,7 @@ class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 def opened(use: Callable[[Any], Any], **options: Any) -> Callable[[Any], Any]:
-    """Return what does something with the open recording, on either client."""
+    """Return a step that opens the recording and uses it, for either client."""
 
     def do(client: Any) -> Any:
         if isinstance(client, DataClient):
@@ -80,9 +80,9 @@ def opened(use: Callable[[Any], Any], **options: Any) -> Callable[[Any], Any]:
     return do
 
 
-def pieces_of(recording: Any) -> Any:
+def chunks_of(recording: Any) -> Any:
     async def gather() -> list[bytes]:
-        return [piece async for piece in recording.iter_bytes()]
+        return [chunk async for chunk in recording.iter_bytes()]
 
     return gather() if call_is_async(recording) else list(recording.iter_bytes())
 
@@ -138,12 +138,12 @@ def test_an_open_recording_says_what_it_is_and_is_read_once(call: Caller) -> Non
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.headers["Accept"] == "audio/wav"
         length = {"Content-Length": str(len(WAV))}
-        return httpx.Response(200, stream=Pieces(WAV[:9], WAV[9:]), headers={**AUDIO, **length})
+        return httpx.Response(200, stream=Chunks(WAV[:9], WAV[9:]), headers={**AUDIO, **length})
 
     recordings: list[Any] = []
     keep = recordings.append
-    pieces = call(answer, opened(lambda r: (keep(r), pieces_of(r))[1], direction="user"))
-    assert pieces == [WAV[:9], WAV[9:]]
+    chunks = call(answer, opened(lambda r: (keep(r), chunks_of(r))[1], direction="user"))
+    assert chunks == [WAV[:9], WAV[9:]]
     (recording,) = recordings
     assert (recording.conversation_id, recording.direction, recording.redacted) == (
         "CA1",
@@ -162,32 +162,38 @@ def test_an_open_recording_says_what_it_is_and_is_read_once(call: Caller) -> Non
 
         return read() if call_is_async(recording) else (recording.read(), recording.read())
 
-    assert "was read already" in call.fails(answer, opened(twice)).message
+    assert call.fails(answer, opened(twice)).message == (
+        "This recording was read already, and its bytes are not kept. Open it again."
+    )
 
 
 def test_outside_of_its_with_statement_it_is_closed(call: Caller) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, stream=Pieces(WAV), headers=AUDIO)
+        return httpx.Response(200, stream=Chunks(WAV), headers=AUDIO)
 
     client = call.client(answer, api_key="k", region="us", agent_id="A")
     (recording,) = call.use(client, opened(lambda recording: recording))
     with pytest.raises(PolyAIError) as caught:
         call.use(client, lambda _: recording.read())
     call.close(client)
-    assert str(caught.value).startswith("This recording is closed: read it in the with statement")
+    assert str(caught.value) == (
+        "This recording is closed. Read it inside the with statement that opens it."
+    )
 
 
 def test_without_a_length_the_total_is_unknown(call: Caller, tmp_path: Path) -> None:
     seen: list[Any] = []
 
     def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, stream=Pieces(WAV[:9], WAV[9:]), headers=AUDIO)
+        return httpx.Response(200, stream=Chunks(WAV[:9], WAV[9:]), headers=AUDIO)
 
     def progress(*figures: Any) -> None:
         seen.append((*figures, names(tmp_path)))
 
     path = call(answer, download(tmp_path / "a.wav", progress=progress))
-    assert seen == [(9, None, ["a.wav.part"]), (len(WAV), None, ["a.wav.part"])]
+    (part,) = seen[0][2]
+    assert re.fullmatch(r"a\.wav\.[0-9a-f]{8}\.part", part)
+    assert seen == [(9, None, [part]), (len(WAV), None, [part])]
     assert names(tmp_path) == ["a.wav"]
     assert path.read_bytes() == WAV
     assert call(answer, opened(repr)).endswith("Recording CA1 combined size unknown>")
@@ -219,14 +225,19 @@ def test_an_existing_file_is_kept_unless_asked(
 @pytest.mark.parametrize(
     ("name", "options", "kind", "message"),
     [
-        ("", {}, ValueError, "conversation_id is ''"),
-        (5, {}, TypeError, "conversation_id must be text"),
+        (
+            "",
+            {},
+            ValueError,
+            "conversation_id='' is not a valid ID. Pass the ID as PolyAI shows it.",
+        ),
+        (5, {}, TypeError, "conversation_id must be a string, not int."),
         ("CA1", {"direction": "a/b"}, ValueError, "'agent', 'combined', 'user'"),
         ("CA1", {"direction": 5}, ValueError, "direction=5"),
-        ("CA1", {"redacted": "no"}, TypeError, "redacted must be True or False, not str"),
+        ("CA1", {"redacted": "no"}, TypeError, "redacted must be a boolean, not str."),
     ],
 )
-def test_what_names_no_recording_is_refused(
+def test_invalid_arguments_are_refused(
     call: Caller,
     server: FakeServer,
     tmp_path: Path,
@@ -242,7 +253,7 @@ def test_what_names_no_recording_is_refused(
 
 
 def test_a_missing_directory_is_refused(call: Caller, server: FakeServer, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no directory .*nowhere to save a\.wav in"):
+    with pytest.raises(FileNotFoundError, match=r"^The directory '.*nowhere' does not exist\.$"):
         call(server, download(tmp_path / "nowhere" / "a.wav"))
     assert server.requests == []
 
@@ -256,7 +267,7 @@ IDS = st.one_of(
 
 @given(name=IDS, other=IDS)
 def test_every_id_gives_a_safe_name_of_its_own(name: str, other: str) -> None:
-    made = _file_name(name, "user", False)
+    made = recording_file_name(name, "user", False)
     stem = made.removesuffix(".user.wav")
     assert stem != made
     assert 0 < len(made) < 160
@@ -264,12 +275,12 @@ def test_every_id_gives_a_safe_name_of_its_own(name: str, other: str) -> None:
     assert not stem.startswith("-")
     devices = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(10))}
     assert stem.lower() not in devices
-    assert (made == _file_name(other, "user", False)) == (name == other)
+    assert (made == recording_file_name(other, "user", False)) == (name == other)
 
 
 @pytest.mark.parametrize("name", ["CON", "nul", "Lpt1", "-rf", "../x", "a\\b", "x" * 121])
 def test_what_is_unsafe_is_replaced_and_told_apart_by_a_hash(name: str) -> None:
-    made = _file_name(name, "combined", False)
+    made = recording_file_name(name, "combined", False)
     assert made not in (f"{name}.wav", f"_{name}.wav")
     assert len(made.removesuffix(".wav").rpartition("_")[2]) == 16
 
@@ -285,7 +296,7 @@ def fails_and_can_be_tried_again(
     assert names(tmp_path) == []
     assert error.__cause__ is error.__context__ is None
     again = download(tmp_path)
-    call(lambda _: httpx.Response(200, stream=Pieces(WAV), headers=AUDIO), again)
+    call(lambda _: httpx.Response(200, stream=Chunks(WAV), headers=AUDIO), again)
     assert (tmp_path / "CA1.wav").read_bytes() == WAV
     return error
 
@@ -322,11 +333,11 @@ def test_another_length_than_announced_is_an_error(
 ) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         headers = {**AUDIO, "Content-Length": str(length)}
-        return httpx.Response(200, stream=Pieces(WAV), headers=headers)
+        return httpx.Response(200, stream=Chunks(WAV), headers=headers)
 
     error = fails_and_can_be_tried_again(call, answer, tmp_path)
     assert type(error) is APIConnectionError
-    assert error.message == f"the recording broke off: 2,052 bytes of {length:,}"
+    assert error.message == f"the recording is incomplete: 2,052 of {length:,} bytes"
 
 
 def test_the_length_of_an_encoded_body_is_not_that_of_the_recording(
@@ -336,7 +347,7 @@ def test_the_length_of_an_encoded_body_is_not_that_of_the_recording(
     headers = {**AUDIO, "Content-Length": str(len(body)), "Content-Encoding": "gzip"}
 
     def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, stream=Pieces(body), headers=headers)
+        return httpx.Response(200, stream=Chunks(body), headers=headers)
 
     assert call(answer, opened(lambda recording: recording.content_length)) is None
     assert call(answer, download(tmp_path)).read_bytes() == WAV
@@ -350,24 +361,29 @@ REFUSED = b'{"success": false, "error_message": "not now"}'
     ("kind", "body", "error", "message"),
     [
         ("audio/wav", b"", ResponseDecodeError, "The recording is empty"),
-        ("text/html", HTML, ResponseDecodeError, "The body is an HTML page, where audio was"),
-        ("audio/wav", HTML, ResponseDecodeError, "The body is an HTML page, where audio was"),
-        ("application/json", b'{"a": 1}', ResponseDecodeError, "The body is application/json, wh"),
-        ("audio/wav", b'{"a": 1}', ResponseDecodeError, "The body is text, where audio was"),
-        ("audio/wav", b"[1]", ResponseDecodeError, "The body is text, where audio was"),
+        ("text/html", HTML, ResponseDecodeError, "Expected audio, got an HTML page"),
+        ("audio/wav", HTML, ResponseDecodeError, "Expected audio, got an HTML page"),
+        (
+            "application/json",
+            b'{"a": 1}',
+            ResponseDecodeError,
+            "Expected audio, got application/json",
+        ),
+        ("audio/wav", b'{"a": 1}', ResponseDecodeError, "Expected audio, got text"),
+        ("audio/wav", b"[1]", ResponseDecodeError, "Expected audio, got text"),
         ("application/json", REFUSED, APIStatusError, "not now"),
         ("audio/wav", REFUSED, APIStatusError, "not now"),
     ],
 )
-def test_a_success_that_is_no_audio_is_an_error(
+def test_a_success_that_is_not_audio_is_an_error(
     call: Caller, tmp_path: Path, kind: str, body: bytes, error: type[PolyAIError], message: str
 ) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, stream=Pieces(body), headers={"Content-Type": kind})
+        return httpx.Response(200, stream=Chunks(body), headers={"Content-Type": kind})
 
     raised = fails_and_can_be_tried_again(call, answer, tmp_path)
     assert type(raised) is error
-    assert raised.message.startswith(message)
+    assert raised.message == message
     assert raised.status_code == 200
 
 
@@ -375,12 +391,12 @@ def test_damaged_compression_is_an_error(call: Caller, tmp_path: Path) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         headers = {**AUDIO, "Content-Encoding": "gzip"}
         return httpx.Response(
-            200, stream=Pieces(gzip.compress(WAV)[:-8], bytes(8)), headers=headers
+            200, stream=Chunks(gzip.compress(WAV)[:-8], bytes(8)), headers=headers
         )
 
     error = fails_and_can_be_tried_again(call, answer, tmp_path)
     assert type(error) is ResponseDecodeError
-    assert error.message.startswith("The body is damaged: Error -3")
+    assert error.message.startswith("Invalid compressed data: Error -3")
 
 
 @pytest.mark.parametrize(
@@ -417,15 +433,17 @@ def test_a_chat_has_no_recording(call: Caller, sandbox: str, tmp_path: Path) -> 
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("full", ["close", "replace"])
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("full", ["close", "rename"])
 def test_a_disk_that_fails_at_the_end_leaves_nothing(
-    call: Caller, tmp_path: Path, full: str, monkeypatch: pytest.MonkeyPatch
+    call: Caller, tmp_path: Path, full: str, overwrite: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     def progress(*_: Any) -> None:
-        if full == "replace":
+        if full == "rename":
+            monkeypatch.setattr("os.link", refuse)
             monkeypatch.setattr("os.replace", refuse)
 
     if full == "close":
@@ -436,9 +454,11 @@ def test_a_disk_that_fails_at_the_end_leaves_nothing(
 
             class Full:
                 write = file.write
-                fileno = file.fileno
 
-                def close(self) -> None:
+                def __enter__(self) -> Any:
+                    return self
+
+                def __exit__(self, *_: object) -> None:
                     file.close()
                     refuse()
 
@@ -447,8 +467,8 @@ def test_a_disk_that_fails_at_the_end_leaves_nothing(
         monkeypatch.setattr(Path, "open", open_full)
     with pytest.raises(OSError, match="No space left"):
         call(
-            lambda _: httpx.Response(200, stream=Pieces(WAV), headers=AUDIO),
-            download(tmp_path, progress=progress),
+            lambda _: httpx.Response(200, stream=Chunks(WAV), headers=AUDIO),
+            download(tmp_path, progress=progress, overwrite=overwrite),
         )
     assert names(tmp_path) == []
 
@@ -461,7 +481,7 @@ class Boom(Exception):
 def test_what_the_consumer_raises_passes_and_closes_the_stream(
     call: Caller, tmp_path: Path, failure: BaseException
 ) -> None:
-    body = Pieces(WAV[:9], WAV[9:])
+    body = Chunks(WAV[:9], WAV[9:])
 
     def boom(*_: Any) -> None:
         raise failure
@@ -482,12 +502,12 @@ def test_what_the_consumer_raises_passes_and_closes_the_stream(
 
 
 def test_leaving_early_closes_the_stream(call: Caller) -> None:
-    body = Pieces(WAV[:9], WAV[9:])
+    body = Chunks(WAV[:9], WAV[9:])
 
     def first(recording: Any) -> Any:
         async def read() -> bytes:
-            async for piece in recording.iter_bytes():
-                return bytes(piece)
+            async for chunk in recording.iter_bytes():
+                return bytes(chunk)
             return b""
 
         return read() if call_is_async(recording) else next(recording.iter_bytes())
@@ -549,46 +569,73 @@ TEXT = {
 
 @pytest.mark.parametrize("cut", [1, 1000], ids=["byte by byte", "at once"])
 @pytest.mark.parametrize("body", TEXT.values(), ids=TEXT)
-def test_text_is_no_recording_whatever_its_type_says(
+def test_text_is_not_a_recording_whatever_its_content_type(
     call: Caller, tmp_path: Path, body: bytes, cut: int
 ) -> None:
-    pieces = [body[i : i + cut] for i in range(0, len(body), cut)]
+    chunks = [body[i : i + cut] for i in range(0, len(body), cut)]
     for headers in (AUDIO, {}):
-        server = response_with(pieces, headers)
+        server = response_with(chunks, headers)
         error = call.fails(server, download(tmp_path))
         assert type(error) is ResponseDecodeError
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("sound", [b"RIFF", b"RIFF $ text", b"\xff\xfb\x90d" * 9, b"OggS\0\2"])
-def test_what_is_no_text_is_a_recording(call: Caller, tmp_path: Path, sound: bytes) -> None:
+def test_a_body_that_is_not_text_is_a_recording(call: Caller, tmp_path: Path, sound: bytes) -> None:
     saved = call(response_with([sound[:1], sound[1:]], AUDIO), download(tmp_path))
     assert saved.read_bytes() == sound
 
 
-def response_with(pieces: list[bytes], headers: dict[str, str]) -> Any:
-    return lambda _: httpx.Response(200, stream=Pieces(*pieces), headers=headers)
+def response_with(chunks: list[bytes], headers: dict[str, str]) -> Any:
+    return lambda _: httpx.Response(200, stream=Chunks(*chunks), headers=headers)
 
 
-@pytest.mark.parametrize("finished", [True, False], ids=["finished", "running"])
-def test_of_two_downloads_to_one_path_the_earlier_gives_up(tmp_path: Path, finished: bool) -> None:
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_of_two_downloads_to_one_path_the_first_to_finish_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hard_links: bool
+) -> None:
+    if not hard_links:
+        monkeypatch.setattr("os.link", no_hard_links)
     target = tmp_path / "a.wav"
-    earlier, later = PartFile(target, overwrite=False), PartFile(target, overwrite=False)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(earlier).write(b"early")
-        later.__enter__().write(b"later")
-        if finished:
-            later.__exit__(None, None, None)
-        with pytest.raises(FileExistsError, match="began meanwhile"):
+    with ExitStack() as stack:
+        stack.enter_context(part_file(target, overwrite=False)).write(b"later")
+        with part_file(target, overwrite=False) as first:
+            first.write(b"first")
+        with pytest.raises(
+            FileExistsError, match=r"a\.wav was created meanwhile\. It was not repla"
+        ):
             stack.close()
-    if not finished:
-        later.__exit__(None, None, None)
-    assert (names(tmp_path), target.read_bytes()) == (["a.wav"], b"later")
+    assert (names(tmp_path), target.read_bytes()) == (["a.wav"], b"first")
+
+
+def test_of_two_downloads_that_may_overwrite_the_last_to_finish_wins(tmp_path: Path) -> None:
+    target = tmp_path / "a.wav"
+    with part_file(target, overwrite=True) as last:
+        last.write(b"la")
+        with part_file(target, overwrite=True) as first:
+            first.write(b"first")
+        assert target.read_bytes() == b"first"
+        last.write(b"st")
+    assert (names(tmp_path), target.read_bytes()) == (["a.wav"], b"last")
+
+
+def test_a_file_system_without_hard_links_is_enough(
+    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.link", no_hard_links)
+    assert call(response_with([WAV], AUDIO), download(tmp_path)).read_bytes() == WAV
+    assert names(tmp_path) == ["CA1.wav"]
+
+
+def no_hard_links(*_: Any) -> None:
+    raise PermissionError(1, "Operation not permitted")
 
 
 def test_a_file_that_appears_meanwhile_is_kept(call: Caller, tmp_path: Path) -> None:
     target = tmp_path / "a.wav"
-    with pytest.raises(FileExistsError, match="appeared meanwhile"):
+    with pytest.raises(
+        FileExistsError, match=r"a\.wav was created meanwhile\. It was not replaced\.$"
+    ):
         call(
             response_with([WAV], AUDIO),
             lambda client: client.download_recording(
@@ -598,8 +645,8 @@ def test_a_file_that_appears_meanwhile_is_kept(call: Caller, tmp_path: Path) -> 
     assert (names(tmp_path), target.read_bytes()) == (["a.wav"], b"mine")
 
 
-def test_a_directory_that_is_not_there_is_no_file(call: Caller, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no directory"):
+def test_a_path_with_a_slash_at_the_end_is_a_directory(call: Caller, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"^The directory '.*/new/' does not exist\.$"):
         call(
             response_with([WAV], AUDIO),
             lambda client: client.download_recording("CA1", f"{tmp_path}/new/"),

@@ -1,4 +1,4 @@
-"""Regions: their names, their hosts as the document has them, and Agent Studio's URLs."""
+"""Regions: their names, their hosts in the OpenAPI spec, and Agent Studio's URLs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from polyai_data import (
     parse_studio_url,
 )
 from polyai_data._auth import ApiKey
-from polyai_data._config import settle
+from polyai_data._config import resolve_config
 from polyai_data_generated.origin import OPERATION_SERVERS
 
-DOCUMENT = Path(__file__).parent.parent / "openapi.json"
+SPEC = Path(__file__).parent.parent / "openapi.json"
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,15 @@ def test_any_other_name_is_refused_with_the_valid_ones(name: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Region(name)
     message = str(caught.value)
-    assert message.startswith(f"{name!r} is no region of PolyAI.")
+    assert message.startswith(f"Unknown region {name!r}. The regions are us, eu, uk, studio ")
     for valid in ("us", "eu", "uk", "studio", "us-1", "euw-1", "uk-1"):
         assert f" {valid}" in message
 
 
 def test_the_client_refuses_an_unknown_region() -> None:
-    with pytest.raises(ConfigurationError, match=r"'mars' is no region.*us, eu, uk, studio"):
+    with pytest.raises(
+        ConfigurationError, match=r"^Unknown region 'mars'\. The regions are us, eu, uk, studio "
+    ):
         DataClient(api_key="key", region="mars")
 
 
@@ -66,16 +68,18 @@ def test_a_region_is_its_name() -> None:
     assert pickle.loads(pickle.dumps(Region.EU)) is Region.EU
 
 
-def test_regions_are_exactly_the_servers_of_the_document() -> None:
-    servers = [server["url"] for server in json.loads(DOCUMENT.read_text())["servers"]]
+def test_regions_are_exactly_the_servers_of_the_spec() -> None:
+    servers = [server["url"] for server in json.loads(SPEC.read_text())["servers"]]
     assert [region.base_url for region in Region] == servers
     assert servers == [f"https://api.{region}.poly.ai" for region in Region]
 
 
-def test_a_region_that_the_document_lost_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_region_without_a_server_in_the_spec_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_regions, "SERVERS", ("https://api.us.poly.ai",))
     assert Region.US.base_url == "https://api.us.poly.ai"
-    with pytest.raises(ConfigurationError, match="no server for the region 'eu'"):
+    with pytest.raises(
+        ConfigurationError, match=r"^The OpenAPI spec has no server for region 'eu'\.$"
+    ):
         _ = Region.EU.base_url
 
 
@@ -136,7 +140,7 @@ def test_other_urls_are_refused_with_an_example(url: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         DataClient.from_studio_url(url, api_key="key")
     message = str(caught.value)
-    assert message.startswith(f"{url!r} is no URL of an agent in Agent Studio.")
+    assert message.startswith(f"{url!r} is not the URL of an agent in Agent Studio. Examples: ")
     assert "https://studio.us.poly.ai/<account>/<project>/" in message
 
 
@@ -179,18 +183,17 @@ def test_an_operation_with_servers_of_its_own_is_served_from_there(
     assert urlsplit(expected).netloc in (caught.value.hint or "")
 
 
-def test_a_base_url_of_the_users_wins_over_the_servers_of_an_operation(
+def test_a_base_url_from_the_user_wins_over_the_servers_of_an_operation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(OPERATION_SERVERS, "get_conversation", ("https://media.us.poly.ai",))
-    config = settle(
+    config = resolve_config(
         api_key=ApiKey("key"),
         region="us",
         agent_id="A",
         base_url="http://127.0.0.1:1/proxy",
-        timeout=None,
     )
-    assert config.base_url_of("get_conversation") == "http://127.0.0.1:1/proxy"
+    assert config.base_url_for("get_conversation") == "http://127.0.0.1:1/proxy"
 
 
 def test_an_operation_without_a_server_in_the_region_is_refused_before_anything_is_sent(
@@ -213,12 +216,12 @@ def test_the_key_is_not_sent_to_a_server_over_plain_http(monkeypatch: pytest.Mon
         client.get_conversation("C")
 
 
-def test_a_region_knows_its_other_names() -> None:
-    assert {region.value: region.other_names for region in Region} == {
+def test_a_region_knows_its_aliases() -> None:
+    assert {region.value: region.aliases for region in Region} == {
         "us": ("us-1",),
         "eu": ("euw-1",),
         "uk": ("uk-1",),
         "studio": (),
     }
     for region in Region:
-        assert all(Region(name) is region for name in region.other_names)
+        assert all(Region(name) is region for name in region.aliases)

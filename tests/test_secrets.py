@@ -1,4 +1,4 @@
-"""The API key shows nowhere but in the header of a request to the configured origin."""
+"""The API key appears only in the header of requests to the configured origin."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import httpx
 import pytest
 from polyai_data import AsyncDataClient, ConfigurationError, DataClient, PolyAIError
 from polyai_data.cli import _get
-from polyai_data.cli._connect import Setup
-from polyai_data.cli._options import Connection
+from polyai_data.cli._connect import ResolvedSettings
+from polyai_data.cli._options import ConnectionOptions
 
 if TYPE_CHECKING:
     from tests.conftest import Caller, FakeServer, Operation
@@ -112,7 +112,7 @@ def test_a_client_does_not_show_its_key(call: Caller, server: FakeServer) -> Non
     call.use(client, get_conversation)
     assert server.requests[0].headers["X-API-KEY"] == KEY
     config, key = client._config, client._config.key
-    for thing in (client, config, key, vars(client), vars(client._http), [key], {"k": key}):
+    for thing in (client, config, key, vars(client), vars(client._connection), [key], {"k": key}):
         for text in (str(thing), repr(thing), f"{thing}", f"{thing!a}", pprint.pformat(thing)):
             assert MARK not in text
     assert repr(key) == str(key) == f"{key:}" == "ApiKey(***)"
@@ -352,7 +352,7 @@ MISUSES: dict[str, Callable[[Any], Any]] = {
     "bad list": lambda client: client.list_conversations(page_size=0),
     "bad page": lambda client: client.get_page(limit=0),
     "bad direction": lambda client: client.download_recording("CA1", "x", direction="x"),
-    "bad time-out": lambda client: client.get_conversation("CA1", timeout=-1),
+    "bad timeout": lambda client: client.with_options(timeout=-1),
 }
 
 
@@ -492,8 +492,8 @@ def key_file(tmp_path: Path) -> Path:
 
 
 def test_the_command_line_holds_the_key_unseen(key_file: Path) -> None:
-    options = Connection(region="us", agent="A", api_key_file=key_file)
-    setup = Setup.of(options)
+    options = ConnectionOptions(region="us", agent="A", api_key_file=key_file)
+    setup = ResolvedSettings.from_options(options)
     for thing in (options, setup, setup.key, vars(setup), [setup]):
         assert MARK not in repr(thing) + str(thing) + pprint.pformat(thing)
     assert setup.key is not None
@@ -508,8 +508,8 @@ def test_the_command_line_holds_the_key_unseen(key_file: Path) -> None:
 @pytest.mark.parametrize("base_url", ["http://127.0.0.1:1", "http://api.us.poly.ai", None])
 def test_no_error_of_a_command_holds_the_key(key_file: Path, base_url: str | None) -> None:
     """Nor does any frame on its way, which an error tracker might show."""
-    options = Connection(agent="A", base_url=base_url, api_key_file=key_file)
-    with pytest.raises(Exception, match=r"refused|plain http|no region") as caught:
+    options = ConnectionOptions(agent="A", base_url=base_url, api_key_file=key_file)
+    with pytest.raises(Exception, match=r"refused|plain http|Missing region") as caught:
         _get.run(options, "CA1", in_browser=False, as_json=False)
     assert MARK not in all_that_shows(caught.value)
 
@@ -519,7 +519,7 @@ def test_a_bad_key_of_the_command_line_is_refused_without_showing_it(
     key_file: Path, key: str
 ) -> None:
     key_file.write_text(key, encoding="utf-8")
-    options = Connection(agent="A", region="us", api_key_file=key_file)
+    options = ConnectionOptions(agent="A", region="us", api_key_file=key_file)
     with pytest.raises(ConfigurationError, match=r"The API key (is|contains)") as caught:
         _get.run(options, "CA1", in_browser=False, as_json=False)
     assert MARK not in all_that_shows(caught.value)

@@ -1,4 +1,4 @@
-"""A sample of `make soak`, and that it would notice what it looks for."""
+"""A small run of `make soak`, and a test that it detects problems."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FEW = ["--conversations", "300", "--recordings", "100"]
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soak, "spare_pauses", lambda: None)  # the tests spare them already
-    monkeypatch.setattr(soak, "MAX_GROWTH", 1000.0)  # other tests left what can be collected
+    monkeypatch.setattr(soak, "skip_backoff", lambda: None)  # conftest.py skips it already
+    monkeypatch.setattr(soak, "MAX_GROWTH", 1000.0)  # other tests leave garbage to collect
 
 
 def test_everything_arrives(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,7 +26,7 @@ def test_everything_arrives(capsys: pytest.CaptureFixture[str]) -> None:
         "DataClient: 300 conversations",
         "AsyncDataClient: 300 conversations",
     ]
-    assert lines[-1].endswith("0 things wrong")
+    assert lines[-1].endswith("0 problems")
 
 
 def test_without_retries_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,27 +36,27 @@ def test_without_retries_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_growth() -> None:
-    watch = soak.Watch()
-    watch.samples = [(5.0, 1, 1)] * 3 + [(9.0, 4, 2)] * 3 + [(12.0, 6, 9)] * 3
-    assert watch.growth() == (3.0, 2, 7)
+    monitor = soak.Monitor()
+    monitor.samples = [(5.0, 1, 1)] * 3 + [(9.0, 4, 2)] * 3 + [(12.0, 6, 9)] * 3
+    assert monitor.growth() == (3.0, 2, 7)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
-        ("MAX_GROWTH", -1000.0, "it grows"),
-        ("RETRIES", 10, "nothing failed"),
+        ("MAX_GROWTH", -1000.0, "resources leak"),
+        ("RETRIES", 10, "no request failed"),
     ],
 )
-def test_what_is_wrong_is_said(
+def test_problems_are_reported(
     name: str,
     value: Any,
-    said: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(soak, name, value)
-    if said == "nothing failed":
-        monkeypatch.setattr(soak.Watch, "retried", lambda *_: None)
+    if message == "no request failed":
+        monkeypatch.setattr(soak.Monitor, "on_retry", lambda *_: None)
     assert soak.main(FEW) == 1
-    assert said in capsys.readouterr().out
+    assert message in capsys.readouterr().out

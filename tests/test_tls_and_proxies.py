@@ -1,4 +1,4 @@
-"""TLS, proxies and redirects, over real connections: who is trusted, and who sees the key."""
+"""TLS, proxies and redirects over real connections: who is trusted, and who sees the key."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import inspect
 import logging
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -24,6 +25,8 @@ from polyai_data import (
     ConfigurationError,
     DataClient,
 )
+from polyai_data._http import transports
+from polyai_data._http.transports import proxy_for
 
 if TYPE_CHECKING:
     from tests.conftest import Caller, Operation
@@ -153,7 +156,7 @@ def test_a_certificate_that_proves_nothing_is_refused(
     with serving(listening, certificate) as (address, requests):
         error = call.fails(api_key=KEY, base_url=f"https://{address}", max_retries=2)
     assert type(error) is APIConnectionError
-    assert error.message.startswith(f"TLS: the certificate of {address} was not accepted: {reason}")
+    assert error.message.startswith(f"TLS: the certificate of {address} is not trusted: {reason}")
     assert (error.attempts, requests) == (1, [])
 
 
@@ -170,7 +173,7 @@ def test_another_name_than_the_certificates_is_refused(
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
         error = call.fails(api_key=KEY)
     assert error.message == (
-        f"TLS: the certificate of {HOST} was not accepted: Hostname mismatch, certificate is not "
+        f"TLS: the certificate of {HOST} is not trusted: Hostname mismatch, certificate is not "
         f"valid for '{HOST}'."
     )
     assert requests == []
@@ -222,20 +225,24 @@ def test_no_variable_of_other_tools_switches_the_verification_off(
     monkeypatch.setenv(variable, value)
     with serving(listening, authority.issue_cert("127.0.0.1")) as (address, requests):
         error = call.fails(api_key=KEY, base_url=f"https://{address}")
-    assert "was not accepted" in error.message
+    assert error.message.startswith(f"TLS: the certificate of {address} is not trusted: ")
     assert requests == []
 
 
 @pytest.mark.parametrize("name", ["verify", "cert", "trust_env", "follow_redirects", "ssl_context"])
 def test_no_client_takes_an_argument_that_weakens_its_connection(name: str) -> None:
     for kind in (DataClient, AsyncDataClient):
+        options: dict[str, Any] = {"api_key": KEY, name: False}
         with pytest.raises(TypeError, match="unexpected keyword argument"):
-            kind(api_key=KEY, region="us", **{name: False})  # type: ignore[arg-type]
+            kind(region="us", **options)
+        with pytest.raises(TypeError, match="unexpected keyword argument"):
+            kind.from_studio_url("https://studio.us.poly.ai/acme/PROJECT-1", **options)
         for method, value in inspect.getmembers(kind, callable):
             if method == "__init__" or not method.startswith("_"):
                 parameters = inspect.signature(value).parameters.values()
                 assert name not in {parameter.name for parameter in parameters}, method
-                assert not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+                takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters)
+                assert takes_any is (method == "from_studio_url"), method
 
 
 # --- Proxies -------------------------------------------------------------------------------------
@@ -308,7 +315,7 @@ def test_a_proxy_that_breaks_the_connection_open_is_refused(
         with listening(behave) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
             error = call.fails(api_key=KEY)
-    assert error.message.startswith(f"TLS: the certificate of {HOST} was not accepted: ")
+    assert error.message.startswith(f"TLS: the certificate of {HOST} is not trusted: ")
     assert (requests, call_key(behave.heads[0] + behave.seen)) == ([], 0)
 
 
@@ -420,6 +427,259 @@ def test_plain_http_never_goes_through_a_proxy(
     assert watching.heads == []
 
 
+# --- Which proxy ---------------------------------------------------------------------------------
+
+PROXY = "http://proxy.example:3128"
+V4 = "https://10.1.2.3"
+V6 = "https://[2001:db8::1]"
+HOSTNAME = f"https://{HOST}"
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "is_direct"),
+    [
+        # hosts and their subdomains
+        (HOSTNAME, "api.us.poly.ai", True),
+        (HOSTNAME, "us.poly.ai", True),
+        (HOSTNAME, "ai", True),
+        (HOSTNAME, "poly.ai.", True),
+        (HOSTNAME, "y.ai", False),
+        (HOSTNAME, "api", False),
+        (HOSTNAME, "api.us.poly.ai.example", False),
+        (HOSTNAME, "www.api.us.poly.ai", False),
+        (HOSTNAME, "10.0.0.0/8", False),
+        (f"{HOSTNAME}/v1/agents?x=other.example", "other.example", False),
+        # a leading dot, and wildcards
+        (HOSTNAME, ".poly.ai", True),
+        (HOSTNAME, ".y.ai", False),
+        (HOSTNAME, "*", True),
+        (V4, "*", True),
+        (V6, "*", True),
+        (HOSTNAME, "*.poly.ai", True),
+        (HOSTNAME, "*.other.example", False),
+        (HOSTNAME, "*.", False),
+        # ports
+        (HOSTNAME, "poly.ai:443", True),
+        (HOSTNAME, ".poly.ai:443", True),
+        (HOSTNAME, "*:443", True),
+        (HOSTNAME, "poly.ai:8443", False),
+        (HOSTNAME, "*:8443", False),
+        (f"{HOSTNAME}:8443", "poly.ai:8443", True),
+        (f"{HOSTNAME}:8443", "poly.ai", True),
+        (f"{HOSTNAME}:8443", "poly.ai:443", False),
+        (HOSTNAME, "poly.ai:https", False),
+        # IPv4
+        (V4, "10.1.2.3", True),
+        (V4, "10.1.2.3:443", True),
+        (V4, "10.1.2.3:80", False),
+        (V4, "10.1.2.30", False),
+        (V4, "110.1.2.3", False),
+        (V4, "10.0.0.0/8", True),
+        (V4, "10.1.2.99/24", True),
+        (V4, "10.1.3.0/24", False),
+        (V4, "10.1.2.3/32", True),
+        (V4, "0.0.0.0/0", True),
+        (V4, "10.0.0.0/33", False),
+        (V4, "2001:db8::/32", False),
+        ("https://127.0.0.1:8443", "127.0.0.0/8", True),
+        # IPv6: plain, in another spelling, in brackets, with a port, and networks
+        (V6, "2001:db8::1", True),
+        (V6, "2001:DB8:0:0::0001", True),
+        (V6, "2001:db8::2", False),
+        (V6, "[2001:db8::1]", True),
+        (V6, "[2001:db8::1]:443", True),
+        (V6, "[2001:db8::1]:8443", False),
+        (f"{V6}:8443", "[2001:db8::1]:8443", True),
+        (f"{V6}:8443", "2001:db8::1", True),
+        (V6, "2001:db8::/32", True),
+        (V6, "2001:db9::/32", False),
+        (V6, "10.0.0.0/8", False),
+        ("https://[::1]:8443", "::1", True),
+        # spaces, upper case, empty entries
+        (HOSTNAME, " other.example , poly.ai ", True),
+        (HOSTNAME, "\tPOLY.AI", True),
+        (HOSTNAME, "*.Poly.AI", True),
+        ("HTTPS://API.US.POLY.AI", "api.us.poly.ai", True),
+        (HOSTNAME, ",, poly.ai,", True),
+        (HOSTNAME, "", False),
+        (HOSTNAME, " ", False),
+        (HOSTNAME, ",", False),
+        (HOSTNAME, ".", False),
+        (HOSTNAME, ":443", False),
+        (HOSTNAME, "[", False),
+    ],
+)
+@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
+def test_no_proxy_lists_exceptions(
+    monkeypatch: pytest.MonkeyPatch, variable: str, url: str, no_proxy: str, is_direct: bool
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", PROXY)
+    monkeypatch.setenv(variable, no_proxy)
+    assert proxy_for(url) == (None if is_direct else PROXY)
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxy"),
+    [
+        ({}, None),
+        ({"NO_PROXY": "other.example"}, None),
+        ({"HTTPS_PROXY": PROXY}, PROXY),
+        ({"https_proxy": PROXY}, PROXY),
+        ({"ALL_PROXY": PROXY}, PROXY),
+        ({"HTTPS_PROXY": PROXY, "ALL_PROXY": "http://other.example"}, PROXY),
+        ({"HTTPS_PROXY": "", "ALL_PROXY": PROXY}, PROXY),
+        ({"HTTPS_PROXY": "proxy.example:3128"}, PROXY),
+        ({"HTTPS_PROXY": "socks5://proxy.example:1080"}, "socks5://proxy.example:1080"),
+        ({"HTTP_PROXY": PROXY, "FTP_PROXY": PROXY}, None),
+    ],
+    ids=repr,
+)
+def test_the_environment_names_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], proxy: str | None
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_for(HOSTNAME) == proxy
+    for url in ("http://127.0.0.1:8765", "HTTP://localhost"):
+        assert proxy_for(url) is None
+
+
+def test_the_settings_of_the_system_count_if_the_environment_has_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transports, "getproxies", lambda: {"https": PROXY})
+    monkeypatch.setattr(transports, "proxy_bypass", lambda host: host == "intranet")
+    assert proxy_for(HOSTNAME) == PROXY
+    assert proxy_for("https://intranet") is None
+    assert proxy_for("http://127.0.0.1") is None
+    monkeypatch.setenv("HTTPS_PROXY", "http://other.example")
+    assert proxy_for("https://intranet") == "http://other.example"
+
+
+BROKEN = ["garbage://[", "http://[::1", "gopher://proxy.example", "http://proxy.example:port"]
+
+
+@pytest.mark.parametrize("value", BROKEN)
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "FTP_PROXY", "ALL_PROXY"])
+def test_a_broken_variable_for_another_scheme_stops_nothing(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    authority_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    monkeypatch.setenv(variable, value)
+    with serving(listening, authority.issue_cert(HOST)) as (address, requests):
+        behave = Proxy(address)
+        with listening(behave) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+            assert call(api_key=KEY).conversation_id == "CA1"
+    assert (len(behave.heads), len(requests)) == (1, 1)
+
+
+@pytest.mark.parametrize("value", BROKEN)
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+def test_a_broken_proxy_that_is_not_needed_stops_nothing(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    authority_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving(listening, authority.issue_cert("127.0.0.1")) as (address, requests):
+        call(api_key=KEY, base_url=f"https://{address}")
+    assert len(requests) == 1
+    call.close(call.client(api_key=KEY, base_url="http://127.0.0.1:9"))
+
+
+@pytest.mark.parametrize("value", BROKEN)
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+def test_a_broken_proxy_that_is_needed_is_an_error(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=r"^Cannot set up the connection: .*HTTPS_PROXY"):
+        call.client(api_key=KEY, region="us")
+
+
+# --- SOCKS ---------------------------------------------------------------------------------------
+
+
+class Socks(Proxy):
+    """A SOCKS5 proxy: it connects to one address, whatever host it is asked for."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target)
+        self.hosts: list[tuple[str, int]] = []
+
+    def __call__(self, connection: socket.socket) -> None:
+        stream = connection.makefile("rb", buffering=0)
+
+        def read(count: int) -> bytes:
+            content = b""
+            while len(content) < count and (chunk := stream.read(count - len(content))):
+                content += chunk
+            return content
+
+        greeting = read(2)
+        if not greeting:
+            return  # the listener is waking up to end
+        assert greeting[0] == 5
+        assert 0 in read(greeting[1])  # no authentication
+        connection.sendall(b"\x05\x00")
+        assert read(4) == b"\x05\x01\x00\x03"  # connect to a host name
+        name = read(read(1)[0])
+        self.hosts.append((name.decode(), int.from_bytes(read(2), "big")))
+        with socket.create_connection(self.target) as server:
+            connection.sendall(b"\x05\x00\x00\x01" + bytes(6))
+            answers = threading.Thread(target=self.pass_on, args=(server, connection))
+            answers.start()
+            self.pass_on(connection, server)
+            answers.join()
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+def test_a_socks_proxy_of_the_environment_is_used_and_does_not_see_the_key(
+    call: Caller,
+    listening: Listening,
+    authority: trustme.CA,
+    authority_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    scheme: str,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    with serving(listening, authority.issue_cert(HOST)) as (address, requests):
+        behave = Socks(address)
+        with listening(behave) as proxy:
+            monkeypatch.setenv(variable, f"{scheme}://{proxy}")
+            assert call(api_key=KEY).conversation_id == "CA1"
+    assert behave.hosts == [(HOST, 443)]
+    assert len(behave.seen) > len(BODY)
+    assert call_key(behave.seen) == 0
+    (request,) = requests
+    assert call_key(request) == 1
+
+
+def test_a_socks_proxy_without_socksio_is_an_error_that_says_what_to_install(
+    call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)  # importing it raises ImportError
+    monkeypatch.setenv("ALL_PROXY", f"socks5://user:{PASSWORD}@127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match=r"install .*httpx\[socks\]") as caught:
+        call.client(api_key=KEY, region="us")
+    assert PASSWORD not in f"{caught.value}{vars(caught.value)}"
+
+
 # --- Redirects -----------------------------------------------------------------------------------
 
 
@@ -506,4 +766,4 @@ def test_a_redirect_through_a_proxy_is_told_as_it_came(
     with listening(behave) as address, listening(Proxy(address)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
         error = call.fails(api_key=KEY)
-    assert error.message == f"Found; redirects are not followed (to {location})"
+    assert error.message == f"Found; redirects are not followed (Location: {location})"

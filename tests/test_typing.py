@@ -43,12 +43,15 @@ def test_a_users_code_is_clean(tool: str, tmp_path: Path) -> None:
 def test_a_users_mistakes_are_found_and_no_field_has_a_sentinel(tool: str, tmp_path: Path) -> None:
     mistakes = [
         "client.get_conversation(5)",
+        "client.get_conversation('CA1', timeout=5)",
+        "client.resume_chat('AS_CHAT_1')",
         "client.get_conversation('CA1').nothing",
         "client.get_conversation('CA1').started_at.year",
         "client.add_annotations('CA1', ['wrong_info'])",
         "client.set_note('CA1', None)",
         "client.start_chat()",
         "client.start_chat('live').send(5)",
+        "client.with_options(region='us')",
         "client.start_chat('live', attributes='x')",
         "client.list_conversations(50)",
         "client.open_recording('CA1').read()",

@@ -1,4 +1,4 @@
-"""Annotations and notes: what is sent, what is refused, and what the answer means."""
+"""Annotations and notes: what is sent, what is refused, and what the response means."""
 
 from __future__ import annotations
 
@@ -95,12 +95,14 @@ def test_a_note_is_sent_as_it_is(call: Caller, server: FakeServer, text: str) ->
     ("method", "argument", "path"),
     [("add_annotations", [WRONG], "annotation"), ("set_note", "x", "note")],
 )
-def test_a_write_goes_to_the_agent_and_with_the_time_out_of_the_call(
+def test_a_write_goes_to_the_agent_of_the_call_with_the_timeout_of_the_client(
     call: Caller, server: FakeServer, method: str, argument: Any, path: str
 ) -> None:
     call(
         server,
-        lambda client: getattr(client, method)("a/b", argument, agent_id="B", timeout=(1, 2)),
+        lambda client: getattr(client.with_options(timeout=(1, 2)), method)(
+            "a/b", argument, agent_id="B"
+        ),
     )
     (request,) = server.requests
     assert request.url.raw_path == f"/v1/agents/B/conversations/a%2Fb/{path}".encode()
@@ -108,7 +110,7 @@ def test_a_write_goes_to_the_agent_and_with_the_time_out_of_the_call(
 
 
 @DO
-def test_the_result_says_what_came(call: Caller, server: FakeServer, do: Do) -> None:
+def test_the_result_has_the_response(call: Caller, server: FakeServer, do: Do) -> None:
     server.respond(
         201, json={"success": True, "new": "Ada"}, headers={"X-Polyai-Correlation-Id": "c"}
     )
@@ -122,7 +124,7 @@ def test_the_result_says_what_came(call: Caller, server: FakeServer, do: Do) -> 
 
 
 @pytest.mark.parametrize("name", ["turn", "role", "type"])
-def test_an_annotation_reads_as_what_it_was_made_of(name: str) -> None:
+def test_an_annotation_has_the_values_that_it_was_created_with(name: str) -> None:
     assert Annotation(1, "agent", "wrong_info") == WRONG
     assert (
         getattr(WRONG, name)
@@ -140,29 +142,29 @@ def test_an_annotation_reads_as_what_it_was_made_of(name: str) -> None:
     ("changes", "kind", "complaint"),
     [
         ({"turn": -1}, ValueError, "^turn=-1: turns are counted from 0.$"),
-        ({"turn": True}, TypeError, "^turn=True: give the index of the turn, a whole number"),
-        ({"turn": 1.0}, TypeError, "^turn=1.0: give the index"),
-        ({"turn": "1"}, TypeError, "^turn='1': give the index"),
-        ({"turn": None}, TypeError, "^turn=None: give the index"),
-        ({"role": "caller"}, ValueError, "^role='caller': the valid ones are 'agent', 'user'.$"),
-        ({"role": "AGENT"}, ValueError, "^role='AGENT': the valid"),
-        ({"role": None}, ValueError, "^role=None: the valid"),
-        ({"role": []}, ValueError, r"^role=\[\]: the valid"),
+        ({"turn": True}, TypeError, "^turn=True: expected the index of the turn, an integer.$"),
+        ({"turn": 1.0}, TypeError, "^turn=1.0: expected the index"),
+        ({"turn": "1"}, TypeError, "^turn='1': expected the index"),
+        ({"turn": None}, TypeError, "^turn=None: expected the index"),
+        ({"role": "caller"}, ValueError, "^role='caller': expected one of 'agent', 'user'.$"),
+        ({"role": "AGENT"}, ValueError, "^role='AGENT': expected one of"),
+        ({"role": None}, ValueError, "^role=None: expected one of"),
+        ({"role": []}, ValueError, r"^role=\[\]: expected one of"),
         (
             {"role": AnnotationType.WRONG_INFO},
             ValueError,
-            "^role=.*the valid ones are 'agent', 'us",
+            "^role=.*expected one of 'agent', 'user'.$",
         ),
         (
             {"type": "wrong"},
             ValueError,
-            "^type='wrong': the valid ones are 'missing_topic', 'wrong_info', 'wrong_transcript'.$",
+            "^type='wrong': expected one of 'missing_topic', 'wrong_info', 'wrong_transcript'.$",
         ),
-        ({"type": 5}, ValueError, "^type=5: the valid"),
+        ({"type": 5}, ValueError, "^type=5: expected one of"),
     ],
     ids=str,
 )
-def test_an_annotation_that_cannot_be_meant_is_refused(
+def test_an_invalid_annotation_is_refused(
     changes: dict[str, Any], kind: type[Exception], complaint: str
 ) -> None:
     with pytest.raises(kind, match=complaint) as caught:
@@ -173,16 +175,24 @@ def test_an_annotation_that_cannot_be_meant_is_refused(
 @pytest.mark.parametrize(
     ("annotations", "kind", "complaint"),
     [
-        ([], ValueError, "annotations is empty; give at least one"),
-        pytest.param(iter(()), ValueError, "annotations is empty", id="no items"),
-        ([WRONG, {"turnId": 0}], TypeError, "annotations must hold Annotation objects, not dict"),
-        ("wrong_info", TypeError, "annotations must hold Annotation objects, not str"),
-        (WRONG, TypeError, "annotations must be several Annotation objects, in a list or another"),
-        (None, TypeError, "annotations must be several .*, not NoneType"),
+        ([], ValueError, r"^annotations is empty\.$"),
+        pytest.param(iter(()), ValueError, r"^annotations is empty\.$", id="no items"),
+        (
+            [WRONG, {"turnId": 0}],
+            TypeError,
+            "^annotations must contain Annotation objects, not dict.$",
+        ),
+        ("wrong_info", TypeError, "^annotations must contain Annotation objects, not str.$"),
+        (
+            WRONG,
+            TypeError,
+            "^annotations must be an iterable of Annotation objects, not Annotation.$",
+        ),
+        (None, TypeError, "^annotations must be an iterable of .*, not NoneType.$"),
     ],
     ids=repr,
 )
-def test_annotations_that_are_none_are_refused_and_nothing_is_sent(
+def test_invalid_annotations_are_refused_and_nothing_is_sent(
     call: Caller, server: FakeServer, annotations: Any, kind: type[Exception], complaint: str
 ) -> None:
     if not isinstance(annotations, (list, str, Annotation, type(None))):
@@ -195,14 +205,18 @@ def test_annotations_that_are_none_are_refused_and_nothing_is_sent(
 @pytest.mark.parametrize(
     ("text", "kind", "complaint"),
     [
-        (None, TypeError, "note must be text .str., not NoneType"),
-        (b"x", TypeError, "note must be text .str., not bytes"),
-        (5, TypeError, "note must be text .str., not int"),
-        ("lone \ud800", ValueError, "cannot be sent as JSON: .*surrogates not allowed"),
+        (None, TypeError, "^note must be a string, not NoneType.$"),
+        (b"x", TypeError, "^note must be a string, not bytes.$"),
+        (5, TypeError, "^note must be a string, not int.$"),
+        (
+            "lone \ud800",
+            ValueError,
+            "^Cannot encode the arguments as JSON: .*surrogates not allowed.$",
+        ),
     ],
     ids=repr,
 )
-def test_a_note_that_is_no_text_is_refused_and_nothing_is_sent(
+def test_an_invalid_note_is_refused_and_nothing_is_sent(
     call: Caller, server: FakeServer, text: Any, kind: type[Exception], complaint: str
 ) -> None:
     with pytest.raises(kind, match=complaint):
@@ -211,11 +225,11 @@ def test_a_note_that_is_no_text_is_refused_and_nothing_is_sent(
 
 
 @pytest.mark.parametrize("method", ["add_annotations", "set_note"])
-def test_a_bad_id_is_refused_and_nothing_is_sent(
+def test_an_invalid_id_is_refused_and_nothing_is_sent(
     call: Caller, server: FakeServer, method: str
 ) -> None:
     argument = [WRONG] if method == "add_annotations" else "x"
-    with pytest.raises(ValueError, match="conversation_id is ''"):
+    with pytest.raises(ValueError, match=r"^conversation_id='' is not a valid ID\."):
         call(server, lambda client: getattr(client, method)("", argument))
     assert server.requests == []
 
@@ -232,12 +246,12 @@ def test_a_bad_id_is_refused_and_nothing_is_sent(
             "c-1",
         ),
         ({"error": "Locked."}, "Locked.", None, "c-header"),
-        ({}, "the server reports that it did not succeed", None, "c-header"),
-        ({"conversationId": "CA1"}, "the server reports that it did not", None, "c-header"),
+        ({}, "the server reports a failure", None, "c-header"),
+        ({"conversationId": "CA1"}, "the server reports a failure", None, "c-header"),
     ],
     ids=["envelope", "error", "bare", "with an ID"],
 )
-def test_a_success_that_is_none_is_an_error(
+def test_a_success_that_reports_a_failure_is_an_error(
     call: Caller,
     server: FakeServer,
     do: Do,
@@ -252,7 +266,7 @@ def test_a_success_that_is_none_is_an_error(
     server.respond(status, json=body, headers={"X-PolyAI-Correlation-Id": "c-header"})
     error = call.fails(server, do)
     assert type(error) is APIStatusError
-    assert error.message.startswith(message)
+    assert error.message == message
     assert (error.status_code, error.code, error.body) == (status, code, body)
     assert error.correlation_id == correlation_id
     shown = str(error)
@@ -263,7 +277,7 @@ def test_a_success_that_is_none_is_an_error(
 
 @DO
 @pytest.mark.parametrize("body", [{"error": "Locked."}, {"error": "Locked.", "success": None}])
-def test_a_success_that_names_an_error_is_one(
+def test_a_success_with_an_error_message_is_an_error(
     call: Caller, server: FakeServer, do: Do, body: Any
 ) -> None:
     server.respond(201, json=body)
@@ -280,7 +294,7 @@ def test_a_success_need_not_say_so(call: Caller, server: FakeServer, do: Do, bod
 
 @DO
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"null", b"true"])
-def test_a_success_that_is_no_object_is_an_error(
+def test_a_success_that_is_not_an_object_is_an_error(
     call: Caller, server: FakeServer, do: Do, content: bytes
 ) -> None:
     server.respond(201, content=content)
@@ -336,7 +350,7 @@ def test_the_sandbox_keeps_what_is_written(call: Caller) -> None:
 
 
 @pytest.mark.parametrize("success", ["false", 0, "no", {}])
-def test_a_success_that_is_not_true_is_none(
+def test_a_success_that_is_not_true_is_an_error(
     call: Caller, server: FakeServer, success: object
 ) -> None:
     server.respond(201, json={"success": success})

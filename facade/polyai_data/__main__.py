@@ -1,4 +1,4 @@
-"""The command `python -m polyai_data`: the command line, or which versions these are without it."""
+"""`python -m polyai_data`: the command line, or its help and version if it is not installed."""
 
 import argparse
 import importlib.util
@@ -8,7 +8,7 @@ from . import __spec_version__, __version__
 
 
 def main() -> int:
-    """Run the command line if what it needs is installed, else tell the versions."""
+    """Run the command line if its dependencies are installed."""
     if all(importlib.util.find_spec(name) for name in ("typer", "rich")):
         from .cli import main as run
 

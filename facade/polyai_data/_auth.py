@@ -1,4 +1,4 @@
-"""The API key: held by one object that will not print itself."""
+"""The API key, in an object that never prints it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,10 @@ from .errors import ConfigurationError
 _Text = TypeVar("_Text", str, bytes)
 
 
-_SHORTEST_SECRET = 12
-"""Characters; a shorter key, such as the sandbox's, is a word that texts may well contain."""
-
-
 class ApiKey:
-    """An API key that shows in no repr, format, traceback or pickle.
+    """An API key that no repr, format, traceback or pickle shows.
 
-    Making one never fails, so that no traceback has a frame with the bare text in it; `check` does.
-
-    Args:
-        value: The key as the user gave it; white space around it is dropped.
+    Creating one never fails, so no traceback has a frame that holds the plain string.
     """
 
     __slots__ = ("_value",)
@@ -30,32 +23,26 @@ class ApiKey:
 
     @classmethod
     def wrap(cls, value: str | ApiKey | None) -> ApiKey | None:
-        """Return the key as one of these; None stays None."""
         return value if value is None or isinstance(value, ApiKey) else cls(value)
 
     def check(self) -> ApiKey:
-        """Return the key itself, if it can be one.
-
-        Raises:
-            ConfigurationError: if it is empty or no header can carry it; the message lacks the key.
-        """
+        """Return the key if it is valid, else raise ConfigurationError without the key."""
         if not self._value:
-            raise ConfigurationError("The API key is empty, or no text.")
+            raise ConfigurationError("The API key is empty, or not a string.")
         if not re.fullmatch(r"[\x21-\x7e]+", self._value):
             raise ConfigurationError(
-                "The API key contains line breaks, spaces or characters that are not ASCII, which "
-                "no HTTP header can carry. It was probably copied together with its surroundings: "
-                "copy it again, alone. (It is not shown here on purpose.)"
+                "The API key contains line breaks, spaces or non-ASCII characters, which an HTTP "
+                "header cannot carry. Other text was probably copied with it: copy the key again, "
+                "alone. (This message does not show the key.)"
             )
         return self
 
     def headers(self) -> list[tuple[str, str]]:
-        """Return the header that authenticates a request."""
         return [("X-API-KEY", self._value)]
 
     def redact(self, text: _Text) -> _Text:
-        """Return the text without the key, should a server have echoed it."""
-        if len(self._value) < _SHORTEST_SECRET:
+        """Return the text without the key, in case a server echoed it."""
+        if len(self._value) < 12:  # such as the sandbox's: it may be a word of the text
             return text
         if isinstance(text, bytes):
             return text.replace(self._value.encode(), b"[API key]")
@@ -65,4 +52,4 @@ class ApiKey:
         return "ApiKey(***)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("An API key cannot be pickled or copied; create the client anew instead.")
+        raise TypeError("An API key cannot be pickled or copied. Create a new client instead.")

@@ -1,44 +1,46 @@
-"""Where a recording is saved, and that nothing stands under its name which is not whole."""
+"""Where recordings are saved. A file under its final name is always complete."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
-_LONGEST_NAME = 120
+from .errors import short_repr
+
+_MAX_LENGTH = 120
 _PREFIXES = ("CA", "KA-", "LOCAL-", "AS_CHAT_")
-"""What the API's IDs begin with; the rest of them is in lower case."""
+"""How the API's IDs start; the rest is in lower case."""
 _HASHED = re.compile(r"_[0-9a-f]{16}$")
-_MISUNDERSTOOD = re.compile(r"(?i)-|(con|prn|aux|nul|com\d|lpt\d)$")
-"""Names that Windows takes for devices, and those that look like an option of a command."""
+_RESERVED_NAMES = re.compile(r"(?i)-|(con|prn|aux|nul|com\d|lpt\d)$")
+"""Names of devices on Windows, and names that look like a command line option."""
 
 
-def _file_name(conversation_id: str, direction: str, redacted: bool) -> str:
-    """Return a file name for a recording that is safe on every system.
+def recording_file_name(conversation_id: str, direction: str, redacted: bool) -> str:
+    """Return a file name that is safe on every system, and differs for different IDs.
 
-    Characters other than ASCII letters, digits, `_` and `-` become `_`, long IDs are cut, and a
-    hash keeps such names apart; likewise IDs that are not written as the API does, which another
-    may differ from in case alone.
+    Characters other than ASCII letters, digits, `_` and `-` become `_`, and long IDs are cut. A
+    hash distinguishes such names, and IDs in a case that the API does not use: another ID may
+    differ in case only.
     """
-    stem = re.sub(r"[^A-Za-z0-9_-]", "_", conversation_id)[:_LONGEST_NAME]
-    if _MISUNDERSTOOD.match(stem):
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", conversation_id)[:_MAX_LENGTH]
+    if _RESERVED_NAMES.match(stem):
         stem = f"_{stem}"
-    if stem != _as_usual(conversation_id) or _HASHED.search(stem):
+    # The ID in the case that the API uses:
+    prefix = next((p for p in _PREFIXES if conversation_id.lower().startswith(p.lower())), "")
+    canonical = prefix + conversation_id[len(prefix) :].lower()
+    if stem != canonical or _HASHED.search(stem):
         stem += f"_{hashlib.sha256(conversation_id.encode()).hexdigest()[:16]}"
     parts = [stem, *([direction] if direction != "combined" else []), *(["redacted"] * redacted)]
     return f"{'.'.join(parts)}.wav"
 
 
-def _as_usual(conversation_id: str) -> str:
-    """Return the ID in the case that the API writes it in."""
-    folded = conversation_id.lower()
-    prefix = next((one for one in _PREFIXES if folded.startswith(one.lower())), "")
-    return prefix + folded[len(prefix) :]
+_BUFFER_SIZE = 2**20
+"""Bytes per write. Chunks are smaller, and each write costs time."""
 
 
 def recording_target(
@@ -49,85 +51,55 @@ def recording_target(
     *,
     overwrite: bool,
 ) -> Path:
-    """Return the file to write: the path itself, or one in it if it is a directory.
-
-    Raises:
-        FileExistsError: if the file is there and must not be overwritten.
-        FileNotFoundError: if its directory is not there.
-    """
+    """Return the file to write: the path itself, or a file in it if it is a directory."""
     target = Path(path)
-    if os.fspath(path).endswith(("/", os.sep)) and not target.is_dir():
-        raise FileNotFoundError(f"There is no directory {target}.")
+    if os.fspath(path).endswith(("/", os.sep)):
+        require_directory(path)
     if target.is_dir():
-        target /= _file_name(conversation_id, direction, redacted)
+        target /= recording_file_name(conversation_id, direction, redacted)
     if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} exists; pass overwrite=True to replace it.")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"There is no directory {target.parent} to save {target.name} in.")
-    with suppress(FileNotFoundError):  # that a file can have this name shows before it is fetched
-        os.lstat(_part_of(target))
+        raise FileExistsError(f"{target} exists. Pass overwrite=True to replace it.")
+    require_directory(target.parent)
+    with suppress(FileNotFoundError):  # an invalid file name raises now, before anything is sent
+        os.lstat(_part_path(target))
     return target
 
 
-def _part_of(target: Path) -> Path:
-    return target.with_name(f"{target.name}.part")
+def require_directory(path: str | os.PathLike[str]) -> Path:
+    if not Path(path).is_dir():
+        raise FileNotFoundError(f"The directory {short_repr(os.fspath(path))} does not exist.")
+    return Path(path)
 
 
-_BUFFER = 2**20
-"""Bytes that are written at once; pieces come in smaller ones, and each write costs."""
+def _part_path(target: Path) -> Path:
+    return target.with_name(f"{target.name}.{os.urandom(4).hex()}.part")
 
 
-class PartFile:
-    """A file that is written as `<name>.part` beside the target, and takes its name when complete.
+@contextmanager
+def part_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+    """Open a file for writing under a temporary name; rename it when the `with` block is over.
 
-    Used in a `with` statement; what raises in it leaves neither file behind.
+    The name is `<name>.<random>.part`, so two downloads never share a file. If the block raises, no
+    file is left.
     """
+    part = _part_path(target)
+    file: BinaryIO = part.open("xb", buffering=_BUFFER_SIZE)
+    try:
+        with file:
+            yield file
+        if overwrite:
+            os.replace(part, target)
+        else:
+            _link(part, target)
+    finally:
+        part.unlink(missing_ok=True)
 
-    def __init__(self, target: Path, *, overwrite: bool) -> None:
-        self._target = target
-        self._overwrite = overwrite
-        self._part = _part_of(target)
-        self._file: BinaryIO
 
-    def __enter__(self) -> Self:
-        self._part.unlink(missing_ok=True)  # left over, or another download's, which will notice
-        self._file = self._part.open("xb", buffering=_BUFFER)
-        return self
-
-    def start_over(self) -> None:
-        """Throw away what was written."""
-        self._file.seek(0)
-        self._file.truncate()
-
-    def write(self, chunk: bytes) -> None:
-        """Append the bytes."""
-        self._file.write(chunk)
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        is_ours = self._is_ours()
-        try:
-            self._file.close()  # a full disk may show only now
-            if exc_type is None:
-                self._rename(is_ours)
-        finally:
-            if is_ours:
-                self._part.unlink(missing_ok=True)
-
-    def _is_ours(self) -> bool:
-        """Whether the `.part` file is still the one that was written here."""
-        try:
-            return os.path.samestat(os.fstat(self._file.fileno()), self._part.stat())
-        except FileNotFoundError:
-            return False
-
-    def _rename(self, is_ours: bool) -> None:
-        if not is_ours:
-            raise FileExistsError(f"Another download to {self._target} began meanwhile.")
-        if self._target.exists() and not self._overwrite:
-            raise FileExistsError(f"{self._target} appeared meanwhile; it was not replaced.")
-        os.replace(self._part, self._target)
+def _link(part: Path, target: Path) -> None:
+    """Give the file its final name, unless there is such a file."""
+    try:
+        os.link(part, target)
+    except OSError as failure:
+        if isinstance(failure, FileExistsError) or target.exists():
+            raise FileExistsError(f"{target} was created meanwhile. It was not replaced.") from None
+        os.replace(part, target)  # a file system without hard links

@@ -1,10 +1,10 @@
-"""Every failure of this package leaves as one of these.
+"""The exceptions that this package raises.
 
     PolyAIError
-    ├─ ConfigurationError (also ValueError)   what the client was given cannot work
-    ├─ APIConnectionError                     nothing came back: DNS, refused, TLS, dropped, proxy
+    ├─ ConfigurationError (also ValueError)   invalid client settings
+    ├─ APIConnectionError                     no complete response: DNS, TLS, proxy, dropped
     │  └─ APITimeoutError (also TimeoutError)
-    ├─ APIStatusError                         a status that is not success
+    ├─ APIStatusError                         an error status
     │  ├─ BadRequestError 400
     │  ├─ AuthenticationError 401
     │  ├─ PermissionDeniedError 403
@@ -17,10 +17,9 @@
     │  ├─ UnprocessableEntityError 422
     │  ├─ RateLimitError 429
     │  └─ ServerError 5xx
-    └─ ResponseDecodeError                    success whose body cannot be read
+    └─ ResponseDecodeError                    a success response that cannot be read
 
-An argument that can never be sent (an empty ID, say) is a plain ValueError or TypeError instead,
-raised before anything is sent.
+An invalid argument, such as an empty ID, raises a ValueError or TypeError before any request.
 """
 
 from __future__ import annotations
@@ -28,29 +27,27 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-_MAX_SHOWN = 200
-"""How many characters of a server's text, or of a path, a message shows."""
+_MAX_LENGTH = 200  # characters of a server's text, or of a path, that a message shows
 
 
 class PolyAIError(Exception):
-    """The base of every error of this package.
+    """The base class of every exception of this package.
 
-    All of them can be pickled, and none holds the API key.
+    Exceptions can be pickled, and never contain the API key.
 
     Attributes:
-        message: What went wrong, as a sentence; the server's own words where it gave some.
-        method: The HTTP method of the request, or None where there was none.
+        message: What went wrong, in the server's own words where it gave any.
+        method: The HTTP method of the request; None if there was no request.
         url: The URL of the request.
-        status_code: The HTTP status of the answer.
-        code: The envelope's `error_code`, such as `CONVERSATIONS_NOT_FOUND`; an open set.
-        correlation_id: What to give PolyAI's support: the envelope's `error_id`, else the answer's
-            `X-PolyAI-Correlation-Id`, else the one that the request carried.
-        body: The answer's body: a JSON value if it is JSON, else text, else bytes; None if empty.
-        retry_after: Seconds to wait before the next try, from the `Retry-After` header.
-        hint: What to check first, where there is a usual cause.
-        attempts: How many times the request was sent, or tried to be.
-        outcome_unknown: Whether a write may have taken effect all the same: its answer never came,
-            or says nothing about it. Look before you send it again.
+        status_code: The HTTP status of the response.
+        code: The API's `error_code`, such as `CONVERSATIONS_NOT_FOUND`. New codes may appear.
+        correlation_id: The ID to give to PolyAI's support: the API's `error_id`, or the
+            `X-PolyAI-Correlation-Id` of the response, or that of the request.
+        body: The response body: parsed JSON, or a string, or bytes; None if it is empty.
+        retry_after: Seconds to wait before a retry, from the `Retry-After` header.
+        hint: What to check first, for errors that have a usual cause.
+        attempts: How many times the request was sent.
+        outcome_unknown: Whether a failed write may have taken effect. Check before you resend it.
     """
 
     def __init__(
@@ -77,7 +74,7 @@ class PolyAIError(Exception):
         self.body = body
         self.retry_after = retry_after
         self.hint = hint
-        self.attempts = 1
+        self.attempts: int = 1
         self.outcome_unknown = outcome_unknown
 
     def __str__(self) -> str:
@@ -85,44 +82,40 @@ class PolyAIError(Exception):
             return self.message
         parts = urlsplit(self.url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        text = f"{self.method} {shorten(path)} → {self._outcome()}: {shorten(self.message)}"
+        outcome = "no response"
+        if self.status_code is not None:
+            outcome = f"{self.status_code} {truncate(self.code or '')}".rstrip()
+        text = f"{self.method} {truncate(path)} → {outcome}: {truncate(self.message)}"
         notes = [f"{self.attempts} attempts"] if self.attempts > 1 else []
         if self.correlation_id:
-            notes.append(f"correlation ID {shorten(self.correlation_id)}")
+            notes.append(f"correlation ID {truncate(self.correlation_id)}")
         if notes:
             text += f" ({', '.join(notes)})"
         if self.outcome_unknown:
-            text += "\nIt may have taken effect all the same: look before you send it again."
+            text += "\nThe write may have taken effect. Check before you send it again."
         return f"{text}\n{self.hint}" if self.hint else text
-
-    def _outcome(self) -> str:
-        """What came back, in a word or two."""
-        if self.status_code is None:
-            return "no answer"
-        return f"{self.status_code} {shorten(self.code)}" if self.code else str(self.status_code)
 
 
 class ConfigurationError(PolyAIError, ValueError):
-    """What the client was given cannot work: no key, no region, an unknown region, a bad URL."""
+    """Invalid client settings: no key, no region, an unknown region, an invalid URL."""
 
 
 class APIConnectionError(PolyAIError):
-    """Nothing usable came back: DNS, refused, TLS, a dropped connection, a proxy."""
+    """No complete response: DNS, TLS, a proxy, a refused or dropped connection."""
 
-    _passes = False
-    """Whether the next attempt may fare better."""
+    _transient = False  # whether a retry may succeed
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
-    """The server did not take the connection, or did not answer, in time."""
+    """The server did not accept the connection, or did not respond, in time."""
 
 
 class APIStatusError(PolyAIError):
-    """The server answered with a status that is not success."""
+    """The server responded with an error status."""
 
 
 class BadRequestError(APIStatusError):
-    """400: the server refused the query or the body."""
+    """400: the query or the body is invalid."""
 
 
 class AuthenticationError(APIStatusError):
@@ -130,15 +123,15 @@ class AuthenticationError(APIStatusError):
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the key has no permission for this, or was rotated away."""
+    """403: the key lacks permission, or was replaced by a newer key."""
 
 
 class NotFoundError(APIStatusError):
-    """404: there is no such thing, or it lives in another region."""
+    """404: the resource does not exist, or is in another region."""
 
 
 class ConversationNotFoundError(NotFoundError):
-    """404: there is no such conversation."""
+    """404: the conversation does not exist."""
 
 
 class RecordingNotFoundError(NotFoundError):
@@ -150,19 +143,19 @@ class ConflictError(APIStatusError):
 
 
 class GoneError(APIStatusError):
-    """410: the resource is no longer there."""
+    """410: the resource no longer exists."""
 
 
 class ChatEndedError(GoneError):
-    """410: the chat has ended and takes no more messages."""
+    """410: the chat has ended and accepts no more messages."""
 
 
 class UnprocessableEntityError(APIStatusError):
-    """422: the server understood the request and cannot act on it."""
+    """422: the request is well-formed, but cannot be processed."""
 
 
 class RateLimitError(APIStatusError):
-    """429: too many requests; `retry_after` says how long to wait, if the server said so."""
+    """429: too many requests. `retry_after` says how long to wait, if the server said so."""
 
 
 class ServerError(APIStatusError):
@@ -170,18 +163,38 @@ class ServerError(APIStatusError):
 
 
 class ResponseDecodeError(PolyAIError):
-    """The server reported success, but its answer cannot be read.
-
-    An HTML page, truncated JSON, or an object without its identity (`conversationId`).
-    """
+    """A success that cannot be read: an HTML page, truncated JSON, or no `conversationId`."""
 
 
-def shown(value: object) -> str:
-    """Return an argument as messages show it: on one line, and not longer than it helps."""
-    return shorten(repr(value))
+def short_repr(value: object) -> str:
+    """Return the repr of an argument on one line, truncated for a message."""
+    return truncate(repr(value))
 
 
-def shorten(text: str) -> str:
-    """Return the text on one line, without control characters, cut to 200 characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 10 * _MAX_SHOWN]).split())
-    return line if len(line) <= _MAX_SHOWN else line[: _MAX_SHOWN - 1] + "…"
+def truncate(text: str) -> str:
+    """Return the string on one line, without control characters, cut to 200 characters."""
+    printable = (c if c.isprintable() else " " for c in text[: 10 * _MAX_LENGTH])
+    line = " ".join("".join(printable).split())
+    return line if len(line) <= _MAX_LENGTH else line[: _MAX_LENGTH - 1] + "…"
+
+
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ChatEndedError",
+    "ConfigurationError",
+    "ConflictError",
+    "ConversationNotFoundError",
+    "GoneError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "PolyAIError",
+    "RateLimitError",
+    "RecordingNotFoundError",
+    "ResponseDecodeError",
+    "ServerError",
+    "UnprocessableEntityError",
+]

@@ -1,12 +1,12 @@
-"""What the API answers and takes, as users work with it.
+"""What the API returns and accepts.
 
-The fields come from the document by way of the generated classes; the facade adds the types that
-the generator cannot express, and what reads better than the wire. Shapes that the document leaves
-open are those of real answers.
-
-Every field reads None where the server sent null or nothing. A value that is not of its field's
-type is handed over as it came and named in `problems`; `raw` holds the whole answer, untouched.
+The fields come from the OpenAPI spec or, where it leaves a shape open, from real responses. A field
+is None if the server sent null or nothing. A value that does not have the documented type is
+returned as it came, and listed in `problems`. `raw` has the whole JSON object, unchanged.
 """
+
+import datetime
+from typing import Any
 
 from polyai_data_generated.models import (
     AnnotationRole,
@@ -22,13 +22,11 @@ from polyai_data_generated.models import (
     TurnMetadata,
 )
 
-from ._annotations import Annotation, WriteResult
-from ._chat_reply import ChatReply
-from ._conversations import Conversation
-from ._decode import FieldProblem
-from ._meta import Meta
-from ._pages import ConversationPage, ConversationSummary, UnreadableRecord
-from ._transcripts import FunctionCall, Transcript, Turn, Utterance
+from ._models.conversations import Conversation, FunctionCall, Transcript, Turn, Utterance
+from ._models.decode import ResponseMeta
+from ._models.readers import FieldProblem
+from ._models.summaries import ConversationPage, ConversationSummary, UnreadableRecord
+from ._models.writes import Annotation, ChatReply, WriteResult
 
 __all__ = [
     "Annotation",
@@ -44,9 +42,9 @@ __all__ = [
     "FunctionEvent",
     "FunctionHandoff",
     "Latency",
-    "Meta",
     "MetricValue",
     "RecordingDirection",
+    "ResponseMeta",
     "StateChanges",
     "Summary",
     "Transcript",
@@ -56,3 +54,9 @@ __all__ = [
     "Utterance",
     "WriteResult",
 ]
+
+# typing.get_type_hints looks up the names of inherited fields' types in the globals of __init__.
+_NAMES = {"datetime": datetime, **{name: globals()[name] for name in __all__}}
+_conversations: list[Any] = [ConversationSummary, Conversation, UnreadableRecord]
+for _model in [*_conversations, Turn, FunctionEvent, ChatReply]:
+    _model.__init__.__globals__.update(_NAMES)

@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a home of its own, a sandbox, and the command."""
+"""Fixtures of the command line tests: an isolated home, a sandbox, and the command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AGENT = "PROJECT-DEMO"
 
 
 class Ended(NamedTuple):
-    """How a command ended."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -34,7 +34,7 @@ Sandbox = Callable[..., str]
 
 
 class Memory(keyring.backend.KeyringBackend):
-    """A keyring that lasts as long as a test."""
+    """A keyring in memory."""
 
     priority = 1
 
@@ -53,14 +53,14 @@ class Memory(keyring.backend.KeyringBackend):
 
 
 class Broken(keyring.backend.KeyringBackend):
-    """A keyring that fails whatever it is asked."""
+    """A keyring that always fails."""
 
     priority = 1
 
     def get_password(self, *_: str) -> str | None:
         raise RuntimeError("the bus is \x1b[31mdown")
 
-    set_password = delete_password = get_password  # type: ignore[assignment]  # it fails as well
+    set_password = delete_password = get_password  # type: ignore[assignment]  # fails too
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def broken_keyring() -> None:
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """A directory of its own, and nothing of the developer's terminal and settings."""
+    """An empty home directory, without the settings of the developer's terminal."""
     for name in (
         "COLUMNS",
         "NO_COLOR",
@@ -101,7 +101,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process."""
+    """Run a command in this process."""
 
     def run(*arguments: object) -> Ended:
         capsys.readouterr()
@@ -116,7 +116,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture(scope="package")
 def in_background() -> Iterator[Callable[[Callable[[], object]], None]]:
-    """Does what takes its time while the next tests run, and waits for it at the end."""
+    """Run slow cleanup while the next tests run, and wait for it at the end."""
     threads: list[threading.Thread] = []
 
     def do(work: Callable[[], object]) -> None:
@@ -132,7 +132,7 @@ def in_background() -> Iterator[Callable[[Callable[[], object]], None]]:
 def sandbox(
     monkeypatch: pytest.MonkeyPatch, in_background: Callable[[Callable[[], object]], None]
 ) -> Iterator[Sandbox]:
-    """Serves a sandbox, and has the environment point to it."""
+    """Start a sandbox and point the environment to it."""
     served = ExitStack()
 
     def start(**options: Any) -> str:
@@ -148,7 +148,7 @@ def sandbox(
 
 @pytest.fixture
 def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Has stdout and stderr pass for a terminal of so many columns."""
+    """Make stdout and stderr look like a terminal of a given width."""
 
     def pretend(columns: int = 80, *, stdout: bool = True) -> None:
         monkeypatch.setenv("COLUMNS", str(columns))
@@ -161,7 +161,7 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.fixture
 def child_environment() -> Callable[..., dict[str, str]]:
-    """Returns the environment of a command that runs in a process of its own."""
+    """Return the environment for a command in a subprocess."""
 
     def environment(**more: str) -> dict[str, str]:
         return {

@@ -1,4 +1,4 @@
-"""`polyai-data audio`: which files there are afterwards, and what is said of the others."""
+"""Tests `polyai-data audio`."""
 
 from __future__ import annotations
 
@@ -25,49 +25,49 @@ def served(sandbox: Sandbox) -> None:
     sandbox(recording_bytes=1000)
 
 
-def test_one_recording_is_saved_here_and_its_path_printed(run: Run) -> None:
+def test_one_recording_is_saved_in_the_current_directory(run: Run) -> None:
     ended = run("audio", ONE)
     assert ended == (0, f"{ONE}.wav\n", "")
     assert Path(f"{ONE}.wav").stat().st_size == 1000
 
 
-def test_one_recording_is_saved_as_the_file_that_is_named(run: Run) -> None:
+def test_one_recording_is_saved_to_the_given_file(run: Run) -> None:
     assert run("audio", ONE, "-o", "call.wav").out == "call.wav\n"
     Path("calls").mkdir()
     options = ("--direction", "user", "--redacted", "-o", "calls")
     assert run("audio", ONE, *options).out == f"calls/{ONE}.user.redacted.wav\n"
     ended = run("audio", ONE, "-o", "none/call.wav")
     assert ended.code == 1
-    assert ended.err == f"error: {ONE}: There is no directory none to save call.wav in.\n"
+    assert ended.err == f"error: {ONE}: The directory 'none' does not exist.\n"
 
 
-def test_a_file_that_is_there_stays_and_that_is_no_error(run: Run) -> None:
+def test_an_existing_file_is_skipped(run: Run) -> None:
     Path("call.wav").write_text("mine")
     ended = run("audio", ONE, "-o", "call.wav")
-    assert ended == (0, "", f"skipped {ONE}: its file is there; --overwrite replaces it\n")
+    assert ended == (0, "", f"Skipped {ONE}: the file exists. Use --overwrite to replace it.\n")
     assert Path("call.wav").read_text() == "mine"
     assert run("audio", ONE, "-o", "call.wav", "--overwrite").out == "call.wav\n"
     assert Path("call.wav").stat().st_size == 1000
 
 
-def test_many_are_saved_in_a_directory_that_is_made(
+def test_several_recordings_are_saved_in_a_new_directory(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{TWO}\n\n  {ONE}\n"))
     ended = run("audio", ONE, "-", ONE, "-o", "some/calls", "--concurrency", 1)
     assert ended == (0, f"some/calls/{ONE}.wav\nsome/calls/{TWO}.wav\n", "")
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{TWO}\n"))
-    assert "skipped" in run("audio", "-", "-o", "some/calls").err
+    assert "Skipped" in run("audio", "-", "-o", "some/calls").err
 
 
-def test_many_do_not_fit_into_a_file(run: Run) -> None:
+def test_several_recordings_cannot_go_to_a_file(run: Run) -> None:
     Path("call.wav").touch()
     ended = run("audio", ONE, TWO, "-o", "call.wav")
     assert (ended.code, ended.out) == (2, "")
-    assert "call.wav is a file, and several recordings need a directory." in ended.err
+    assert "call.wav is a file. Several recordings need a directory." in ended.err
 
 
-def test_what_fails_is_listed_and_the_rest_saved(run: Run) -> None:
+def test_failures_are_listed_and_the_rest_is_saved(run: Run) -> None:
     ended = run("audio", CHAT, ONE, "CA0", "-o", "calls", "--concurrency", 1)
     assert (ended.code, ended.out) == (4, f"calls/{ONE}.wav\n")
     first, second = ended.err.splitlines()
@@ -75,7 +75,7 @@ def test_what_fails_is_listed_and_the_rest_saved(run: Run) -> None:
     assert second.startswith("error: CA0: Conversation ID does not exist. (404 ")
 
 
-def test_json_tells_what_became_of_each(run: Run) -> None:
+def test_json_reports_each_result(run: Run) -> None:
     run("audio", TWO, "-o", ".")
     ended = run("audio", ONE, TWO, CHAT, "--json", "--concurrency", 1)
     saved, there, failed = map(json.loads, ended.out.splitlines())
@@ -86,7 +86,7 @@ def test_json_tells_what_became_of_each(run: Run) -> None:
     assert failed["error"].startswith("The conversation has no recording. (404")
 
 
-def test_the_worst_failure_is_the_exit_code(run: Run, sandbox: Sandbox) -> None:
+def test_the_exit_code_is_that_of_the_most_severe_failure(run: Run, sandbox: Sandbox) -> None:
     broken = Fault(500, path=f"*/{ONE}/audio")
     sandbox(faults=[broken], recording_bytes=1000)
     assert run("audio", "CA0", ONE, TWO, "-o", "calls").code == 6
@@ -96,7 +96,7 @@ def test_the_worst_failure_is_the_exit_code(run: Run, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_that_is_refused_ends_it_at_once(run: Run, sandbox: Sandbox, status: int) -> None:
+def test_a_rejected_key_ends_the_batch(run: Run, sandbox: Sandbox, status: int) -> None:
     received: list[Received] = []
     sandbox(faults=[Fault(status)], received=received)
     ended = run("audio", *[f"CA{n}" for n in range(50)], "--concurrency", 2)
@@ -104,16 +104,16 @@ def test_a_key_that_is_refused_ends_it_at_once(run: Run, sandbox: Sandbox, statu
     assert len(received) < 5
 
 
-def test_a_server_that_fails_always_is_left_alone(run: Run, sandbox: Sandbox) -> None:
+def test_too_many_failures_in_a_row_end_the_batch(run: Run, sandbox: Sandbox) -> None:
     received: list[Received] = []
     sandbox(faults=[Fault(404, {"error": "gone"})], received=received)
     ended = run("audio", *[f"CA{n}" for n in range(150)], "--concurrency", 2)
     assert (ended.code, ended.err.count("error:")) == (4, 1)
-    assert ended.err.startswith("error: 100 in a row failed, the last one of this: gone")
+    assert ended.err.startswith("error: 100 in a row failed, the last one with: gone")
     assert len(received) < 105
 
 
-def test_progress_is_shown_on_a_terminal_alone(run: Run, on_terminal: Callable[..., None]) -> None:
+def test_progress_is_shown_only_on_a_terminal(run: Run, on_terminal: Callable[..., None]) -> None:
     on_terminal(100, stdout=False)
     ended = run("audio", ONE)
     assert ended.out == f"{ONE}.wav\n"
@@ -123,6 +123,6 @@ def test_progress_is_shown_on_a_terminal_alone(run: Run, on_terminal: Callable[.
     assert sorted(many.out.splitlines()) == [f"calls/{ONE}.wav", f"calls/{TWO}.wav"]
     on_terminal(100)
     assert run("audio", TWO, "-o", "two.wav").out == "two.wav\n"
-    same_screen = run("audio", TWO, ONE, "-o", "again")  # the paths stand above the bar
+    same_screen = run("audio", TWO, ONE, "-o", "again")  # the paths are printed above the bar
     assert same_screen.out == ""
     assert f"\nagain/{TWO}.wav\n" in same_screen.err.replace("\x1b[2K", "\n")

@@ -1,4 +1,4 @@
-"""`polyai-data chat`: a conversation with the agent, typed or piped."""
+"""Tests `polyai-data chat`, typed and piped."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from polyai_data import ChatReply
-from polyai_data.cli._reply import details_of, spoken
+from polyai_data.cli._reply import render_turn, reply_details
 from polyai_data.sandbox import Fault, Received
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run, Sandbox
 
 CHAT = "AS_CHAT_2cb5d710-936c-3194-7b6e-a9690d836dcb"
-"""The first chat of every sandbox."""
-BEGUN = f"{CHAT} in sandbox. Ctrl-D ends, /help.\n"
-TO_GO_ON = f"To go on: polyai-data chat --resume {CHAT} --env sandbox\n"
+"""The ID of the first chat in every sandbox."""
+STARTED = f"Chat {CHAT} in sandbox.\nPress Ctrl-D to leave, or type /help for help.\n"
+TO_RESUME = f"To resume: polyai-data chat --resume {CHAT} --env sandbox\n"
 
 Says = Callable[..., None]
 
@@ -36,7 +36,7 @@ def piped(monkeypatch: pytest.MonkeyPatch) -> Says:
 
 
 class Keyboard(io.StringIO):
-    """A stdin that passes for a terminal."""
+    """A stdin that looks like a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -44,7 +44,7 @@ class Keyboard(io.StringIO):
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> Says:
-    """Types lines at the prompt; an exception among them is raised there."""
+    """Type lines at the prompt, or raise exceptions there."""
 
     def typed(*lines: str | type[BaseException]) -> None:
         coming: Iterator[str | type[BaseException]] = iter([*lines, EOFError])
@@ -61,8 +61,8 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Says:
     return typed
 
 
-def settled(text: str) -> str:
-    return re.sub(r"\d+\.\d\d s", "0.00 s", text)
+def without_durations(text: str) -> str:
+    return re.sub(r"\d+\.\d\ds", "0.00s", text)
 
 
 def test_each_line_of_stdin_is_a_message(run: Run, sandbox: Sandbox, piped: Says) -> None:
@@ -70,20 +70,20 @@ def test_each_line_of_stdin_is_a_message(run: Run, sandbox: Sandbox, piped: Says
     piped("May I bring my dog?", "", "A person, please")
     ended = run("chat")
     assert ended.code == 0
-    assert settled(ended.out).splitlines() == [
+    assert without_durations(ended.out).splitlines() == [
         "agent  Hello, this is the Larkspur Hotel. How can I help?",
-        "       0.00 s",
+        "       0.00s",
         "user  May I bring my dog?",
         "agent  Dogs are very welcome, and so is any cat that can bear them.",
-        "       Pets · 0.00 s",
+        "       Pets · 0.00s",
         "user  A person, please",
         "agent  Of course. I will ask the front desk to call you.",
-        "       handed to front-desk · 0.00 s",
+        "       handed to front-desk · 0.00s",
     ]
-    assert ended.err == BEGUN + TO_GO_ON
+    assert ended.err == TO_RESUME  # no key hints for scripts
 
 
-def test_json_is_a_reply_a_line(run: Run, sandbox: Sandbox, piped: Says) -> None:
+def test_json_prints_one_reply_per_line(run: Run, sandbox: Sandbox, piped: Says) -> None:
     sandbox()
     piped("dog", "bye")
     ended = run("chat", "--json")
@@ -91,10 +91,10 @@ def test_json_is_a_reply_a_line(run: Run, sandbox: Sandbox, piped: Says) -> None
     assert [reply["userInput"] for reply in replies] == ["", "dog", "bye"]
     assert replies[2]["conversationEnded"] is True
     assert ended.code == 0
-    assert ended.err == BEGUN
+    assert ended.err == ""
 
 
-def test_what_the_agent_is_told_of_the_chat(run: Run, sandbox: Sandbox, piped: Says) -> None:
+def test_options_are_sent_to_the_agent(run: Run, sandbox: Sandbox, piped: Says) -> None:
     sandbox()
     piped("hallo")
     options = ("--language", "de-DE", "--variant", "V", "--channel", "webchat")
@@ -103,14 +103,13 @@ def test_what_the_agent_is_told_of_the_chat(run: Run, sandbox: Sandbox, piped: S
     assert greeting["response"].startswith("Hallo Ada=A, hier ist")
     assert greeting["metadata"]["state"] == {"name": "Ada=A"}
     assert reply["metadata"]["asrLangCode"] == "de-DE"
-    assert " in live. " in ended.err
     assert ended.err.endswith(" --env live\n")
     shown = json.loads(run("get", CHAT, "--json").out)
     assert (shown["variantId"], shown["channel"]) == ("V", "webchat")
 
 
 @pytest.mark.parametrize("text", ["name", "=Ada"])
-def test_an_attribute_has_a_name_and_a_value(run: Run, sandbox: Sandbox, text: str) -> None:
+def test_an_attribute_needs_a_name_and_a_value(run: Run, sandbox: Sandbox, text: str) -> None:
     sandbox()
     ended = run("chat", "--attribute", text)
     assert (ended.code, ended.err.count("\n")) == (2, 2)
@@ -126,38 +125,41 @@ def test_a_chat_is_resumed(run: Run, sandbox: Sandbox, piped: Says) -> None:
     piped("x")
     gone = run("chat", "--resume", "AS_CHAT_0")
     assert gone.code == 4
-    assert "To go on: polyai-data chat --resume AS_CHAT_0 --env sandbox" in gone.err
+    assert "To resume: polyai-data chat --resume AS_CHAT_0 --env sandbox" in gone.err
 
 
-def test_a_reply_that_takes_its_time_is_announced(run: Run, sandbox: Sandbox, piped: Says) -> None:
+def test_a_delayed_reply_is_announced(run: Run, sandbox: Sandbox, piped: Says) -> None:
     sandbox()
     piped("slow")
-    assert "The agent is still at it: the next message brings its reply." in run("chat").err
+    assert "The agent is still working; its reply comes with the next message." in run("chat").err
 
 
-def test_what_is_said_after_the_end_is_an_error(run: Run, sandbox: Sandbox, piped: Says) -> None:
+def test_a_message_after_the_end_is_an_error(run: Run, sandbox: Sandbox, piped: Says) -> None:
     sandbox()
     piped("bye", "/topics", "hello?")
     ended = run("chat")
     assert ended.code == 1
-    assert ended.err.splitlines()[1:] == [
-        "The agent has ended the chat. /save FILE keeps it, /end leaves.",
-        "None so far.",
-        "error: This chat has ended; nothing was sent. Start another one.",
+    assert ended.err.splitlines() == [
+        "The agent ended the chat.",
+        "No topics so far.",
+        "error: This chat has ended. Start another one.",
     ]
 
 
-def test_commands_are_obeyed_and_not_said(run: Run, sandbox: Sandbox, piped: Says) -> None:
+def test_commands_are_run_and_not_sent(run: Run, sandbox: Sandbox, piped: Says) -> None:
     received: list[Received] = []
     sandbox(received=received)
     piped("/help", "/topics", "dog", "breakfast", "/topics", "/nonsense", "//slash", "/end", "more")
     ended = run("chat")
-    assert "/save FILE   write it to a file" in ended.err
-    assert "None so far.\n" in ended.err
+    assert (
+        "/save FILE   save the chat, as JSON if FILE ends in .json, otherwise as Markdown"
+        in ended.err
+    )
+    assert "No topics so far.\n" in ended.err
     assert "Pets, Breakfast\n" in ended.err
-    assert "warning: There is no /nonsense: /help lists what there is.\n" in ended.err
+    assert "warning: Unknown command /nonsense. Type /help for a list.\n" in ended.err
     assert "user  /slash\n" in ended.out
-    assert ended.err.endswith(TO_GO_ON)
+    assert ended.err.endswith(TO_RESUME)
     assert len(received) == 4  # the start, and three messages
 
 
@@ -174,19 +176,19 @@ def test_a_chat_is_saved(run: Run, sandbox: Sandbox, piped: Says) -> None:
     ]
     replies = json.loads(Path("chat.json").read_text())
     assert [reply["userInput"] for reply in replies] == ["", "dog"]
-    assert ended.err.splitlines()[1:-1] == [
+    assert ended.err.splitlines()[:-1] == [
         "Saved as chat.md.",
         "Saved as chat.json.",
-        "warning: It is not saved: File exists: chat.md",
-        "warning: Name a file: /save chat.md",
-        "warning: It is not saved: No such file or directory: no/chat.md",
+        "warning: Could not save the chat: File exists: chat.md",
+        "warning: Missing file name. Example: /save chat.md",
+        "warning: Could not save the chat: No such file or directory: no/chat.md",
     ]
 
 
-def test_a_reply_of_which_little_is_known() -> None:
+def test_a_reply_without_details() -> None:
     said = ChatReply.from_dict({"conversationId": CHAT, "response": "hi", "metadata": None})
-    assert list(details_of(said)) == []
-    assert spoken("agent", "hi").row_count == 1
+    assert list(reply_details(said)) == []
+    assert render_turn("agent", "hi").row_count == 1
 
 
 # --- At a keyboard ---------------------------------------------------------------------------
@@ -202,9 +204,9 @@ def test_a_person_chats(
     assert ended.code == 0
     assert "Dogs are very welcome" in ended.out
     assert "user" not in ended.out  # the terminal shows what is typed
-    assert "The agent has ended the chat." in ended.err
-    assert "This chat has ended; nothing was sent." in ended.err
-    assert TO_GO_ON not in ended.err
+    assert "The agent ended the chat. Type /save FILE to save it, or /end to leave." in ended.err
+    assert "This chat has ended. Start another one." in ended.err
+    assert TO_RESUME not in ended.err
     assert Path("chat.md").exists()
 
 
@@ -216,15 +218,15 @@ def test_a_person_can_try_again(run: Run, sandbox: Sandbox, typed: Says) -> None
     assert ended.code == 0
     assert "error: no (400" in ended.err
     assert "Dogs are very welcome" in ended.out
-    assert ended.err.endswith(f"\n{TO_GO_ON}")
+    assert ended.err.endswith(f"\n{TO_RESUME}")
 
 
-def test_ctrl_c_ends_a_chat_and_says_how_to_go_on(run: Run, sandbox: Sandbox, typed: Says) -> None:
+def test_ctrl_c_ends_a_chat_and_says_how_to_resume(run: Run, sandbox: Sandbox, typed: Says) -> None:
     sandbox()
     typed("dog", KeyboardInterrupt)
     ended = run("chat")
     assert ended.code == 130
-    assert ended.err == f"{BEGUN}{'you    ' * 2}Interrupted. {TO_GO_ON}"
+    assert ended.err == f"{STARTED}{'you    ' * 2}Interrupted. {TO_RESUME}"
 
 
 @pytest.mark.parametrize(
@@ -256,7 +258,7 @@ def test_the_prompt_is_coloured_for_readline(
     assert prompts == [expected]
 
 
-def test_without_readline_a_chat_goes_on(
+def test_a_chat_works_without_readline(
     run: Run, sandbox: Sandbox, typed: Says, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox()

@@ -1,4 +1,4 @@
-"""`polyai-data doctor`: it finds what is wrong, and says what to do."""
+"""Tests `polyai-data doctor`."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ALL = [
 
 
 def checks(run: Run, *options: object) -> tuple[int, dict[str, dict[str, Any]]]:
-    """Return the exit code, and each check by its name."""
+    """Run the doctor and return the exit code and the checks by name."""
     ended = run("doctor", "--json", *options)
     found = json.loads(ended.out)
     assert found["ok"] is (ended.code == 0)
     for check in found["checks"]:
-        # Whatever is wrong, there is something to do about it.
+        # Every failure, and only a failure, has a remedy and an exit code.
         assert bool(check["remedy"]) == (check["state"] == "failed"), check
         assert bool(check["code"]) == (check["state"] == "failed"), check
     return ended.code, {check["name"]: check for check in found["checks"]}
@@ -39,21 +39,21 @@ def states(found: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {name: check["state"] for name, check in found.items()}
 
 
-def test_all_is_well(run: Run, sandbox: Sandbox) -> None:
+def test_no_problems(run: Run, sandbox: Sandbox) -> None:
     base_url = sandbox()
     code, found = checks(run)
     assert (code, list(found)) == (0, ALL)
     assert states(found) == {**dict.fromkeys(ALL, "ok"), "TLS": "skipped"}
     assert found["address"]["detail"] == base_url
     assert found["key"]["detail"] == "from POLYAI_API_KEY"
-    assert found["agent"]["detail"] == "200 conversations, the newest of 2026-06-03 13:18:06"
+    assert found["agent"]["detail"] == "200 conversations, the newest from 2026-06-03 13:18:06"
     ended = run("doctor")
-    assert (ended.code, ended.err) == (0, "All is well.\n")
-    assert ended.out.splitlines()[2] == "ok       agent ID      PROJECT-DEMO"
+    assert (ended.code, ended.err) == (0, "No problems found.\n")
+    assert ended.out.splitlines()[2] == "ok       agent ID       PROJECT-DEMO"
     assert len(ended.out.splitlines()) == len(ALL)
 
 
-def test_what_is_not_set_is_named(run: Run) -> None:
+def test_missing_settings_are_reported(run: Run) -> None:
     code, found = checks(run)
     assert code == 2
     assert states(found) == {
@@ -64,39 +64,47 @@ def test_what_is_not_set_is_named(run: Run) -> None:
     }
     ended = run("doctor")
     lines = ended.out.splitlines()
-    assert lines[1] == "failed   address       no region is set"
-    assert lines[2].strip().startswith("→ --region or POLYAI_REGION")
+    assert lines[1] == "failed   address        no region is set"
+    assert lines[2].strip().startswith("→ Set --region or POLYAI_REGION")
     assert ended.err == ""
 
 
 @pytest.mark.usefixtures("broken_keyring")
-def test_a_keyring_that_cannot_be_asked_is_told(run: Run) -> None:
+def test_a_broken_keyring_is_reported(run: Run) -> None:
     _, found = checks(run, "--region", "us")
-    assert "The system's keyring could not be asked: the bus is" in found["key"]["detail"]
+    assert "Could not read the system keyring: the bus is" in found["key"]["detail"]
     assert found["address"]["detail"] == "https://api.us.poly.ai, region us"
 
 
-def test_settings_that_are_wrong_are_told(run: Run, sandbox: Sandbox) -> None:
+def test_invalid_settings_are_reported(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, found = checks(run, "--region", "mars")
     assert code == 2
-    assert "'mars' is no region of PolyAI" in found["settings"]["detail"]
+    assert "Unknown region 'mars'." in found["settings"]["detail"]
     assert "settings" in checks(run, "--region", "us", "--studio-url", "studio.us.poly.ai/a/b")[1]
     sandbox()
     code, found = checks(run, "--base-url", "http://api.us.poly.ai")
     assert code == 2
     assert "over plain http" in found["settings"]["detail"]
+    monkeypatch.setenv("HTTPS_PROXY", "foo://proxy.example")
+    code, found = checks(run, "--base-url", "https://api.us.poly.ai")
+    assert code == 2
+    assert "Cannot set up the connection" in found["settings"]["detail"]
     for wrong in ("https://[::1", "nonsense"):
         code, found = checks(run, "--base-url", wrong)
         assert (code, states(found)["settings"]) == (2, "failed")
 
 
-def test_a_key_file_that_others_may_read_is_told(run: Run, sandbox: Sandbox) -> None:
+def test_a_key_file_that_others_can_read_is_reported(run: Run, sandbox: Sandbox) -> None:
     sandbox()
     Path("key").write_text("sandbox\n")
     Path("key").chmod(0o644)
     code, found = checks(run, "--api-key-file", "key")
     assert code == 0
-    assert found["key"]["detail"] == "from key. Others may read key: chmod 600 key"
+    assert (
+        found["key"]["detail"] == "from key. Other users can read key. To fix this: chmod 600 key"
+    )
     Path("key").chmod(0o600)
     assert checks(run, "--api-key-file", "key")[1]["key"]["detail"] == "from key"
 
@@ -114,7 +122,7 @@ FAILURES: dict[str, tuple[Fault, int, str]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_what_fails_is_found(run: Run, sandbox: Sandbox, failure: str) -> None:
+def test_failures_are_attributed_to_a_check(run: Run, sandbox: Sandbox, failure: str) -> None:
     fault, expected, culprit = FAILURES[failure]
     received: list[Received] = []
     sandbox(faults=[fault], received=received)
@@ -123,19 +131,19 @@ def test_what_fails_is_found(run: Run, sandbox: Sandbox, failure: str) -> None:
     assert [name for name, state in states(found).items() if state == "failed"] == [culprit]
     after = list(found)[ALL.index(culprit) + 1 :]
     assert {states(found)[name] for name in after} == {"skipped"}
-    assert len(received) == 1  # a doctor does not retry
+    assert len(received) == 1  # no retries
     if failure == "401":
         assert "--probe-regions" in found[culprit]["remedy"]
 
 
-def test_nothing_listens_there(run: Run, sandbox: Sandbox) -> None:
+def test_a_refused_connection(run: Run, sandbox: Sandbox) -> None:
     sandbox()
     code, found = checks(run, "--base-url", "http://127.0.0.1:1")
     assert code == 6
     assert found["connection"]["detail"].startswith("127.0.0.1:1 refused the connection")
 
 
-def test_a_certificate_that_nobody_vouches_for(
+def test_an_untrusted_certificate(
     run: Run,
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
@@ -163,22 +171,25 @@ def test_a_certificate_that_nobody_vouches_for(
         code, found = checks(run, "--base-url", base_url)
         assert (code, states(found)["TLS"], found["TLS"]["detail"]) == (
             *(3, "ok"),
-            "the certificate is accepted",
+            "certificate verified",
         )
 
 
 @pytest.mark.parametrize(
     ("variables", "detail"),
     [
-        ({}, "none is set"),
+        ({}, "none"),
         ({"HTTPS_PROXY": "http://me:secret@proxy.example:3128"}, "proxy.example:3128"),
         ({"ALL_PROXY": "proxy.example:3128"}, "proxy.example:3128"),
         ({"ALL_PROXY": "socks5://proxy.example:3128/"}, "proxy.example:3128"),
         ({"HTTPS_PROXY": "http://me:se/c@r#et@proxy.example"}, "proxy.example"),
-        ({"HTTPS_PROXY": "http://p", "NO_PROXY": "127.0.0.1"}, "none for 127.0.0.1:1, by NO_PROXY"),
+        (
+            {"HTTPS_PROXY": "http://p", "NO_PROXY": "127.0.0.1"},
+            "not used for 127.0.0.1:1 (NO_PROXY)",
+        ),
     ],
 )
-def test_the_proxy_is_told_without_its_password(
+def test_the_proxy_is_shown_without_its_password(
     run: Run, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], detail: str
 ) -> None:
     for name, value in variables.items():
@@ -190,7 +201,7 @@ def test_the_proxy_is_told_without_its_password(
 @pytest.mark.parametrize(
     ("seconds", "state"), [(-3600, "failed"), (-60, "ok"), (0, "ok"), (60, "ok"), (3600, "failed")]
 )
-def test_a_clock_that_is_wrong_is_told(
+def test_clock_skew_is_reported(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, seconds: int, state: str
 ) -> None:
     sandbox(faults=[Fault(200, {"conversations": [], "count": None})])
@@ -198,12 +209,12 @@ def test_a_clock_that_is_wrong_is_told(
     monkeypatch.setattr("polyai_data.cli._checks.now", lambda: _times.now() + wrong)
     code, found = checks(run)
     assert found["clock"]["state"] == state
-    assert found["clock"]["detail"].endswith(" the server's")
+    assert found["clock"]["detail"].endswith(" the server")
     assert code == (state == "failed")
-    assert found["agent"]["detail"] == "it can be read"
+    assert found["agent"]["detail"] == "accessible"
 
 
-def test_a_server_without_a_clock(run: Run, sandbox: Sandbox) -> None:
+def test_a_server_without_a_valid_date(run: Run, sandbox: Sandbox) -> None:
     sandbox(faults=[Fault(200, {"conversations": [], "count": 0}, {"date": "noon"})])
     assert checks(run)[1]["clock"]["state"] == "skipped"
 
@@ -213,7 +224,7 @@ def test_a_server_without_a_clock(run: Run, sandbox: Sandbox) -> None:
 
 @pytest.fixture
 def regions(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Received]]:
-    """Has each region lead to a sandbox of its own, that answers as told."""
+    """Start a sandbox for each region, with the given fault."""
 
     def serve(**answers: Fault | None) -> list[Received]:
         received: list[Received] = []
@@ -228,35 +239,37 @@ def regions(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     return serve
 
 
-def test_regions_are_asked_only_on_demand(run: Run, regions: Callable[..., list[Received]]) -> None:
+def test_regions_are_probed_only_on_request(
+    run: Run, regions: Callable[..., list[Received]]
+) -> None:
     received = regions(eu=None)
     code, found = checks(run, "--region", "us")
     assert (code, len(received)) == (3, 1)
     assert "right region" not in found
     ended = run("doctor", "--region", "us", "--probe-regions")
-    assert ended.err.startswith("warning: Showing the key to all four regions")
+    assert ended.err.startswith("warning: Sending the key to all four regions")
 
 
 def test_the_region_that_accepts_the_key_is_found(
     run: Run, regions: Callable[..., list[Received]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     regions(eu=None)
-    monkeypatch.setenv("POLYAI_BASE_URL", "http://127.0.0.1:1")  # it is no region
+    monkeypatch.setenv("POLYAI_BASE_URL", "http://127.0.0.1:1")  # ignored: it is not a region
     code, found = checks(run, "--region", "us", "--probe-regions")
     assert (code, found["connection"]["state"]) == (2, "failed")
-    assert found["right region"]["detail"] == "it is eu"
+    assert found["right region"]["detail"] == "the key belongs to eu"
     monkeypatch.delenv("POLYAI_BASE_URL")
     code, found = checks(run, "--region", "us", "--probe-regions")
     assert code == 3
-    assert found["region eu"]["detail"] == "accepts the key, and knows the agent"
+    assert found["region eu"]["detail"] == "accepts the key and has the agent"
     assert found["region us"]["detail"] == "does not accept the key"
-    assert found["right region"]["detail"] == "it is eu"
-    assert found["right region"]["remedy"] == "export POLYAI_REGION=eu, or --region eu"
+    assert found["right region"]["detail"] == "the key belongs to eu"
+    assert found["right region"]["remedy"] == "Use --region eu, or export POLYAI_REGION=eu"
     code, found = checks(run, "--region", "eu", "--probe-regions")
     assert (code, found["right region"]["detail"]) == (0, "eu")
 
 
-def test_a_key_that_knows_no_agent_yet_finds_its_region(
+def test_the_region_of_a_key_is_found_without_an_agent(
     run: Run, regions: Callable[..., list[Received]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     regions(uk=Fault(403), eu=Fault(500))
@@ -264,9 +277,9 @@ def test_a_key_that_knows_no_agent_yet_finds_its_region(
     code, found = checks(run, "--probe-regions")
     assert code == 2
     assert found["region uk"]["detail"].startswith("accepts the key, but: Forbidden")
-    assert found["region eu"]["detail"].startswith("does not say: Internal Server Error")
-    assert found["right region"]["detail"] == "it is uk"
-    # Behind an address of one's own, there is nothing to compare it with.
+    assert found["region eu"]["detail"].startswith("could not be checked: Internal Server Error")
+    assert found["right region"]["detail"] == "the key belongs to uk"
+    # With a base URL, there is no region to compare with.
     code, found = checks(run, "--probe-regions", "--base-url", "https://127.0.0.1:1")
     assert found["right region"]["state"] == "ok"
 
@@ -275,9 +288,22 @@ def test_a_key_that_no_region_accepts(run: Run, regions: Callable[..., list[Rece
     regions()
     code, found = checks(run, "--region", "us", "--probe-regions")
     assert code == 3
-    assert found["right region"]["detail"] == "none accepts the key"
+    assert found["right region"]["detail"] == "no region accepts the key"
 
 
-def test_without_a_key_no_region_is_asked(run: Run) -> None:
+@pytest.mark.parametrize("columns", [None, 80])
+def test_names_of_checks_are_not_truncated(
+    run: Run,
+    regions: Callable[..., list[Received]],
+    on_terminal: Callable[..., None],
+    columns: int | None,
+) -> None:
+    regions()
+    if columns is not None:
+        on_terminal(columns)
+    assert "region studio  " in run("doctor", "--region", "us", "--probe-regions").out
+
+
+def test_no_region_is_probed_without_a_key(run: Run) -> None:
     ended = run("doctor", "--probe-regions")
     assert (ended.code, ended.err) == (2, "")

@@ -1,4 +1,4 @@
-"""What a person reads and a script sees when something goes wrong; and that the key is in none."""
+"""Tests error messages and exit codes, and that no error shows the key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 import typer
 from polyai_data import DataClient, PolyAIError, errors
 from polyai_data.cli import _app, _commands, main
-from polyai_data.cli._errors import _CODES, exit_code, reporting, worst
+from polyai_data.cli._errors import _CODES, exit_code, most_severe, reporting
 from polyai_data.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MARK = "8f3a61"
 KEY = f"made-up/key+{MARK}=="
 ID = "CA22d437f4405070690f8906b76c8ea4ed"
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
 
 STATUSES = {
     400: 1,
@@ -44,7 +44,7 @@ STATUSES = {
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_each_status_is_one_line_a_remedy_and_its_code(
+def test_each_status_has_a_message_a_hint_and_an_exit_code(
     run: Run, sandbox: Sandbox, status: int
 ) -> None:
     sandbox(faults=[Fault(status, {"error_message": "so\nit is", "error_code": "WHY"})])
@@ -58,11 +58,11 @@ def test_each_status_is_one_line_a_remedy_and_its_code(
     assert second.startswith("hint: ")
 
 
-def test_a_pause_that_the_server_asks_for_is_told(run: Run, sandbox: Sandbox) -> None:
+def test_retry_after_is_shown(run: Run, sandbox: Sandbox) -> None:
     sandbox(faults=[Fault(429, headers={"Retry-After": "90"})])
-    assert "hint: Wait 90 seconds, then do it again.\n" in run("get", ID).err
+    assert "hint: Wait 90 seconds, then try again.\n" in run("get", ID).err
     sandbox(faults=[Fault(429)])
-    assert "hint: Wait a while, then do it again.\n" in run("get", ID).err
+    assert "hint: Wait a while, then try again.\n" in run("get", ID).err
 
 
 @pytest.mark.parametrize(
@@ -76,21 +76,21 @@ def test_a_pause_that_the_server_asks_for_is_told(run: Run, sandbox: Sandbox) ->
     ],
     ids=lambda fault: fault.kind,
 )
-def test_a_network_that_fails_is_code_6(run: Run, sandbox: Sandbox, fault: Fault) -> None:
+def test_network_failures_exit_with_code_6(run: Run, sandbox: Sandbox, fault: Fault) -> None:
     sandbox(faults=[fault])
     ended = run("get", ID)
     assert ended.code == 6
     assert ended.err.count("\n") == 2
-    assert "`polyai-data doctor` looks for the cause." in ended.err
+    assert "To find the cause, run `polyai-data doctor`." in ended.err
 
 
-def test_an_argument_that_is_never_sent_is_code_2(run: Run, sandbox: Sandbox) -> None:
+def test_invalid_arguments_exit_with_code_2(run: Run, sandbox: Sandbox) -> None:
     sandbox()
     ended = run("get", "..")
     assert (ended.code, ended.err.count("\n")) == (2, 1)
 
 
-def test_every_error_of_the_library_has_a_code() -> None:
+def test_every_error_of_the_library_has_an_exit_code() -> None:
     found = {
         error: exit_code(error("x"))
         for error in vars(errors).values()
@@ -102,29 +102,29 @@ def test_every_error_of_the_library_has_a_code() -> None:
     assert found[errors.ConfigurationError] == 2
 
 
-def test_codes_are_told_in_the_help_and_the_readme(run: Run) -> None:
+def test_exit_codes_are_listed_in_help_and_docs(run: Run) -> None:
     shown = " ".join(run("--help").out.split())
     codes = {0, 1, 141, *(code for _, code in _CODES)}
     for code in codes:
         assert re.search(rf"\b{code} \w", shown)
-        assert f"| {code} |" in README
+        assert f"| {code} |" in PAGE
 
 
-def test_the_worst_of_several_codes_counts() -> None:
-    assert worst(iter([])) == 0
-    assert worst(iter([0, 4, 6, 5])) == 6
-    assert worst(iter([1, 4])) == 1
-    assert worst(iter([3, 2, 130, 6])) == 130
+def test_the_most_severe_exit_code_wins() -> None:
+    assert most_severe(iter([])) == 0
+    assert most_severe(iter([0, 4, 6, 5])) == 6
+    assert most_severe(iter([1, 4])) == 1
+    assert most_severe(iter([3, 2, 130, 6])) == 130
 
 
-def test_a_long_message_is_cut(run: Run, sandbox: Sandbox) -> None:
+def test_a_long_message_is_truncated(run: Run, sandbox: Sandbox) -> None:
     sandbox(faults=[Fault(400, {"error": "long " * 1000})])
     first = run("get", ID).err.splitlines()[0]
     assert len(first) < 600
     assert "…" in first
 
 
-def test_what_should_not_happen_is_said_in_a_line_too(
+def test_an_unexpected_error_is_reported_on_one_line(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox()
@@ -136,13 +136,13 @@ def test_what_should_not_happen_is_said_in_a_line_too(
     ended = run("get", ID)
     assert ended.code == 1
     assert ended.err == (
-        "error: unexpected KeyError: 'inside'\n"
-        "hint: This should not happen. --debug shows where it does.\n"
+        "error: Unexpected KeyError: 'inside'\n"
+        "hint: This is a bug. Run with --debug for a traceback.\n"
     )
     assert "Traceback (most recent call last):" in run("get", ID, "--debug").err
 
 
-def test_an_error_without_a_text_is_named(
+def test_an_error_without_a_message_shows_its_type(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox()
@@ -151,10 +151,10 @@ def test_an_error_without_a_text_is_named(
         raise OSError
 
     monkeypatch.setattr(DataClient, "get_conversation", fail)
-    assert run("get", ID).err == "error: unexpected OSError\n"
+    assert run("get", ID).err == "error: Unexpected OSError\n"
 
 
-def test_ctrl_c_is_one_line_and_code_130(
+def test_ctrl_c_prints_one_line_and_exits_with_code_130(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox()
@@ -164,12 +164,12 @@ def test_ctrl_c_is_one_line_and_code_130(
 
     monkeypatch.setattr(DataClient, "get_conversation", interrupt)
     assert run("get", ID) == (130, "", "Interrupted.\n")
-    # Before a command has begun as well.
+    # Also before a command starts.
     monkeypatch.setattr(_app, "app", interrupt)
     assert run("get", ID) == (130, "", "Interrupted.\n")
 
 
-def test_a_reader_that_has_gone_is_no_error(
+def test_a_closed_pipe_exits_silently(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: str) -> int:
@@ -183,7 +183,7 @@ def test_a_reader_that_has_gone_is_no_error(
         assert ended == (141, "", "")
 
 
-def test_a_reader_that_has_gone_of_a_terminal(
+def test_a_closed_terminal_exits_silently(
     run: Run, on_terminal: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: str) -> int:
@@ -195,17 +195,28 @@ def test_a_reader_that_has_gone_of_a_terminal(
         assert run("regions").code == 141
 
 
-def test_output_may_go_to_what_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_to_a_closed_pipe_exits_silently(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def print_help(*_: Any, **__: Any) -> None:
+        try:
+            raise BrokenPipeError
+        except BrokenPipeError:
+            sys.exit(1)  # as rich and typer do
+
+    monkeypatch.setattr(_app, "app", print_help)
+    assert run("--help") == (141, "", "")
+
+
+def test_output_can_go_to_any_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = io.StringIO(), io.StringIO()
     monkeypatch.setattr(sys, "stdout", streams[0])
     monkeypatch.setattr(sys, "stderr", streams[1])
     assert main(["regions", "--json"]) == 0
     assert main(["list"]) == 2
     assert json.loads(streams[0].getvalue().splitlines()[0])["region"] == "us"
-    assert streams[1].getvalue().startswith("error: no key, no region and no agent")
+    assert streams[1].getvalue().startswith("error: Missing API key, region and agent.")
 
 
-def test_a_second_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_ctrl_c_exits_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr("os._exit", ended.append)
     before = signal.getsignal(signal.SIGINT)
@@ -223,7 +234,7 @@ def test_a_second_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_signals_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signal_handlers_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signal.getsignal", lambda _: signal.SIG_IGN)
     monkeypatch.setattr("signal.signal", lambda *_: pytest.fail("changed"))
     with reporting(debug=False):
@@ -234,7 +245,7 @@ def test_signals_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> No
     thread.join()
 
 
-def test_a_wrong_command_line_is_two_lines_and_code_2(run: Run) -> None:
+def test_usage_errors_have_a_message_and_a_hint(run: Run) -> None:
     for arguments, message, remedy in (
         (["lst"], "No such command 'lst'", "`polyai-data --help`"),
         (["list", "--lmit", "3"], "No such option: --lmit", "`polyai-data list --help`"),
@@ -248,6 +259,27 @@ def test_a_wrong_command_line_is_two_lines_and_code_2(run: Run) -> None:
         first, second = ended.err.splitlines()
         assert first.startswith(f"error: {message}")
         assert remedy in second
+
+
+def test_usage_errors_do_not_name_an_exception(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise typer.BadParameter("Value error, 'xml' is not one of 'text', 'json'.")
+
+    monkeypatch.setattr(_app, "app", refuse)  # as typer 0.29 does
+    assert run("transcript").err.startswith(
+        "error: Invalid value: 'xml' is not one of 'text', 'json'.\n"
+    )
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_errors_wrap_at_words_on_a_terminal(
+    run: Run, on_terminal: Callable[..., None], columns: int
+) -> None:
+    on_terminal(columns, stdout=False)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", run("list", "--api-key", "x").err).splitlines()
+    assert max(map(len, lines)) <= columns
+    in_a_pipe = "error: API keys are not accepted on the command line: other users of this machine"
+    assert " ".join(map(str.strip, lines)).startswith(in_a_pipe)
 
 
 # --- The key ---------------------------------------------------------------------------------
@@ -268,7 +300,7 @@ def test_a_wrong_command_line_is_two_lines_and_code_2(run: Run) -> None:
     ],
     ids=" ".join,
 )
-def test_a_key_on_the_command_line_is_refused_and_not_repeated(
+def test_a_key_on_the_command_line_is_rejected_and_not_shown(
     run: Run, arguments: tuple[str, ...]
 ) -> None:
     ended = run(*arguments)
@@ -336,7 +368,7 @@ def test_no_error_shows_the_key(
         assert "Traceback" in ended.err
 
 
-def test_nothing_shows_a_key_that_can_be_none(run: Run, sandbox: Sandbox) -> None:
+def test_an_invalid_key_is_not_shown(run: Run, sandbox: Sandbox) -> None:
     sandbox()
     for content in (f"{KEY}\n{KEY}", f"{KEY} {KEY}", f"é{KEY}"):
         Path("key").write_text(content)
@@ -345,7 +377,7 @@ def test_nothing_shows_a_key_that_can_be_none(run: Run, sandbox: Sandbox) -> Non
         assert MARK not in ended.out + ended.err
 
 
-def test_the_debug_option_is_there_for_every_command(run: Run) -> None:
+def test_every_command_has_the_debug_option(run: Run) -> None:
     for command in _commands.app.registered_commands:
         if command.name != "sandbox":  # it has options of its own
             assert "--debug" in run(command.name, "--help").out

@@ -1,4 +1,4 @@
-"""`polyai-data export`: one line a conversation, whatever happens on the way."""
+"""Tests `polyai-data export`."""
 
 from __future__ import annotations
 
@@ -39,31 +39,31 @@ def listed(base_url: str) -> list[dict[str, Any]]:
 
 
 def asked(received: list[Received], ending: str = "") -> Counter[str]:
-    """Count the requests for each conversation, or for its recording."""
+    """Count the requests for each conversation or recording."""
     parts = [request.path.split("/conversations/") for request in received]
     return Counter(path[1] for path in parts if len(path) == 2 and path[1].endswith(ending))
 
 
-def test_every_conversation_is_a_line_as_the_server_sent_it(run: Run, sandbox: Sandbox) -> None:
+def test_each_line_is_a_conversation_as_the_server_sent_it(run: Run, sandbox: Sandbox) -> None:
     base_url = sandbox()
     ended = run(*EXPORT)
-    said = "Wrote calls.jsonl: 200 conversations, 1 of them still in progress.\n"
+    said = "Wrote calls.jsonl: 200 conversations, 1 still in progress.\n"
     assert ended == (0, "", said)
     assert written() == listed(base_url)
     assert not PART.exists()
 
 
-def test_details_are_what_the_server_sends_for_each(run: Run, sandbox: Sandbox) -> None:
+def test_details_are_exported_as_the_server_sent_them(run: Run, sandbox: Sandbox) -> None:
     received: list[Received] = []
     base_url = sandbox(conversations=30, received=received)
     assert run(*EXPORT, "--details", "--concurrency", 8).code == 0
     assert set(asked(received).values()) == {1}
     with DataClient(base_url=base_url) as client:
         expected = [client.get_conversation(one["conversationId"]).raw for one in listed(base_url)]
-    assert written() == expected  # in the order of the list, however they came
+    assert written() == expected  # in the order of the list
 
 
-def test_recordings_are_saved_where_there_are_any(run: Run, sandbox: Sandbox) -> None:
+def test_recordings_are_saved_if_there_are_any(run: Run, sandbox: Sandbox) -> None:
     base_url = sandbox(conversations=20, recording_bytes=1000)
     ended = run(*EXPORT, "--recordings", "some/calls", "--direction", "agent", "--redacted")
     recorded = {one["conversationId"] for one in listed(base_url) if one["audioUrl"]}
@@ -73,7 +73,7 @@ def test_recordings_are_saved_where_there_are_any(run: Run, sandbox: Sandbox) ->
     assert f", {len(recorded)} recordings saved.\n" in ended.err
 
 
-def test_filters_choose_what_is_written(run: Run, sandbox: Sandbox) -> None:
+def test_filters_select_what_is_exported(run: Run, sandbox: Sandbox) -> None:
     received: list[Received] = []
     base_url = sandbox(received=received)
     run(*EXPORT, "--since", "2026-06-03", "--channel", "VOICE-SIP", "--details")
@@ -86,22 +86,22 @@ def test_filters_choose_what_is_written(run: Run, sandbox: Sandbox) -> None:
     assert len(asked(received)) == len(expected)
 
 
-# --- What is there is not lost ---------------------------------------------------------------
+# --- Existing files --------------------------------------------------------------------------
 
 
-def test_a_file_that_is_there_is_replaced_only_on_demand(run: Run, sandbox: Sandbox) -> None:
+def test_an_existing_file_is_replaced_only_on_request(run: Run, sandbox: Sandbox) -> None:
     sandbox()
     FILE.write_text("mine")
     ended = run(*EXPORT)
     assert ended.code == 2
-    assert ended.err == "error: calls.jsonl exists.\nhint: --overwrite replaces it.\n"
+    assert ended.err == "error: calls.jsonl already exists.\nhint: Use --overwrite to replace it.\n"
     assert run(*EXPORT, "--resume").code == 2
     assert FILE.read_text() == "mine"
     assert run(*EXPORT, "--overwrite").code == 0
     assert len(written()) == 200
 
 
-def test_a_directory_is_no_file(run: Run, sandbox: Sandbox) -> None:
+def test_the_target_cannot_be_a_directory(run: Run, sandbox: Sandbox) -> None:
     sandbox()
     assert run("export", "-o", ".", "--overwrite").err.startswith("error: . is a directory.")
     ended = run("export", "-o", "none/calls.jsonl")
@@ -109,7 +109,7 @@ def test_a_directory_is_no_file(run: Run, sandbox: Sandbox) -> None:
     assert "No such file or directory: none/calls.jsonl.part" in ended.err
 
 
-def test_a_file_that_appears_meanwhile_stays(
+def test_a_file_created_meanwhile_is_kept(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox()
@@ -119,7 +119,7 @@ def test_a_file_that_appears_meanwhile_stays(
     assert len(ids(PART)) == 200
 
 
-def test_it_is_on_the_disk_before_it_has_its_name(
+def test_the_file_is_flushed_to_disk_before_it_is_renamed(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox()
@@ -131,30 +131,30 @@ def test_it_is_on_the_disk_before_it_has_its_name(
     assert synced == [(False, FILE.stat().st_size)]
 
 
-def test_what_an_interrupted_one_left_is_not_thrown_away(run: Run, sandbox: Sandbox) -> None:
+def test_a_partial_export_is_not_overwritten(run: Run, sandbox: Sandbox) -> None:
     sandbox()
     PART.write_text("mine")
     ended = run(*EXPORT, "--overwrite")
     assert ended.code == 2
-    assert "--resume goes on with it. To begin anew, delete calls.jsonl.part." in ended.err
+    assert "Use --resume to continue it. To start over, delete calls.jsonl.part." in ended.err
     assert PART.read_text() == "mine"
 
 
-# --- To go on --------------------------------------------------------------------------------
+# --- Resuming --------------------------------------------------------------------------------
 
 
 def interrupted(run: Run, sandbox: Sandbox, *options: object, conversations: int = 200) -> None:
-    """Leave the `.part` file of an export that broke off after its first page or two."""
+    """Leave the `.part` file of an export that failed after its first page or two."""
     sandbox(conversations=conversations, faults=[Fault(401, path="*/conversations", nth=3)])
     ended = run(*EXPORT, "--page-size", 20, *options)
     assert ended.code == 3
     kept = len(ids(PART))
-    assert kept == 39 or (options and 20 < kept < 39)  # but for what was on its way
-    assert f"calls.jsonl.part keeps {kept} conversations: --resume goes on." in ended.err
+    assert kept == 39 or (options and 20 < kept < 39)  # except requests in flight
+    assert f"Saved {kept} conversations in calls.jsonl.part. Use --resume to continue." in ended.err
     assert not FILE.exists()
 
 
-def test_an_interrupted_export_goes_on(run: Run, sandbox: Sandbox) -> None:
+def test_an_interrupted_export_can_be_resumed(run: Run, sandbox: Sandbox) -> None:
     interrupted(run, sandbox)
     base_url = sandbox()
     ended = run(*EXPORT, "--resume")
@@ -170,10 +170,10 @@ def test_nothing_is_fetched_twice(run: Run, sandbox: Sandbox) -> None:
     sandbox(received=received, recording_bytes=1000)
     calls = ("--recordings", "calls")
     assert run(*EXPORT, "--resume", "--details", *calls).code == 0
-    assert not set(there) & set(asked(received))  # but for their recordings
+    assert not set(there) & set(asked(received))  # except their recordings
     assert Counter(ids()) == Counter(dict.fromkeys(ids(), 1))
     assert len(ids()) == 200
-    # Once more, as if it had been interrupted at its very end: recordings stay as well.
+    # Again, as if it had been interrupted just before the rename: recordings are kept.
     FILE.rename(PART)
     received.clear()
     ended = run(*EXPORT, "--resume", "--details", *calls)
@@ -192,7 +192,7 @@ def test_nothing_is_fetched_twice(run: Run, sandbox: Sandbox) -> None:
         b"\xff\n",
     ],
 )
-def test_what_is_no_whole_line_is_cut_off(run: Run, sandbox: Sandbox, damage: bytes) -> None:
+def test_damaged_lines_are_removed(run: Run, sandbox: Sandbox, damage: bytes) -> None:
     interrupted(run, sandbox)
     with PART.open("ab") as file:
         file.write(damage)
@@ -201,7 +201,7 @@ def test_what_is_no_whole_line_is_cut_off(run: Run, sandbox: Sandbox, damage: by
     assert written() == listed(base_url)
 
 
-def test_half_a_line_in_the_middle_of_a_character(run: Run, sandbox: Sandbox) -> None:
+def test_a_line_cut_within_a_character_is_removed(run: Run, sandbox: Sandbox) -> None:
     interrupted(run, sandbox)
     for length in range(PART.stat().st_size, PART.stat().st_size - 400, -37):
         os.truncate(PART, length)
@@ -213,14 +213,14 @@ def test_half_a_line_in_the_middle_of_a_character(run: Run, sandbox: Sandbox) ->
         PART.write_bytes(before)
 
 
-def test_with_nothing_to_go_on_with_it_begins(run: Run, sandbox: Sandbox) -> None:
+def test_resume_without_a_partial_export_starts_one(run: Run, sandbox: Sandbox) -> None:
     sandbox(conversations=5)
     assert run(*EXPORT, "--resume").code == 0
     assert len(ids()) == 5
 
 
 @pytest.mark.parametrize("first", [[], ["--details"]])
-def test_one_with_details_does_not_go_on_without(
+def test_resume_requires_the_same_details_option(
     run: Run, sandbox: Sandbox, first: list[str]
 ) -> None:
     interrupted(run, sandbox, *first)
@@ -229,14 +229,14 @@ def test_one_with_details_does_not_go_on_without(
     then = [] if first else ["--details"]
     ended = run(*EXPORT, "--resume", *then)
     assert ended.code == 2
-    assert f"was begun {'with' if first else 'without'} --details." in ended.err
+    assert f"was started {'with' if first else 'without'} --details." in ended.err
     assert PART.read_bytes() == kept
 
 
-# --- What fails ------------------------------------------------------------------------------
+# --- Failures --------------------------------------------------------------------------------
 
 
-def test_conversations_that_fail_are_listed_and_tried_again(run: Run, sandbox: Sandbox) -> None:
+def test_failed_conversations_are_listed_and_retried(run: Run, sandbox: Sandbox) -> None:
     faults = [Fault(500, path="*/conversations/CA5*"), Fault(410, {}, path=f"*/{CHAT}")]
     sandbox(conversations=30, faults=faults)
     ended = run(*EXPORT, "--details")
@@ -245,7 +245,9 @@ def test_conversations_that_fail_are_listed_and_tried_again(run: Run, sandbox: S
     assert f"error: {CHAT}: Gone (410" in ended.err
     missing = len(failed) - 1
     assert f"error: {missing} failed.\n" in ended.err
-    kept = f"calls.jsonl.part keeps {30 - missing} conversations: --resume tries the rest."
+    kept = (
+        f"Saved {30 - missing} conversations in calls.jsonl.part. Use --resume to retry the rest."
+    )
     assert kept in ended.err
     assert len(ids(PART)) == 30 - missing
     assert not FILE.exists()
@@ -254,7 +256,7 @@ def test_conversations_that_fail_are_listed_and_tried_again(run: Run, sandbox: S
     assert sorted(ids()) == sorted(one["conversationId"] for one in listed(base_url))
 
 
-def test_recordings_that_fail_are_tried_again(run: Run, sandbox: Sandbox) -> None:
+def test_failed_recordings_are_retried(run: Run, sandbox: Sandbox) -> None:
     options = ("--recordings", "calls")
     sandbox(conversations=10, recording_bytes=99, faults=[Fault(500, path="*/CA2*/audio")])
     ended = run(*EXPORT, *options)
@@ -268,7 +270,7 @@ def test_recordings_that_fail_are_tried_again(run: Run, sandbox: Sandbox) -> Non
     assert set(asked(received, "/audio")) == {"CA22d437f4405070690f8906b76c8ea4ed/audio"}
 
 
-def test_a_recording_that_is_not_there_after_all_is_no_failure(run: Run, sandbox: Sandbox) -> None:
+def test_a_missing_recording_is_not_a_failure(run: Run, sandbox: Sandbox) -> None:
     missing = {"error_code": "CONVERSATIONS_RECORDING_NOT_FOUND", "error": "none"}
     sandbox(conversations=10, faults=[Fault(404, missing, path="*/audio")])
     ended = run(*EXPORT, "--recordings", "calls")
@@ -282,17 +284,15 @@ def page(*records: Any) -> Fault:
 
 
 @pytest.mark.parametrize("options", [[], ["--details", "--recordings", "calls"]])
-def test_a_record_without_an_id_is_kept_as_it_came(
-    run: Run, sandbox: Sandbox, options: list[str]
-) -> None:
+def test_records_without_an_id_are_exported(run: Run, sandbox: Sandbox, options: list[str]) -> None:
     odd = [{"x": 1}, None, 7, {"conversationId": 5, "audioUrl": "x"}, {"conversationId": ""}]
     readable = {"conversationId": CHAT}
     sandbox(conversations=5, faults=[page(*odd, readable)])
     ended = run(*EXPORT, *options)
     assert ended.code == 0
-    assert "6 conversations, 5 of them without an ID, as the server sent them" in ended.err
+    assert "6 conversations, 5 without an ID" in ended.err
     assert written()[:5] == odd
-    # They are known again, by all that they are.
+    # When resumed, they are recognised by their content.
     FILE.rename(PART)
     assert run(*EXPORT, *options, "--resume").code == 0
     assert len(written()) == 6
@@ -311,7 +311,7 @@ class Full(io.FileIO):
         return taken
 
 
-def test_a_full_disk_keeps_what_fits(
+def test_an_export_survives_a_full_disk(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base_url = sandbox()
@@ -325,7 +325,7 @@ def test_a_full_disk_keeps_what_fits(
     monkeypatch.setattr(Path, "open", open_full)
     ended = run(*EXPORT)
     assert ended.code == 1
-    assert ended.err.startswith("error: No space left on device\nhint: calls.jsonl.part keeps ")
+    assert ended.err.startswith("error: No space left on device\nhint: Saved ")
     assert PART.stat().st_size == 20_000
     assert not PART.read_bytes().endswith(b"\n")
     monkeypatch.setattr(Path, "open", opened)
@@ -333,27 +333,29 @@ def test_a_full_disk_keeps_what_fits(
     assert written() == listed(base_url)
 
 
-def test_ctrl_c_says_how_to_go_on_in_one_line(
+def test_ctrl_c_says_how_to_resume(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox()
-    add = _part.Lines.add
+    add = _part.JsonLinesFile.add
 
-    def interrupt(self: _part.Lines, value: Any) -> None:
+    def interrupt(self: _part.JsonLinesFile, value: Any) -> None:
         if self.count == 7:
             raise KeyboardInterrupt
         add(self, value)
 
     with monkeypatch.context() as patched:
-        patched.setattr(_part.Lines, "add", interrupt)
+        patched.setattr(_part.JsonLinesFile, "add", interrupt)
         ended = run(*EXPORT)
     assert ended.code == 130
-    assert ended.err == ("Interrupted. calls.jsonl.part keeps 7 conversations: --resume goes on.\n")
+    assert ended.err == (
+        "Interrupted. Saved 7 conversations in calls.jsonl.part. Use --resume to continue.\n"
+    )
     assert run(*EXPORT, "--resume").code == 0
     assert len(ids()) == 200
 
 
-def test_progress_is_shown_on_a_terminal_alone(
+def test_progress_is_shown_only_on_a_terminal(
     run: Run, sandbox: Sandbox, on_terminal: Callable[..., None]
 ) -> None:
     sandbox(conversations=20, recording_bytes=99)
@@ -365,7 +367,7 @@ def test_progress_is_shown_on_a_terminal_alone(
     assert "recordings" in ended.err
 
 
-def test_a_bar_without_a_rate_is_empty() -> None:
+def test_the_rate_is_empty_until_it_is_known() -> None:
     from polyai_data.cli._terminal import _Rate
     from rich.progress import Progress
 

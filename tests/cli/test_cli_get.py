@@ -1,8 +1,9 @@
-"""`polyai-data get` and `transcript`: all that is known of one conversation."""
+"""Tests `polyai-data get` and `polyai-data transcript`."""
 
 from __future__ import annotations
 
 import json
+import re
 import webbrowser
 from collections.abc import Callable
 from datetime import datetime
@@ -26,7 +27,7 @@ SILENCED = "CAe8a754903e3151974de0ff70b9301b8b"
 
 
 def facts(text: str) -> dict[str, str]:
-    """Return what stands beside each label, above the transcript."""
+    """Return the value of each label above the transcript."""
     found = {}
     for line in text.partition("Transcript")[0].splitlines():
         label, _, value = line.partition("  ")
@@ -34,7 +35,7 @@ def facts(text: str) -> dict[str, str]:
     return found
 
 
-def test_everything_that_is_known_is_shown(run: Run, sandbox: Sandbox, sample: Sample) -> None:
+def test_all_known_details_are_shown(run: Run, sandbox: Sandbox, sample: Sample) -> None:
     sandbox(faults=[Fault(200, sample())])
     ended = run("get", "CA1")
     assert (ended.code, ended.err) == (0, "")
@@ -49,13 +50,13 @@ def test_everything_that_is_known_is_shown(run: Run, sandbox: Sandbox, sample: S
         "To": "+14155550102",
         "Started": "2026-06-03 13:18:06 UTC",
         "Finished": "2026-06-03 13:19:19 UTC",
-        "Length": "1:12, 1:13 with the person it was handed to",
+        "Length": "1:12, 1:13 including the handoff",
         "Language": "en-US",
         "Environment": "live",
         "Variant": "Main",
         "Deployment": "DEPLOYMENT-1",
-        "Handed to": "front-desk",
-        "Because": "asked for it",
+        "Handed off to": "front-desk",
+        "Handoff reason": "asked for it",
         "Tags": "booking",
         "Score": "◐ 4.5 medium",
         "Summary": "Ada Example booked a table.",
@@ -67,21 +68,19 @@ def test_everything_that_is_known_is_shown(run: Run, sandbox: Sandbox, sample: S
     assert ended.out.partition("Transcript\n")[2].splitlines() == [
         "0  0:00  agent  Hello, how can I help?",
         "1  0:05  user   A table for two.  keypad 12",
-        "   0:06  calls  book(party=2)  0.01 s",
-        "   0:07  agent  It is booked.  1.2 s  barge-in",
+        "   0:06  calls  book(party=2)  0.01s",
+        "   0:07  agent  It is booked.  1.2s  barge-in",
     ]
 
 
-def test_little_is_shown_where_little_is_known(run: Run, sandbox: Sandbox) -> None:
+def test_missing_details_are_omitted(run: Run, sandbox: Sandbox) -> None:
     sandbox(faults=[Fault(200, {"conversationId": "CA1", "handoff": True})])
     ended = run("get", "CA1")
-    assert ended.out == "Conversation CA1\n\nID         CA1\nHanded to  yes\n"
-    assert "There are no turns" in ended.err
+    assert ended.out == "Conversation CA1\n\nID             CA1\nHanded off to  yes\n"
+    assert "No turns: " in ended.err
 
 
-def test_what_drifted_is_named_and_shown_as_it_came(
-    run: Run, sandbox: Sandbox, sample: Sample
-) -> None:
+def test_unexpected_values_are_shown_and_listed(run: Run, sandbox: Sandbox, sample: Sample) -> None:
     drifted = sample(
         startedAt="yesterday", duration="long", tags="none", metrics={"A": 1, "B": None}, turns=[7]
     )
@@ -92,12 +91,14 @@ def test_what_drifted_is_named_and_shown_as_it_came(
     assert known["Started"] == "yesterday"
     assert known["Length"].startswith("long")
     assert known["Tags"] == "none"
-    assert known["startedAt"] == "expected a date and time, got other text"
-    assert "Not as documented" in ended.out
+    assert known["startedAt"] == "expected a date and time, got another string"
+    assert "Differs from the API specification" in ended.out
     assert "turns[0]" in ended.out
 
 
-def test_lists_that_are_none_do_no_harm(run: Run, sandbox: Sandbox, sample: Sample) -> None:
+def test_unexpected_types_do_not_break_the_output(
+    run: Run, sandbox: Sandbox, sample: Sample
+) -> None:
     odd = sample(
         metrics={"A": []}, tags=5, functionEvents={"x": [{"name": "f", "error": {"a": 1}}]}
     )
@@ -107,8 +108,8 @@ def test_lists_that_are_none_do_no_harm(run: Run, sandbox: Sandbox, sample: Samp
     lines = run("get", "CA1").out.splitlines()
     assert "1        user   keypad 12" in lines
     assert '                calls  f()  error: {"a": 1}'.strip() in [line.strip() for line in lines]
-    assert any(line.endswith("1.2 s  barge-in  annotations: 2") for line in lines)
-    assert "Tags         5" in lines
+    assert any(line.endswith("1.2s  barge-in  annotations: 2") for line in lines)
+    assert "Tags            5" in lines
     sandbox(faults=[Fault(200, sample(metrics=[], turns="none"))])
     assert run("get", "CA1").code == 0
 
@@ -132,11 +133,9 @@ def test_json_is_what_the_server_sent(run: Run, sandbox: Sandbox) -> None:
 
 def test_the_state_of_a_conversation_is_explained(run: Run, sandbox: Sandbox) -> None:
     sandbox()
-    assert "It is still in progress: get it again later." in run("get", RUNNING).err
+    assert "This conversation is still in progress." in run("get", RUNNING).err
     for command in ("get", "transcript"):
-        assert (
-            "There are no turns: the transcript may be switched off" in run(command, SILENCED).err
-        )
+        assert "No turns: transcripts may be disabled" in run(command, SILENCED).err
     assert facts(run("get", RUNNING).out)["In progress"] == "yes"
 
 
@@ -157,6 +156,16 @@ def test_a_transcript_wraps_on_a_terminal_and_not_in_a_pipe(
     assert len(narrow.splitlines()) > len(piped)
 
 
+def test_a_latency_is_not_split(
+    run: Run, sandbox: Sandbox, sample: Sample, on_terminal: Callable[..., None]
+) -> None:
+    sandbox(faults=[Fault(200, sample())])
+    on_terminal(36)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", run("transcript", "CA1").out)
+    assert "1.2s" in shown
+    assert "0.01s" in shown
+
+
 def test_a_transcript_as_markdown(run: Run, sandbox: Sandbox, sample: Sample) -> None:
     odd = sample(shortSummary={"heading": "*Pets* & <b>"})
     odd["turns"][1]["user_input"] = "# not a [title](x)\nsecond `line`"
@@ -169,8 +178,8 @@ def test_a_transcript_as_markdown(run: Run, sandbox: Sandbox, sample: Sample) ->
         "- **agent** (0, 0:00): Hello, how can I help?",
         "- **user** (1): \\# not a \\[title\\](x)\\",
         r"  second \`line\` *keypad 12*",
-        "- **function** (1, 0:06): book(party=2) *0.01 s*",
-        "- **agent** (1, 0:07): It is booked. *1.2 s* *barge-in*",
+        "- **function** (1, 0:06): book(party=2) *0.01s*",
+        "- **agent** (1, 0:07): It is booked. *1.2s* *barge-in*",
         "- **function** (99): late()",
     ]
     sandbox(
@@ -231,13 +240,13 @@ def test_a_transcript_as_json(run: Run, sandbox: Sandbox, sample: Sample) -> Non
 @pytest.mark.parametrize(
     "moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"], ids=["first", "last"]
 )
-def test_numbers_and_times_out_of_all_bounds_are_shown_as_they_came(moment: str) -> None:
-    assert _format.when(datetime.fromisoformat(moment)) == moment.replace("T", " ")
+def test_out_of_range_values_are_shown_unchanged(moment: str) -> None:
+    assert _format.timestamp(datetime.fromisoformat(moment)) == moment.replace("T", " ")
     for number in (10**400, -(10**15), float("inf"), float("nan")):
-        assert _format.length(number) == str(number)
+        assert _format.duration(number) == str(number)
         assert _format.score(number).plain == str(number)
-    assert _format.length(-5) == "-0:05"
-    assert _format.length(3725) == "1:02:05"
+    assert _format.duration(-5) == "-0:05"
+    assert _format.duration(3725) == "1:02:05"
 
 
 # --- The browser -----------------------------------------------------------------------------
@@ -258,7 +267,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def in_region(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
-    """Has the region us lead to the sandbox."""
+    """Point the region us to the sandbox."""
     monkeypatch.delenv("POLYAI_BASE_URL")
     monkeypatch.setattr(Region, "base_url", base_url)
     monkeypatch.setenv("POLYAI_REGION", "us")
@@ -274,27 +283,27 @@ def test_a_conversation_opens_in_agent_studio(
     assert facts(run("get", ID).out)["Studio"] == LINK
 
 
-def test_without_a_browser_the_address_is_printed(
+def test_without_a_browser_the_url_is_printed(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_region(monkeypatch, sandbox())
     monkeypatch.setattr(webbrowser, "open", lambda _: False)
     ended = run("get", ID, "--web")
     assert (ended.code, ended.out) == (0, f"{LINK}\n")
-    assert "No browser could be opened" in ended.err
+    assert "Could not open a browser." in ended.err
 
 
-def test_behind_another_address_agent_studio_is_not_known(
+def test_the_studio_url_is_unknown_with_a_base_url(
     run: Run, sandbox: Sandbox, opened: list[str]
 ) -> None:
     sandbox()
     ended = run("get", ID, "--web", "--region", "us")
     assert (ended.code, opened) == (2, [])
-    assert ended.err.startswith("error: The address in Agent Studio is not known.\nhint: ")
+    assert ended.err.startswith("error: The Agent Studio URL is not known.\nhint: ")
 
 
 @pytest.mark.parametrize("account", [None, "", 5, "a/../b?c#d\x1b]8;;x"])
-def test_a_link_is_made_of_whole_names_alone(
+def test_links_are_made_only_of_complete_names(
     run: Run,
     sandbox: Sandbox,
     sample: Sample,

@@ -1,4 +1,4 @@
-"""`polyai-data list`: what it chooses, how it looks, and how many requests it takes."""
+"""Tests `polyai-data list`: filters, layout and the number of requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ESCAPES = re.compile(r"\x1b(?:\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)")
 
 @pytest.fixture(autouse=True)
 def now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The newest conversation of the sandbox began three quarters of an hour ago."""
+    """Set the clock to three quarters of an hour after the newest conversation."""
     monkeypatch.setattr(_times, "now", lambda: NOW)
 
 
@@ -44,17 +44,17 @@ def rows(text: str) -> list[str]:
     return ESCAPES.sub("", text).splitlines()
 
 
-# --- What it chooses -------------------------------------------------------------------------
+# --- Filters ---------------------------------------------------------------------------------
 
 
-def test_json_is_every_conversation_as_the_server_sent_it(
+def test_json_prints_each_conversation_as_the_server_sent_it(
     run: Run, sandbox: Sandbox, everything: list[dict[str, Any]]
 ) -> None:
     sandbox()
     ended = run("list", "--json")
     assert ended.code == 0
     assert [json.loads(line) for line in ended.out.splitlines()] == everything
-    assert ended.err == "200 conversations, and there are no more.\n"
+    assert ended.err == "200 conversations in total.\n"
 
 
 FILTERS: dict[tuple[str, ...], Callable[[dict[str, Any]], bool]] = {
@@ -81,7 +81,7 @@ FILTERS: dict[tuple[str, ...], Callable[[dict[str, Any]], bool]] = {
 
 
 @pytest.mark.parametrize("options", FILTERS, ids=" ".join)
-def test_filters_choose_what_they_say(
+def test_filters_select_matching_conversations(
     run: Run, sandbox: Sandbox, everything: list[dict[str, Any]], options: tuple[str, ...]
 ) -> None:
     sandbox()
@@ -89,12 +89,12 @@ def test_filters_choose_what_they_say(
     assert 0 < len(matching) < 200
     ended = run("list", "--json", *options)
     assert [json.loads(line)["conversationId"] for line in ended.out.splitlines()] == matching
-    assert f"{len(matching)} that match; looked at " in ended.err
+    assert f"{len(matching)} matching; scanned " in ended.err
     limited = run("list", "--json", "-n", 2, *options)
     assert [json.loads(line)["conversationId"] for line in limited.out.splitlines()] == matching[:2]
 
 
-def test_it_stops_where_a_whole_page_is_too_old(run: Run, sandbox: Sandbox) -> None:
+def test_paging_stops_at_a_page_that_is_too_old(run: Run, sandbox: Sandbox) -> None:
     received: list[Received] = []
     sandbox(conversations=1_000_000, received=received)
     ended = run("list", "--since", "1d", "--json")
@@ -103,31 +103,31 @@ def test_it_stops_where_a_whole_page_is_too_old(run: Run, sandbox: Sandbox) -> N
     assert "of 1,000,000 conversations.\n" in ended.err
 
 
-def test_one_page_is_enough_for_as_many_as_are_wanted(run: Run, sandbox: Sandbox) -> None:
+def test_no_more_pages_are_fetched_than_needed(run: Run, sandbox: Sandbox) -> None:
     received: list[Received] = []
     sandbox(received=received)
     assert len(run("list", "--limit", 7, "--json").out.splitlines()) == 7
     assert lists(received) == 1
     assert run("list", "--limit", 0, "--json").out == ""
     assert lists(received) == 1
-    # With a filter, no page is fetched that nobody asked for.
+    # With a filter, no page is fetched in advance.
     ended = run("list", "--limit", 2, "--env", "live", "--page-size", 50, "--json")
     assert len(ended.out.splitlines()) == 2
     assert lists(received) == 2
 
 
-def test_all_pages_are_read_where_the_server_gives_small_ones(
+def test_all_pages_are_read_if_the_server_limits_their_size(
     run: Run, sandbox: Sandbox, everything: list[dict[str, Any]]
 ) -> None:
     sandbox(max_page_size=30)
     assert len(run("list", "--json").out.splitlines()) == len(everything)
 
 
-def test_nothing_is_no_error(run: Run, sandbox: Sandbox) -> None:
+def test_an_empty_list_is_not_an_error(run: Run, sandbox: Sandbox) -> None:
     sandbox(conversations=0)
     ended = run("list")
     assert (ended.code, ended.out) == (0, "")
-    assert ended.err == "0 conversations, and there are no more.\n"
+    assert ended.err == "0 conversations in total.\n"
 
 
 UNREADABLE = {"started": "x", "fromNumber": "+1"}
@@ -138,49 +138,49 @@ def page(*records: Any, count: Any = None) -> Fault:
     return Fault(200, {**found, "count": len(records) if count is None else count})
 
 
-def test_what_cannot_be_read_is_shown_as_such(run: Run, sandbox: Sandbox) -> None:
+def test_unreadable_records_are_shown(run: Run, sandbox: Sandbox) -> None:
     record = {"conversationId": "CA1", "startedAt": "some time", "duration": "long"}
     sandbox(faults=[page(UNREADABLE, None, record)])
     ended = run("list", "--min-score", "5")
     assert "unreadable: conversationId is missing" in ended.out or "unreadable:" in ended.out
-    assert "CA1" not in ended.out  # it can be read, and has no score
-    assert "warning: 2 of them cannot be read; --json shows what the server sent.\n" in ended.err
+    assert "CA1" not in ended.out  # it is readable, and has no score
+    assert "warning: 2 could not be read. Use --json to see what the server sent.\n" in ended.err
     assert run("list", "--json").out.splitlines()[:2] == [
         '{"started":"x","fromNumber":"+1"}',
         "null",
     ]
-    # A time that is none can be neither too old nor too new.
+    # An unreadable time is neither too old nor too new.
     for option in (("--since", "1d"), ("--until", "2020-01-01")):
         assert "some time" in run("list", *option).out
 
 
-def test_a_server_that_counts_nothing_is_believed(run: Run, sandbox: Sandbox) -> None:
+def test_an_unknown_total(run: Run, sandbox: Sandbox) -> None:
     sandbox(faults=[page({"conversationId": "CA1"}, count="many")])
     ended = run("list", "--limit", 1)
     assert "The newest 1 of an unknown number of conversations" in ended.err
 
 
-def test_limit_and_all_contradict_each_other(run: Run) -> None:
+def test_limit_and_all_cannot_be_combined(run: Run) -> None:
     ended = run("list", "--all", "--limit", 3)
     assert ended.code == 2
-    assert "contradict" in ended.err
+    assert "--limit and --all cannot be combined." in ended.err
 
 
-# --- How it looks ----------------------------------------------------------------------------
+# --- Layout ----------------------------------------------------------------------------------
 
 
-def test_a_terminal_shows_fifty_and_says_how_to_see_more(
+def test_a_terminal_shows_fifty_rows_and_how_to_see_more(
     run: Run, sandbox: Sandbox, on_terminal: Callable[..., None]
 ) -> None:
     sandbox()
     on_terminal(140)
     ended = run("list")
     assert len(rows(ended.out)) == 51
-    assert "The newest 50 of 200 conversations; more with --limit 100 or --all." in ended.err
+    assert "The newest 50 of 200 conversations. For more, use --limit 100 or --all." in ended.err
     assert len(rows(run("list", "--all").out)) == 201
     matching = run("list", "--env", "live", "--limit", 3)
     assert re.search(
-        r"The newest 3 that match; looked at \d+ of 200 conversations; more with --limit 6",
+        r"The newest 3 matching; scanned \d+ of 200 conversations\. For more, use --limit 6 or",
         matching.err,
     )
 
@@ -204,7 +204,7 @@ def test_a_table_fits_the_terminal_with_every_id_whole(
     assert titles == COLUMNS or width < 140
     if width > 44:
         assert [line.split()[-1] for line in lines[1:]] == ids
-    else:  # on two lines then, but not cut
+    else:  # wrapped, but not truncated
         assert "".join(line.strip() for line in lines[1:]) == "".join(ids)
 
 
@@ -217,7 +217,7 @@ def test_short_ids_leave_room_for_more_columns(
     assert lines[0].split() == ["Started", "Length", "Score", "Heading", "ID"]
 
 
-def test_scores_show_their_band_not_by_colour_alone(
+def test_score_bands_are_shown_without_colour_too(
     run: Run, sandbox: Sandbox, on_terminal: Callable[..., None]
 ) -> None:
     scores = [5, 6.0, 4.5, 3, 2.5, 0, -1, "good", True, None]
@@ -229,7 +229,7 @@ def test_scores_show_their_band_not_by_colour_alone(
     assert [band in line for band, line in zip([*bands, "○ -1 low"], lines, strict=False)] == [
         True
     ] * 7
-    assert "good" in lines[7]  # what is no score, as it came
+    assert "good" in lines[7]  # not a score: unchanged
     assert "True" in lines[8]
     on_terminal(140)
     coloured = run("list").out
@@ -237,7 +237,7 @@ def test_scores_show_their_band_not_by_colour_alone(
     assert "\x1b[31m○ 2.5 low" in coloured
 
 
-def test_a_pipe_gets_everything_uncut_and_without_colour(
+def test_piped_output_is_not_truncated_or_coloured(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = "heading " * 40
@@ -251,7 +251,7 @@ def test_a_pipe_gets_everything_uncut_and_without_colour(
         assert all(line == line.rstrip() for line in lines)
 
 
-def test_colours_are_as_the_environment_wants(
+def test_colours_follow_the_environment(
     run: Run,
     sandbox: Sandbox,
     on_terminal: Callable[..., None],
@@ -259,7 +259,7 @@ def test_colours_are_as_the_environment_wants(
 ) -> None:
     sandbox()
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert "\x1b[32m● 5 high" in run("list").out  # in a pipe, and yet as wide as it is
+    assert "\x1b[32m● 5 high" in run("list").out  # still not truncated in a pipe
     assert len(run("list").out.splitlines()) == 201
     monkeypatch.delenv("FORCE_COLOR")
     on_terminal(140)
@@ -313,35 +313,35 @@ def test_ids_link_to_agent_studio_where_the_region_is_known(
         ("2w", "2026-05-20T14:00+00:00", "2026-05-20T14:00+00:00"),
     ],
 )
-def test_times_are_read(text: str, begin: str, end: str) -> None:
-    assert _times.begin_of(text) == datetime.fromisoformat(begin)
-    assert _times.end_of(text) == datetime.fromisoformat(end)
+def test_times_are_parsed(text: str, begin: str, end: str) -> None:
+    assert _times.parse_since(text) == datetime.fromisoformat(begin)
+    assert _times.parse_until(text) == datetime.fromisoformat(end)
 
 
-def test_days_are_those_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dates_are_local(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
     monkeypatch.setenv("TZ", "Europe/London")
     time.tzset()
-    # One hour ahead of UTC in summer, and the day on which the clocks go back has 25 hours.
-    assert _times.begin_of("2026-06-01") == datetime(2026, 5, 31, 23, tzinfo=UTC)
-    day = _times.end_of("2026-10-25") - _times.begin_of("2026-10-25")
+    # Summer time is one hour ahead of UTC; the day on which it ends has 25 hours.
+    assert _times.parse_since("2026-06-01") == datetime(2026, 5, 31, 23, tzinfo=UTC)
+    day = _times.parse_until("2026-10-25") - _times.parse_since("2026-10-25")
     assert day == timedelta(hours=25)
-    assert _times.begin_of("2026-06-01T09:30") == datetime(2026, 6, 1, 8, 30, tzinfo=UTC)
+    assert _times.parse_since("2026-06-01T09:30") == datetime(2026, 6, 1, 8, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     "text", ["", "soon", "7x", "2026-13-01", "2026-06-31", "9999-12-31", f"{10**12}d"]
 )
-def test_what_is_no_time_is_refused_with_examples(run: Run, text: str) -> None:
+def test_invalid_times_are_rejected_with_examples(run: Run, text: str) -> None:
     ended = run("list", "--until", text)
     assert ended.code == 2
     assert "Invalid value for '--until'" in ended.err
-    assert "7d, 24h, 90m, today or yesterday" in ended.err
+    assert "7d, 24h, 90m, today, yesterday" in ended.err
     assert ended.err.count("\n") == 2
 
 
-def test_now_is_now_and_local() -> None:
+def test_now_is_local() -> None:
     import importlib
 
     fresh = importlib.reload(_times)

@@ -1,4 +1,4 @@
-"""The pictures of the README show what the command line shows today."""
+"""Tests that the pictures in the documentation are up to date."""
 
 from pathlib import Path
 
@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("picture", pictures.PICTURES, ids=lambda picture: picture.name)
 def test_a_picture_is_up_to_date(picture: pictures.Picture) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = [ROOT / "README.md", ROOT / "docs" / "command-line.md"]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
     for name, drawn in pictures.draw([picture]):
-        assert f"pictures/{name}" in readme
+        assert f"pictures/{name}" in text
         assert (ROOT / "pictures" / name).read_text(encoding="utf-8") == drawn, "make pictures"

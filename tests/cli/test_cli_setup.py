@@ -1,4 +1,4 @@
-"""How the command line gets going: settings, keys, regions, the sandbox."""
+"""Tests settings, keys, login, regions and the sandbox command."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from keyring.backends import fail
 from polyai_data import DataClient, Region
 from polyai_data.cli import _connect
-from polyai_data.cli._keys import Keyring, variables
-from polyai_data.cli._options import Connection
+from polyai_data.cli._keys import Keyring, variable_names
+from polyai_data.cli._options import ConnectionOptions
 from polyai_data.sandbox import Fault, Received
 
 if TYPE_CHECKING:
@@ -25,23 +25,20 @@ if TYPE_CHECKING:
 KEY = "made-up-key-8f3a61"
 
 
-# --- Nothing is set --------------------------------------------------------------------------
+# --- Missing settings ------------------------------------------------------------------------
 
 
-def test_without_settings_the_message_gets_one_going(run: Run) -> None:
+def test_missing_settings_are_explained(run: Run) -> None:
     ended = run("list")
     assert (ended.code, ended.out) == (2, "")
     first, *rest = ended.err.splitlines()
-    assert (
-        first
-        == "error: no key, no region and no agent: nothing says how to reach your conversations."
-    )
+    assert first == "error: Missing API key, region and agent."
     text = "\n".join(rest)
     for needed in (
         "export POLYAI_API_KEY=",
         "--api-key-file",
         "polyai-data login",
-        "Made in Agent Studio",
+        "Create one in Agent Studio",
         "export POLYAI_REGION=us",
         "studio.<region>.poly.ai",
         "export POLYAI_AGENT_ID=",
@@ -53,33 +50,33 @@ def test_without_settings_the_message_gets_one_going(run: Run) -> None:
         "POLYAI_AGENT_ID=PROJECT-DEMO",
     ):
         assert needed in text
-    assert max(map(len, rest)) <= 88
+    assert max(map(len, rest)) <= 80
     for name in Region:
         assert name.value in text
 
 
-def test_only_what_is_missing_is_asked_for(
+def test_only_missing_settings_are_explained(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox()
     monkeypatch.delenv("POLYAI_AGENT_ID")
     ended = run("list")
     assert ended.code == 2
-    assert ended.err.startswith("error: no agent: nothing says")
+    assert ended.err.startswith("error: Missing agent.\n")
     assert "export POLYAI_API_KEY" not in ended.err
     monkeypatch.delenv("POLYAI_API_KEY")
     ended = run("list")
-    assert ended.err.startswith("error: no key and no agent: nothing says")
+    assert ended.err.startswith("error: Missing API key and agent.\n")
 
 
 # --- Settings --------------------------------------------------------------------------------
 
 
-def setup(**options: Any) -> _connect.Setup:
-    return _connect.Setup.of(Connection(**options))
+def setup(**options: Any) -> _connect.ResolvedSettings:
+    return _connect.ResolvedSettings.from_options(ConnectionOptions(**options))
 
 
-def test_options_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("REGION", "us"), ("AGENT_ID", "A"), ("BASE_URL", "https://a.example")):
         monkeypatch.setenv(f"POLYAI_{name}", f" {value} ")
     found = setup()
@@ -88,22 +85,22 @@ def test_options_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     assert (found.region, found.agent_id, found.address) == ("eu", "B", "https://b.example")
 
 
-def test_a_studio_url_names_region_and_agent(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_studio_url_sets_region_and_agent(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYAI_BASE_URL", "https://proxy.example")
     monkeypatch.setenv("POLYAI_API_KEY_UK", KEY)
     found = setup(studio_url="studio.uk.poly.ai/acme/PROJECT-1/home")
     assert (found.region, found.agent_id) == ("uk", "PROJECT-1")
     assert repr(found.key) == "<Key from POLYAI_API_KEY_UK>"
-    assert found.address == Region.UK.base_url  # it says where to go, whatever the environment says
+    assert found.address == Region.UK.base_url  # overrides the environment
     assert found.key is not None
     assert found.key.source == "POLYAI_API_KEY_UK"
     for extra in ("--region", "--agent", "--base-url"):
         ended = run("list", "--studio-url", "studio.uk.poly.ai/acme/P", extra, "us")
         assert ended.code == 2
-        assert "Leave out --region, --agent and --base-url." in ended.err
+        assert "Remove --region, --agent and --base-url." in ended.err
     ended = run("list", "--studio-url", "https://example.com/a/b")
     assert ended.code == 2
-    assert "is no URL of an agent in Agent Studio" in ended.err
+    assert "is not the URL of an agent in Agent Studio" in ended.err
 
 
 def test_a_studio_url_reaches_its_region(
@@ -116,10 +113,10 @@ def test_a_studio_url_reaches_its_region(
     assert ended.code == 0
 
 
-def test_a_region_that_is_none_is_refused(run: Run) -> None:
+def test_an_unknown_region_is_rejected(run: Run) -> None:
     ended = run("list", "--region", "mars")
     assert ended.code == 2
-    assert "'mars' is no region of PolyAI. The regions are us, eu, uk, studio" in ended.err
+    assert "Unknown region 'mars'. The regions are us, eu, uk, studio" in ended.err
 
 
 # --- The key ---------------------------------------------------------------------------------
@@ -130,7 +127,7 @@ def source(**options: Any) -> str | None:
     return None if key is None else key.source
 
 
-def test_the_key_is_looked_for_in_this_order(
+def test_the_order_of_the_sources_of_the_key(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert source(region="us") is None
@@ -150,7 +147,7 @@ def test_the_key_is_looked_for_in_this_order(
 def test_the_environment_is_read_as_the_library_does(monkeypatch: pytest.MonkeyPatch) -> None:
     for region in (None, *Region):
         base_url = None if region else "https://proxy.example"
-        for name in variables(region):
+        for name in variable_names(region):
             with monkeypatch.context() as environment:
                 environment.setenv(name, KEY)
                 DataClient(region=region, base_url=base_url).close()
@@ -182,7 +179,7 @@ def test_each_source_of_the_key_is_sent(
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
-def test_a_key_file_that_others_may_read_is_warned_of(
+def test_a_key_file_that_others_can_read_causes_a_warning(
     run: Run, sandbox: Sandbox, mode: int
 ) -> None:
     sandbox()
@@ -190,12 +187,14 @@ def test_a_key_file_that_others_may_read_is_warned_of(
     Path("my key").chmod(mode)
     ended = run("list", "-n", 1, "--json", "--api-key-file", "my key")
     assert ended.code == 0
-    assert ended.err.startswith("warning: Others may read my key: chmod 600 'my key'\n")
+    assert ended.err.startswith(
+        "warning: Other users can read my key. To fix this: chmod 600 'my key'\n"
+    )
     assert "sandbox" not in ended.err
 
 
 @pytest.mark.parametrize("content", [b"", b"two\nlines", b"\xff\xfe", "schlüssel".encode()])
-def test_a_file_that_holds_no_key_is_refused_unshown(
+def test_an_invalid_key_file_is_rejected_and_not_shown(
     run: Run, sandbox: Sandbox, content: bytes
 ) -> None:
     sandbox()
@@ -208,7 +207,7 @@ def test_a_file_that_holds_no_key_is_refused_unshown(
 
 
 @pytest.mark.usefixtures("broken_keyring")
-def test_a_broken_keyring_breaks_no_other_source(
+def test_a_broken_keyring_does_not_break_other_sources(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox()
@@ -216,17 +215,17 @@ def test_a_broken_keyring_breaks_no_other_source(
     monkeypatch.delenv("POLYAI_API_KEY")
     ended = run("list", "-n", 1, "--region", "us")
     assert ended.code == 2
-    assert "The system's keyring could not be asked: the bus is" in ended.err
+    assert "Could not read the system keyring: the bus is" in ended.err
 
 
-def test_a_keyring_that_is_not_installed_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_keyring_package_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
     found = Keyring()
     assert found.find(Region.US) is None
     assert "keyring" in found.problem
 
 
-def test_a_failure_without_words_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keyring_error_without_a_message_shows_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: str) -> None:
         raise LookupError
 
@@ -244,7 +243,7 @@ class Keyboard(io.StringIO):
         return True
 
 
-def test_a_key_is_typed_unseen_and_stored_for_its_region(
+def test_a_typed_key_is_hidden_and_stored_for_its_region(
     run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -256,9 +255,9 @@ def test_a_key_is_typed_unseen_and_stored_for_its_region(
     monkeypatch.setattr(sys, "stdin", Keyboard())
     monkeypatch.setattr(getpass, "getpass", type_key)
     ended = run("login", "--region", "euw-1")
-    assert asked == ["API key for the region eu: "]
+    assert asked == ["API key for region eu: "]
     assert ended.code == 0
-    assert ended.err.startswith("Stored in the system's keyring, for the region eu.\n")
+    assert ended.err.startswith("Saved the key for region eu in the system keyring.\n")
     assert memory.kept == {("polyai-data", "eu"): KEY}
     assert KEY not in ended.out + ended.err
 
@@ -276,7 +275,7 @@ def test_a_key_is_read_from_stdin(
 
 
 @pytest.mark.parametrize("text", ["", "two words", "schlüssel"])
-def test_what_can_be_no_key_is_not_stored(
+def test_an_invalid_key_is_not_stored(
     run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))
@@ -285,70 +284,72 @@ def test_what_can_be_no_key_is_not_stored(
     assert not text or text not in ended.err
 
 
-def test_a_key_is_forgotten(run: Run, memory: Memory) -> None:
+def test_logout_deletes_the_key(run: Run, memory: Memory) -> None:
     memory.set_password("polyai-data", "us", KEY)
     memory.set_password("polyai-data", "eu", KEY)
-    for _ in range(2):  # one that is not there is no error
+    for _ in range(2):  # deleting a missing key is not an error
         ended = run("logout", "--region", "us")
         assert ended.code == 0
-        assert "no key for the region us any more" in ended.err
+        assert "No key for region us is stored in the system keyring.\n" in ended.err
     assert list(memory.kept) == [("polyai-data", "eu")]
 
 
 @pytest.mark.parametrize("command", ["login", "logout"])
-def test_a_region_is_needed(run: Run, command: str) -> None:
+def test_a_region_is_required(run: Run, command: str) -> None:
     ended = run(command)
     assert ended.code == 2
     assert "`polyai-data regions`" in ended.err
 
 
-def test_without_a_keyring_there_are_other_ways(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]  # as without a backend
+def test_without_a_keyring_alternatives_are_shown(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]  # as if there were no backend
     monkeypatch.setattr(sys, "stdin", io.StringIO(KEY))
     ended = run("login", "--region", "us")
     assert ended.code == 1
-    assert "The system's keyring cannot store it: No recommended backend was available" in ended.err
+    assert "The system keyring could not save the key: No recommended backend was" in ended.err
     assert "--api-key-file" in ended.err
     assert "POLYAI_API_KEY" in ended.err
     assert KEY not in ended.err
     assert ended.err.count("\n") == 2
     ended = run("logout", "--region", "us")
     assert ended.code == 1
-    assert "cannot delete it" in ended.err
+    assert "The system keyring could not delete the key: " in ended.err
 
 
 # --- regions and sandbox ---------------------------------------------------------------------
 
 
-def test_regions_are_listed_with_all_their_names(run: Run) -> None:
+def test_regions_are_listed_with_their_aliases(run: Run) -> None:
     ended = run("regions")
     assert ended.code == 0
     lines = ended.out.splitlines()
-    assert lines[0].split() == ["Region", "Also", "Agent", "Studio", "API"]
+    assert lines[0].split() == ["Region", "Alias", "Agent", "Studio", "API"]
     for region, line in zip(Region, lines[1:], strict=True):
         assert line.split()[0] == region.value
         assert line.split()[-2:] == [region.studio_url, region.base_url]
     as_json = [json.loads(line) for line in run("regions", "--json").out.splitlines()]
     assert as_json[1] == {
         "region": "eu",
-        "otherNames": ["euw-1"],
+        "aliases": ["euw-1"],
         "studio": "https://studio.eu.poly.ai",
         "api": "https://api.eu.poly.ai",
     }
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
     for found in as_json:
-        for name in found["otherNames"]:
+        for name in found["aliases"]:
             assert f'| `"{found["region"]}"` | `"{name}"` |' in readme
 
 
-def test_the_sandbox_is_served(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sandbox_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(time, "sleep", interrupt)
     ended = run("sandbox", "--port", "0", "--agent", "MINE")
     assert (ended.code, ended.err) == (0, "")
-    assert "agent     MINE" in ended.out
+    assert "agent ID  MINE" in ended.out
 
 
 def test_the_sandbox_has_its_own_help_and_errors(run: Run) -> None:
@@ -375,11 +376,11 @@ def test_without_its_extra_the_sandbox_says_what_to_install(
 # --- Retries ---------------------------------------------------------------------------------
 
 
-def test_a_long_pause_is_told_and_a_short_one_is_not(run: Run, sandbox: Sandbox) -> None:
-    for pause, told in (
+def test_only_long_retry_delays_are_announced(run: Run, sandbox: Sandbox) -> None:
+    for delay, message in (
         ("1", ""),
-        ("20", "Trying again in 20 s, since this failed: Too Many Requests\n"),
+        ("20", "Retrying in 20 s after: Too Many Requests\n"),
     ):
-        sandbox(faults=[Fault(429, headers={"Retry-After": pause}, nth=1)])
+        sandbox(faults=[Fault(429, headers={"Retry-After": delay}, nth=1)])
         ended = run("get", "CA22d437f4405070690f8906b76c8ea4ed", "--json")
-        assert (ended.code, ended.err) == (0, told)
+        assert (ended.code, ended.err) == (0, message)

@@ -1,17 +1,19 @@
-"""How the command line starts: what it imports, what it says without its extra, completion."""
+"""Tests start-up: help, imports, a missing extra, and completion."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polyai_data
 import pytest
+import typer
 from polyai_data import cli
 from polyai_data.cli import _commands, _options
 
@@ -27,7 +29,7 @@ ALL = [
 ID = "CA22d437f4405070690f8906b76c8ea4ed"
 
 
-def test_help_names_every_command(run: Run) -> None:
+def test_help_lists_every_command(run: Run) -> None:
     for arguments in ([], ["--help"], ["-h"]):
         ended = run(*arguments)
         assert (ended.code, ended.err) == (0, "")
@@ -37,18 +39,32 @@ def test_help_names_every_command(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_every_command_has_help_that_fits_eighty_columns(run: Run, name: str) -> None:
+def test_help_fits_eighty_columns(run: Run, name: str) -> None:
     ended = run(name, "--help")
     assert (ended.code, ended.err) == (0, "")
     assert max(map(len, ended.out.splitlines())) <= 80
 
 
-def test_filters_say_that_they_work_here(run: Run) -> None:
+@pytest.mark.parametrize("name", ALL)
+def test_help_shows_no_python_types(run: Run, name: str) -> None:
+    for arguments in ((), (name,)):
+        assert not re.search("<bool>|<list|<float|<int", run(*arguments, "--help").out)
+    command: Any = typer.main.get_command(_commands.app)
+    for found in (command, command.commands[name]):
+        with found.make_context(name, [], resilient_parsing=True) as context:
+            for parameter in found.get_params(context):
+                if parameter.param_type_name == "argument":
+                    assert parameter.display_type_rich(ctx=context) is None
+                elif parameter.is_flag:
+                    assert parameter.metavar == ""
+
+
+def test_help_says_that_filters_are_applied_locally(run: Run) -> None:
     for name in ("list", "export"):
-        assert "applied on this machine: the API has none" in run(name, "--help").out
+        assert "applied on this machine; the API has none" in run(name, "--help").out
 
 
-def test_the_version_is_told(run: Run) -> None:
+def test_the_version_is_printed(run: Run) -> None:
     assert run("--version") == (0, VERSION, "")
 
 
@@ -63,15 +79,15 @@ def imported(*arguments: str) -> set[str]:
     return set(done.stdout.rpartition("modules:")[2].split())
 
 
-HEAVY = {"httpx", "attrs", "asyncio", "msgspec", "keyring", "polyai_data_generated"}
+HEAVY = {"aiohttp", "keyring", "msgspec"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["--show-completion"]])
-def test_help_loads_neither_the_client_nor_the_models(arguments: list[str]) -> None:
+def test_help_loads_nothing_that_only_commands_need(arguments: list[str]) -> None:
     assert not HEAVY & imported(*arguments)
 
 
-def test_the_command_line_uses_the_public_names_of_the_package_alone() -> None:
+def test_the_command_line_uses_only_the_public_api() -> None:
     for path in Path(str(cli.__file__)).parent.glob("*.py"):
         source = path.read_text(encoding="utf-8")
         assert "polyai_data._" not in source, path
@@ -89,8 +105,8 @@ def test_the_module_runs_the_command_line(sandbox: Sandbox, child_environment: E
 
 
 def without(path: Path, missing: str) -> str:
-    """Return where a module is found that is as absent as if it had never been installed."""
-    (path / f"{missing}.py").write_text(  # found before the real one
+    """Create a module that fails to import, as if it were not installed; return its directory."""
+    (path / f"{missing}.py").write_text(  # shadows the real one
         f"raise ModuleNotFoundError('No module named {missing}', name={missing!r})"
     )
     return str(path)
@@ -114,7 +130,7 @@ def test_without_the_extra_one_line_says_what_to_install(
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
-def test_without_the_extra_it_ends_with_code_1(
+def test_without_the_extra_the_exit_code_is_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
@@ -122,7 +138,7 @@ def test_without_the_extra_it_ends_with_code_1(
     assert 'pip install "polyai-data[cli]"' in capsys.readouterr().err
 
 
-def test_what_is_missing_of_the_extra_itself_is_not_mistaken(
+def test_other_missing_modules_are_not_hidden(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Absent:
@@ -136,7 +152,7 @@ def test_what_is_missing_of_the_extra_itself_is_not_mistaken(
         cli.main([])
 
 
-def test_the_arguments_are_those_of_the_process(
+def test_arguments_default_to_those_of_the_process(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["polyai-data", "--version"])
@@ -157,7 +173,7 @@ def test_the_command_is_installed_under_its_name() -> None:
 
 
 def completed(environment: dict[str, str], shell: str, line: str) -> list[str]:
-    """Return what a shell is offered after a line."""
+    """Return the completions that a shell is offered for a command line."""
     words = line.split(" ")
     asked = {
         "_POLYAI_DATA_COMPLETE": f"complete_{shell}",
@@ -192,12 +208,35 @@ def test_shells_complete_commands_options_and_regions(
     assert "--api-key\n" not in refused
 
 
-def test_the_regions_that_are_offered_are_all() -> None:
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("list --env ", {"sandbox", "pre-release", "live"}),
+        ("list --env p", {"pre-release"}),
+        ("export --channel V", {"VOICE-SIP"}),
+        ("chat --env ", {"sandbox", "pre-release", "live"}),
+        ("chat --channel c", {"chat.polyai"}),
+    ],
+)
+def test_shells_complete_environments_and_channels(
+    child_environment: Environment, line: str, offered: set[str]
+) -> None:
+    assert set(completed(child_environment(), "fish", f"polyai-data {line}")) == offered
+
+
+def test_completion_offers_the_values_that_conversations_have(run: Run, sandbox: Sandbox) -> None:
+    sandbox()
+    found = [json.loads(line) for line in run("list", "--json").out.splitlines()]
+    assert {one["channel"] for one in found} == set(_options._channels())
+    assert {one["clientEnv"] for one in found} == set(_options._environments())
+
+
+def test_completion_offers_all_regions() -> None:
     assert _options._regions() == [region.value for region in polyai_data.Region]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_shells_get_their_completion(
+def test_completion_can_be_shown_and_installed(
     child_environment: Environment, home: Path, shell: str
 ) -> None:
     environment = child_environment(_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")

@@ -1,7 +1,8 @@
-"""The command in a process of its own: on a terminal, interrupted, killed, without a reader."""
+"""Tests the command in a subprocess: on a terminal, interrupted, killed, with a closed pipe."""
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import pty
@@ -15,6 +16,8 @@ import threading
 from collections.abc import Callable, Iterator
 from fcntl import ioctl
 from pathlib import Path
+from select import select
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,10 +32,12 @@ if TYPE_CHECKING:
 COMMAND = [sys.executable, "-m", "polyai_data"]
 ID = "CA22d437f4405070690f8906b76c8ea4ed"
 CHAT = "AS_CHAT_2cb5d710-936c-3194-7b6e-a9690d836dcb"
+PATIENCE = 60
+"""Seconds to wait for what a command does at once, on a machine that does other things too."""
 
 
 class Arrivals(list[Received]):
-    """The requests that a sandbox received, to be waited for."""
+    """A list of received requests that a test can wait for."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +50,7 @@ class Arrivals(list[Received]):
 
     def wait_for(self, count: int) -> None:
         with self._arrived:
-            self._arrived.wait_for(lambda: len(self) >= count)
+            assert self._arrived.wait_for(lambda: len(self) >= count, PATIENCE), list(self)
 
 
 class OnTerminal:
@@ -65,32 +70,66 @@ class OnTerminal:
         )
         os.close(theirs)
         self.shown = ""
+        self._seen = 0
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
     def until(self, text: str) -> None:
-        """Read until a text was shown since the last time, or the end."""
-        begin = len(self.shown)
-        while text not in self.shown[begin:] and (piece := self._read()):
-            self.shown += piece.decode()
+        """Wait until a text is shown, after the one that was waited for before."""
+        deadline = monotonic() + PATIENCE
+        while (found := self.shown.find(text, self._seen)) < 0:
+            assert self._read(deadline), f"It ended without {text!r}: {self.shown!r}"
+        self._seen = found + len(text)
 
     def end(self) -> int:
         """Read to the end, and return the exit code."""
-        while piece := self._read():
-            self.shown += piece.decode()
+        deadline = monotonic() + PATIENCE
+        while self._read(deadline):
+            pass
         os.close(self._ours)
-        return self.process.wait()
+        return self.process.wait(PATIENCE)
 
-    def _read(self) -> bytes:
+    def _read(self, deadline: float) -> bool:
+        """Wait for more to be shown; return whether there was more."""
+        if not select([self._ours], [], [], max(0, deadline - monotonic()))[0]:
+            self.process.kill()
+            pytest.fail(f"It did not come to that within {PATIENCE} s: {self.shown!r}")
         try:
-            return os.read(self._ours, 65536)
+            piece = os.read(self._ours, 65536)
         except OSError:  # on Linux, the end of a terminal is an error
-            return b""
+            return False
+        self.shown += self._decode(piece)
+        return bool(piece)
+
+
+def test_waiting_for_a_text_forgets_nothing_that_was_shown_with_it(
+    child_environment: Environment,
+) -> None:
+    terminal = OnTerminal(child_environment(), 80, "regions")
+    terminal.process.wait(PATIENCE)  # so that all of it is read at once
+    terminal.until("eu")
+    terminal.until("uk")
+    with pytest.raises(AssertionError, match="It ended without 'eu'"):
+        terminal.until("eu")
+    assert terminal.end() == 0
+
+
+def test_waiting_for_what_is_never_shown_fails(
+    child_environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = OnTerminal(child_environment(), 80, "login", "--region", "us")
+    terminal.until("API key for region us: ")
+    monkeypatch.setattr(sys.modules[__name__], "PATIENCE", 0)
+    with pytest.raises(pytest.fail.Exception, match="did not come to that within 0 s"):
+        terminal.until("what is never shown")
+    monkeypatch.undo()
+    assert terminal.end() == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("columns", [80, 140])
-def test_a_terminal_shows_colours_and_as_much_as_fits(
+def test_a_terminal_shows_colours_and_the_columns_that_fit(
     sandbox: Sandbox, child_environment: Environment, columns: int
 ) -> None:
     sandbox()
@@ -104,7 +143,7 @@ def test_a_terminal_shows_colours_and_as_much_as_fits(
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
-def test_a_terminal_shows_no_colours_where_none_are_wanted(
+def test_colours_can_be_switched_off(
     sandbox: Sandbox, child_environment: Environment, variables: dict[str, str]
 ) -> None:
     sandbox()
@@ -119,7 +158,7 @@ def test_a_person_chats_and_leaves_with_ctrl_d(
     sandbox()
     terminal = OnTerminal(child_environment(INPUTRC=os.devnull), 100, "chat")
     terminal.until("you ")
-    for line in ("May I bring my dog?", "\x1b[A"):  # the history has it
+    for line in ("May I bring my dog?", "\x1b[A"):  # recalls the first line from the history
         terminal.type(f"{line}\n")
         terminal.until("can bear them.")
         terminal.until("you ")
@@ -129,7 +168,7 @@ def test_a_person_chats_and_leaves_with_ctrl_d(
     assert f"polyai-data chat --resume {CHAT} --env sandbox" in terminal.shown
 
 
-def test_ctrl_c_on_a_terminal_is_one_line_of_its_own(
+def test_ctrl_c_on_a_terminal_prints_one_line(
     sandbox: Sandbox, child_environment: Environment
 ) -> None:
     arrivals = Arrivals()
@@ -141,22 +180,22 @@ def test_ctrl_c_on_a_terminal_is_one_line_of_its_own(
     terminal.type("\x03")
     assert terminal.end() == 130
     last = re.sub(r"\x1b\[[0-9;]*m", "", terminal.shown).splitlines()[-1]
-    assert last == f"Interrupted. To go on: polyai-data chat --resume {CHAT} --env sandbox"
+    assert last == f"Interrupted. To resume: polyai-data chat --resume {CHAT} --env sandbox"
     assert "Traceback" not in terminal.shown
 
 
-def test_a_key_that_is_typed_is_not_shown(child_environment: Environment) -> None:
+def test_a_typed_key_is_not_shown(child_environment: Environment) -> None:
     environment = child_environment(PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
     terminal = OnTerminal(environment, 100, "login", "--region", "us")
-    terminal.until("API key for the region us: ")
+    terminal.until("API key for region us: ")
     terminal.type("made-up-key-8f3a61\n")
     assert terminal.end() == 1
-    assert "The system's keyring cannot store it" in terminal.shown
+    assert "The system keyring could not save the key" in terminal.shown
     assert "8f3a61" not in terminal.shown
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["get", ID], ["regions"]])
-def test_a_reader_that_goes_is_no_trouble(
+def test_a_closed_pipe(
     sandbox: Sandbox, child_environment: Environment, arguments: list[str]
 ) -> None:
     sandbox(conversations=5000)
@@ -173,7 +212,22 @@ def test_a_reader_that_goes_is_no_trouble(
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_a_reader_gets_what_it_wants(sandbox: Sandbox, child_environment: Environment) -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["--version"]])
+def test_help_to_a_closed_pipe(child_environment: Environment, arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=child_environment(),
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_pipe_can_be_closed_early(sandbox: Sandbox, child_environment: Environment) -> None:
     sandbox(conversations=5000)
     process = subprocess.Popen(
         [*COMMAND, "list", "--json"],
@@ -191,7 +245,7 @@ def test_a_reader_gets_what_it_wants(sandbox: Sandbox, child_environment: Enviro
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_json_is_utf_8_whatever_the_terminal_speaks(
+def test_json_is_always_utf_8(
     sandbox: Sandbox,
     child_environment: Environment,
     sample: Callable[..., dict[str, Any]],
@@ -207,7 +261,7 @@ def test_json_is_utf_8_whatever_the_terminal_speaks(
     assert rb"\u65e5\u672c" in shown.stdout
 
 
-# --- Exports that are interrupted ------------------------------------------------------------
+# --- Interrupted exports ---------------------------------------------------------------------
 
 EXPORT = [*COMMAND, "export", "-o", "calls.jsonl", "--details", "--concurrency", "2"]
 PART = Path("calls.jsonl.part")
@@ -215,7 +269,7 @@ PART = Path("calls.jsonl.part")
 
 @pytest.fixture
 def begun(sandbox: Sandbox, child_environment: Environment) -> Iterator[subprocess.Popen[str]]:
-    """An export that waits for two conversations that the server does not send."""
+    """An export that waits for two conversations that the server never sends."""
     arrivals = Arrivals()
     late = [Fault(kind="late", delay=600, path="*/conversations/*", nth=n) for n in (10, 11)]
     sandbox(received=arrivals, faults=late)
@@ -226,7 +280,7 @@ def begun(sandbox: Sandbox, child_environment: Environment) -> Iterator[subproce
         text=True,
         env=child_environment(),
     ) as process:
-        arrivals.wait_for(12)  # the list among them
+        arrivals.wait_for(12)  # including the list
         yield process
 
 
@@ -245,7 +299,7 @@ def check_resumed(sandbox: Sandbox, environment: Callable[..., dict[str, str]]) 
     assert sorted(one["conversationId"] for one in written) == sorted(listed)
 
 
-def test_an_export_that_is_killed_goes_on(
+def test_a_killed_export_can_be_resumed(
     sandbox: Sandbox, child_environment: Environment, begun: subprocess.Popen[str]
 ) -> None:
     begun.kill()

@@ -1,4 +1,4 @@
-"""`polyai-data annotate` and `note`: what arrives, and what is said of it."""
+"""Tests `polyai-data annotate` and `polyai-data note`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from polyai_data import AnnotationRole, AnnotationType, DataClient
-from polyai_data.cli._write import _ROLES
+from polyai_data.cli._write import _DEFAULT_ROLES
 from polyai_data.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ ID = "CA22d437f4405070690f8906b76c8ea4ed"
         (("--type", "wrong_info", "--role", "user"), "user"),
     ],
 )
-def test_an_annotation_arrives(
+def test_an_annotation_is_sent(
     run: Run, sandbox: Sandbox, options: tuple[str, ...], role: str
 ) -> None:
     base_url = sandbox()
@@ -43,10 +43,10 @@ def test_every_type_and_role_of_the_api_can_be_given(run: Run) -> None:
     shown = run("annotate", "--help").out
     for member in (*AnnotationType, *AnnotationRole):
         assert member.value in shown
-    assert set(_ROLES) == {kind.value for kind in AnnotationType}
+    assert set(_DEFAULT_ROLES) == {kind.value for kind in AnnotationType}
 
 
-def test_what_makes_no_annotation_is_not_sent(run: Run, sandbox: Sandbox) -> None:
+def test_an_invalid_annotation_is_not_sent(run: Run, sandbox: Sandbox) -> None:
     sandbox()
     for options in (
         ("--turn", "-1", "--type", "wrong_info"),
@@ -61,17 +61,17 @@ def test_what_makes_no_annotation_is_not_sent(run: Run, sandbox: Sandbox) -> Non
 
 
 @pytest.mark.parametrize("text", ["hi", "-"])
-def test_a_note_arrives(
+def test_a_note_is_sent(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     base_url = sandbox()
     monkeypatch.setattr(sys, "stdin", io.StringIO("from\n stdin \n"))
-    assert run("note", ID, text) == (0, "", "The note is set.\n")
+    assert run("note", ID, text) == (0, "", "Note saved.\n")
     with DataClient(base_url=base_url) as client:
         assert client.get_conversation(ID).note == {"hi": "hi", "-": "from\n stdin "}[text]
 
 
-def test_json_is_the_answer(run: Run, sandbox: Sandbox) -> None:
+def test_json_prints_the_response(run: Run, sandbox: Sandbox) -> None:
     sandbox()
     annotate = ("annotate", ID, "--turn", "0", "--type", "wrong_info")
     for command in (annotate, ("note", ID, "x")):
@@ -79,8 +79,8 @@ def test_json_is_the_answer(run: Run, sandbox: Sandbox) -> None:
         assert (ended.code, json.loads(ended.out), ended.err) == (0, {"success": True}, "")
 
 
-def test_where_the_outcome_is_not_known_that_is_said(run: Run, sandbox: Sandbox) -> None:
+def test_an_unknown_outcome_is_reported(run: Run, sandbox: Sandbox) -> None:
     sandbox(faults=[Fault(kind="close-before-headers")])
     ended = run("annotate", ID, "--turn", 0, "--type", "wrong_info")
     assert ended.code == 6
-    assert "It may have taken effect all the same: look before you do it again." in ended.err
+    assert "The change may have been made anyway: check before you retry." in ended.err

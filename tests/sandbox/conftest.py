@@ -1,4 +1,4 @@
-"""What the tests of the sandbox share."""
+"""Fixtures for the tests of the sandbox."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,24 +10,24 @@ from polyai_data.sandbox import create_app
 
 
 class InProcess(httpx.BaseTransport):
-    """Calls an ASGI application in place of a server."""
+    """Calls an ASGI application without a server."""
 
     def __init__(self, app: Any) -> None:
         self._transport = httpx.ASGITransport(app)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the application's answer."""
-        return asyncio.run(self._answer(request))
+        """Return the application's response."""
+        return asyncio.run(self._respond(request))
 
-    async def _answer(self, request: httpx.Request) -> httpx.Response:
-        answer = await self._transport.handle_async_request(request)
-        content = await answer.aread()
-        return httpx.Response(answer.status_code, headers=answer.headers, content=content)
+    async def _respond(self, request: httpx.Request) -> httpx.Response:
+        response = await self._transport.handle_async_request(request)
+        content = await response.aread()
+        return httpx.Response(response.status_code, headers=response.headers, content=content)
 
 
 @pytest.fixture
 def connect() -> Callable[..., httpx.Client]:
-    """Make a client of a new sandbox with the given options."""
+    """Return a function that creates a client of a new sandbox with the given options."""
 
     def connect(*, key: str | None = "sandbox", **options: Any) -> httpx.Client:
         return httpx.Client(

@@ -1,4 +1,4 @@
-"""Recordings: valid WAV files of the right length, one for each direction."""
+"""Recordings: valid WAV files of the right length, for each direction."""
 
 import io
 import wave
@@ -12,24 +12,26 @@ import pytest
 CONVERSATIONS = "/v1/agents/PROJECT-DEMO/conversations"
 
 
-def nth(client: httpx.Client, k: int) -> Any:
-    """Return a conversation of the list, 0 being the newest."""
-    page = client.get(CONVERSATIONS, params={"offset": k, "limit": 1})
+def nth(client: httpx.Client, index: int) -> Any:
+    """Return a conversation from the list; index 0 is the newest."""
+    page = client.get(CONVERSATIONS, params={"offset": index, "limit": 1})
     return page.json()["conversations"][0]
 
 
-def recording(client: httpx.Client, k: int, **query: str) -> bytes:
-    """Return the recording of a conversation, after a check of its headers."""
-    answer = client.get(f"{CONVERSATIONS}/{nth(client, k)['conversationId']}/audio", params=query)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "audio/wav"
-    assert int(answer.headers["content-length"]) == len(answer.content)
-    assert "X-PolyAI-Correlation-Id" in answer.headers
-    return answer.content
+def recording(client: httpx.Client, index: int, **query: str) -> bytes:
+    """Return the recording of a conversation after checking its headers."""
+    response = client.get(
+        f"{CONVERSATIONS}/{nth(client, index)['conversationId']}/audio", params=query
+    )
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "audio/wav"
+    assert int(response.headers["content-length"]) == len(response.content)
+    assert "X-PolyAI-Correlation-Id" in response.headers
+    return response.content
 
 
 def loud_seconds(content: bytes) -> set[int]:
-    """Return the seconds of a recording in which something can be heard."""
+    """Return the seconds of a recording that are not silent."""
     with wave.open(io.BytesIO(content)) as file:
         assert file.getparams()[:3] == (1, 2, 8000)
         seconds = [array("h", file.readframes(8000)) for _ in range(file.getnframes() // 8000)]
@@ -37,16 +39,16 @@ def loud_seconds(content: bytes) -> set[int]:
 
 
 def test_length(api: httpx.Client) -> None:
-    """A recording is as long as its conversation and made of 16-bit mono samples at 8 kHz."""
-    for k in (1, 3, 5):
-        content = recording(api, k)
+    """A recording is 8 kHz, 16-bit, mono and as long as its conversation."""
+    for index in (1, 3, 5):
+        content = recording(api, index)
         with wave.open(io.BytesIO(content)) as file:
-            assert file.getparams()[:4] == (1, 2, 8000, 8000 * nth(api, k)["duration"])
-        assert len(content) == 44 + 16_000 * nth(api, k)["duration"]
+            assert file.getparams()[:4] == (1, 2, 8000, 8000 * nth(api, index)["duration"])
+        assert len(content) == 44 + 16_000 * nth(api, index)["duration"]
 
 
 def test_directions(api: httpx.Client) -> None:
-    """User and agent speak in turn, and the combined recording has both."""
+    """User and agent alternate, and the combined recording has both."""
     user, agent, both = (
         loud_seconds(recording(api, 1, direction=name)) for name in ("user", "agent", "combined")
     )
@@ -61,66 +63,66 @@ def test_directions(api: httpx.Client) -> None:
 
 @pytest.mark.parametrize("direction", ["combined", "user", "agent"])
 def test_redacted(api: httpx.Client, direction: str) -> None:
-    """A redacted recording is as long, with parts of the speech muted."""
-    open_, redacted = (
+    """A redacted recording has the same length, with parts of the speech muted."""
+    original, redacted = (
         recording(api, 1, direction=direction, redacted=value) for value in ("false", "true")
     )
-    assert len(open_) == len(redacted)
-    assert set() < loud_seconds(redacted) < loud_seconds(open_)
+    assert len(original) == len(redacted)
+    assert set() < loud_seconds(redacted) < loud_seconds(original)
 
 
 def test_silent_caller(api: httpx.Client) -> None:
-    """A caller who said nothing is not heard."""
+    """The recording of a silent caller is silent."""
     assert loud_seconds(recording(api, 5, direction="user")) == set()
     assert loud_seconds(recording(api, 5, direction="agent"))
 
 
 def test_same_again(connect: Callable[..., httpx.Client]) -> None:
-    """The same recording is the same bytes."""
+    """A recording always has the same bytes."""
     assert recording(connect(), 1) == recording(connect(), 1)
 
 
-@pytest.mark.parametrize("k", [0, 2])
-def test_no_recording(api: httpx.Client, k: int) -> None:
-    """There is none of a call in progress, nor of a chat."""
-    answer = api.get(f"{CONVERSATIONS}/{nth(api, k)['conversationId']}/audio")
-    assert answer.status_code == 404
-    assert answer.json()["error_code"] == "CONVERSATIONS_RECORDING_NOT_FOUND"
+@pytest.mark.parametrize("index", [0, 2])
+def test_no_recording(api: httpx.Client, index: int) -> None:
+    """Calls in progress and chats have no recording."""
+    response = api.get(f"{CONVERSATIONS}/{nth(api, index)['conversationId']}/audio")
+    assert response.status_code == 404
+    assert response.json()["error_code"] == "CONVERSATIONS_RECORDING_NOT_FOUND"
 
 
 @pytest.mark.parametrize(
-    ("asked", "given"), [(44, 44), (45, 44), (1001, 1000), (5_000_000, 5_000_000)]
+    ("recording_bytes", "size"), [(44, 44), (45, 44), (1001, 1000), (5_000_000, 5_000_000)]
 )
-def test_size(connect: Callable[..., httpx.Client], asked: int, given: int) -> None:
-    """The size can be chosen; the file stays valid, and long ones keep speaking."""
-    content = recording(connect(recording_bytes=asked), 1)
-    assert len(content) == given
+def test_size(connect: Callable[..., httpx.Client], recording_bytes: int, size: int) -> None:
+    """The size can be set. The file stays valid, and the speech of long ones repeats."""
+    content = recording(connect(recording_bytes=recording_bytes), 1)
+    assert len(content) == size
     with wave.open(io.BytesIO(content)) as file:
-        assert file.getnframes() == (given - 44) // 2
-    if given > 10**6:
+        assert file.getnframes() == (size - 44) // 2
+    if size > 10**6:
         assert max(loud_seconds(content)) > 300
 
 
 @pytest.fixture
 def audio(connect: Callable[..., httpx.Client]) -> Callable[..., httpx.Response]:
-    """Ask for a recording of 100,000 bytes with these headers."""
+    """Return a function that requests a recording of 100,000 bytes with the given headers."""
 
-    def ask(*, ranges: bool = True, **headers: str) -> httpx.Response:
+    def get(*, ranges: bool = True, **headers: str) -> httpx.Response:
         client = connect(recording_bytes=100_000, ranges=ranges)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return client.get(
             f"{CONVERSATIONS}/{nth(client, 1)['conversationId']}/audio", headers=named
         )
 
-    return ask
+    return get
 
 
 @pytest.mark.parametrize(
     ("start", "end"),
     [(0, 10), (0, 99_999), (43, 45), (44, 50_000), (16_043, 48_100), (99_999, 99_999)],
 )
-def test_parts(audio: Callable[..., httpx.Response], start: int, end: int) -> None:
-    """A part has the bytes that it names, and those alone."""
+def test_ranges(audio: Callable[..., httpx.Response], start: int, end: int) -> None:
+    """A partial response has exactly the requested bytes."""
     whole = audio()
     part = audio(Range=f"bytes={start}-{end}", If_Range=whole.headers["etag"])
     assert (whole.status_code, part.status_code) == (200, 206)
@@ -131,31 +133,33 @@ def test_parts(audio: Callable[..., httpx.Response], start: int, end: int) -> No
     assert whole.headers["accept-ranges"] == "bytes"
 
 
-def test_the_rest(audio: Callable[..., httpx.Response]) -> None:
-    """A part without an end, or with one beyond the end, is the rest."""
+def test_range_to_the_end(audio: Callable[..., httpx.Response]) -> None:
+    """A range without an end, or beyond the end, continues to the end."""
     whole = audio().content
-    for asked in ("bytes=70000-", "bytes=70000-200000"):
-        part = audio(Range=asked)
+    for requested in ("bytes=70000-", "bytes=70000-200000"):
+        part = audio(Range=requested)
         assert (part.status_code, part.content) == (206, whole[70_000:])
         assert part.headers["content-range"] == "bytes 70000-99999/100000"
 
 
-def test_no_such_part(audio: Callable[..., httpx.Response]) -> None:
-    """A part beyond the end, or that ends before it begins, is an error with the size."""
-    for asked in ("bytes=100000-", "bytes=5-4"):
-        part = audio(Range=asked)
-        assert (part.status_code, part.headers["content-range"]) == (416, "bytes */100000")
+def test_unsatisfiable_range(audio: Callable[..., httpx.Response]) -> None:
+    """A range that starts beyond the end, or ends before its start, is an error with the size."""
+    for requested in ("bytes=100000-", "bytes=5-4"):
+        response = audio(Range=requested)
+        assert response.status_code == 416
+        assert response.headers["content-range"] == "bytes */100000"
+        assert response.json()["error"] == "The recording does not have this range."
 
 
-def test_whole_instead_of_a_part(audio: Callable[..., httpx.Response]) -> None:
-    """All of it comes where it has changed, where ranges are off, and for what is no range."""
+def test_full_response_instead_of_a_range(audio: Callable[..., httpx.Response]) -> None:
+    """The full recording is sent if it changed, if ranges are off or if the range is invalid."""
     whole = audio().content
-    for part in (
+    for response in (
         audio(Range="bytes=5-", If_Range='"another"'),
         audio(Range="bytes=5-", ranges=False),
         audio(Range="seconds=5-"),
         audio(Range="bytes=-5"),
     ):
-        assert (part.status_code, part.content) == (200, whole)
-        assert "content-range" not in part.headers
+        assert (response.status_code, response.content) == (200, whole)
+        assert "content-range" not in response.headers
     assert "etag" not in audio(ranges=False).headers

@@ -1,4 +1,4 @@
-"""Debug chats: the answers, their end, and the conversations that they become."""
+"""Debug chats: responses, endings and the resulting conversations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,22 +11,22 @@ START: dict[str, Any] = {"clientEnv": "sandbox"}
 
 
 def start(client: httpx.Client, **more: Any) -> Any:
-    """Start a chat and return the answer's body."""
-    answer = client.post(f"{AGENT}/debug-chat", json=START | more)
-    assert answer.status_code == 201
-    return answer.json()
+    """Start a chat and return the body of the response."""
+    response = client.post(f"{AGENT}/debug-chat", json=START | more)
+    assert response.status_code == 201
+    return response.json()
 
 
 def send(client: httpx.Client, chat: Any, message: str, **more: Any) -> Any:
-    """Send a message and return the answer's body."""
+    """Send a message and return the body of the response."""
     body = START | more | {"message": message}
-    answer = client.post(f"{AGENT}/debug-chat/{chat['conversationId']}", json=body)
-    assert answer.status_code == 200
-    return answer.json()
+    response = client.post(f"{AGENT}/debug-chat/{chat['conversationId']}", json=body)
+    assert response.status_code == 200
+    return response.json()
 
 
 def test_greeting(api: httpx.Client) -> None:
-    """A chat begins with a greeting to nothing said."""
+    """A chat starts with a greeting."""
     chat = start(api)
     assert chat.pop("conversationId").startswith("AS_CHAT_")
     assert chat == {
@@ -45,7 +45,7 @@ def test_greeting(api: httpx.Client) -> None:
 
 
 def test_greeting_by_name(api: httpx.Client) -> None:
-    """The greeting uses the attribute `name`, in the language that was asked for."""
+    """The greeting uses the attribute `name` and the requested language."""
     attributes = {"name": "Ada {x}", "vip": True}
     chat = start(api, integrationAttributes=attributes, ttsLangCode="fr-FR")
     assert chat["response"].startswith("Bonjour Ada {x}, ")
@@ -56,7 +56,7 @@ def test_greeting_by_name(api: httpx.Client) -> None:
 
 
 def test_topics(api: httpx.Client) -> None:
-    """An answer is found by keywords, and its topics are named."""
+    """Keywords select the response, and its topics are listed."""
     reply = send(api, start(api), "Can my DOG have breakfast?")
     assert reply["userInput"] == "Can my DOG have breakfast?"
     assert reply["response"].startswith("Breakfast is from seven")
@@ -69,7 +69,7 @@ def test_topics(api: httpx.Client) -> None:
 
 
 def test_no_topic(api: httpx.Client) -> None:
-    """What the agent does not know it says so, without topics; to silence it asks back."""
+    """Without matching topics, the agent says so. It asks back if the message is empty."""
     chat = start(api)
     reply = send(api, chat, "quantum chromodynamics")
     assert "don't know" in reply["response"]
@@ -80,13 +80,13 @@ def test_no_topic(api: httpx.Client) -> None:
 
 
 def test_handoff(api: httpx.Client) -> None:
-    """Who asks for a person is handed off."""
+    """Asking for a person triggers a handoff."""
     reply = send(api, start(api), "a person please")
     assert reply["metadata"]["handoffDestination"] == "front-desk"
 
 
 def test_delayed(api: httpx.Client) -> None:
-    """A "slow" message gets a delayed answer, which does not know yet what it will cause."""
+    """A "slow" message gets a delayed response without metrics and function events."""
     chat = start(api)
     reply = send(api, chat, "Something slow")
     assert reply["delayedResponse"] is True
@@ -96,16 +96,16 @@ def test_delayed(api: httpx.Client) -> None:
 
 @pytest.mark.parametrize("message", ["bye", "Thanks, bye!", "GOODBYE"])
 def test_end(api: httpx.Client, message: str) -> None:
-    """A goodbye ends the chat; after that, messages get 410."""
+    """A goodbye ends the chat. Later messages get a 410."""
     chat = start(api)
     assert not send(api, chat, "maybe, bylaws")["conversationEnded"]
     assert send(api, chat, message)["conversationEnded"] is True
-    answer = api.post(f"{AGENT}/debug-chat/{chat['conversationId']}", json=START)
-    assert (answer.status_code, answer.json()["error_code"]) == (410, "ChatConversationEnded")
+    response = api.post(f"{AGENT}/debug-chat/{chat['conversationId']}", json=START)
+    assert (response.status_code, response.json()["error_code"]) == (410, "ChatConversationEnded")
 
 
 def test_languages(api: httpx.Client) -> None:
-    """The languages of the start hold until a message overrides them, for its turn alone."""
+    """The languages of the chat apply unless a message overrides them for its own turn."""
     chat = start(api, asrLangCode="en-US", ttsLangCode="en-GB")
     codes = [
         {name: each["metadata"][name] for name in ("asrLangCode", "ttsLangCode")}
@@ -118,7 +118,7 @@ def test_languages(api: httpx.Client) -> None:
 
 
 def test_becomes_conversation(api: httpx.Client) -> None:
-    """A chat is listed first and can be read, noted and annotated like any conversation."""
+    """A chat is listed first. It can be read and annotated and given a note like any other."""
     before = api.get(f"{AGENT}/conversations", params={"limit": 200}).json()
     first = start(api)
     chat = start(
@@ -172,7 +172,7 @@ def test_becomes_conversation(api: httpx.Client) -> None:
 
 
 def test_turns_like_those_of_calls(api: httpx.Client) -> None:
-    """The turns of a chat have the same fields as other turns."""
+    """The turns of chats and calls have the same fields."""
     chat = start(api)
     page = api.get(f"{AGENT}/conversations").json()["conversations"]
     turns = [
@@ -184,7 +184,7 @@ def test_turns_like_those_of_calls(api: httpx.Client) -> None:
 
 
 def test_start_again(api: httpx.Client) -> None:
-    """Starting with the ID of an earlier chat forgets that one, and what was written to it."""
+    """Starting a chat with the ID of an earlier one deletes that, its note and its annotations."""
     chat = start(api, conversationId="mine")
     send(api, chat, "bye")
     url = f"{AGENT}/conversations/mine"
@@ -200,23 +200,23 @@ def test_start_again(api: httpx.Client) -> None:
 
 
 def test_taken_id(api: httpx.Client) -> None:
-    """The ID of a conversation that is no chat cannot be taken; an empty one asks for a new one."""
+    """The ID of a generated conversation is refused; for an empty ID, the sandbox picks one."""
     taken = api.get(f"{AGENT}/conversations").json()["conversations"][0]["conversationId"]
-    answer = api.post(f"{AGENT}/debug-chat", json=START | {"conversationId": taken})
-    assert answer.status_code == 400
-    assert answer.json()["error_code"] == "CONVERSATIONS_VALIDATION_FAILED"
+    response = api.post(f"{AGENT}/debug-chat", json=START | {"conversationId": taken})
+    assert response.status_code == 400
+    assert response.json()["error_code"] == "CONVERSATIONS_VALIDATION_FAILED"
     assert start(api, conversationId="")["conversationId"].startswith("AS_CHAT_")
 
 
-def test_recorded_chat_is_over(api: httpx.Client) -> None:
-    """A chat that was there from the beginning takes no messages."""
+def test_generated_chat_has_ended(api: httpx.Client) -> None:
+    """Generated chats accept no messages."""
     found = api.get(f"{AGENT}/conversations").json()["conversations"][2]["conversationId"]
-    answer = api.post(f"{AGENT}/debug-chat/{found}", json=START)
-    assert (answer.status_code, answer.json()["error_code"]) == (404, "CONVERSATIONS_NOT_FOUND")
+    response = api.post(f"{AGENT}/debug-chat/{found}", json=START)
+    assert (response.status_code, response.json()["error_code"]) == (404, "CONVERSATIONS_NOT_FOUND")
 
 
 def test_same_seed_same_chat(connect: Callable[..., httpx.Client]) -> None:
-    """Chats depend on the seed and on what is said, not on the day."""
+    """Chats depend only on the seed and the messages."""
 
     def talk(seed: int) -> list[Any]:
         client = connect(seed=seed)

@@ -1,4 +1,4 @@
-"""The generated conversations: their shapes, their order, their IDs and their variety."""
+"""The generated conversations: fields, order, IDs and variety."""
 
 import itertools
 import json
@@ -16,12 +16,12 @@ BILLION = 10**9
 Json = dict[str, Any]
 
 
-def names(text: str) -> set[str]:
-    """Return the words of a text."""
+def words(text: str) -> set[str]:
+    """Return the words of a string."""
     return set(text.split())
 
 
-SUMMARY_KEYS = names(
+SUMMARY_KEYS = words(
     """
     conversationId accountId projectId createdAt startedAt finishedAt channel fromNumber
     toNumber language variantId clientEnv totalDuration polyaiDuration duration inProgress
@@ -29,7 +29,7 @@ SUMMARY_KEYS = names(
     deploymentId note audioUrl
     """
 )
-TURN_KEYS = names(
+TURN_KEYS = words(
     """
     turn_id user_input user_input_datetime user_input_dtmf user_input_dtmf_finish_key
     user_input_audio_url translated_user_input agent_response agent_response_datetime
@@ -37,20 +37,20 @@ TURN_KEYS = names(
     is_silence latency llm_requests reviews metadata
     """
 )
-METADATA_KEYS = names(
+METADATA_KEYS = words(
     """
     asr_corrected_user_input current_node entities function_events retrieved_topics safety
     top_transcripts
     """
 )
-EVENT_KEYS = names(
+EVENT_KEYS = words(
     """
     id name function_id function_version conversation_id turn_id start_time duration
     arguments content error handoff hangup llm_request_id logs state_changes transition
     utterance variant_id_change
     """
 )
-NULLABLE = names(
+NULLABLE = words(
     """
     audioUrl deploymentId handoffDestination handoffReason language note polyScore
     shortSummary variantId
@@ -62,13 +62,13 @@ ID = re.compile(
 
 
 def listed(client: httpx.Client, **query: int) -> list[Json]:
-    """Return the conversations of a list answer."""
+    """Return a page of conversations."""
     found: list[Json] = client.get(CONVERSATIONS, params=query).json()["conversations"]
     return found
 
 
 def details(client: httpx.Client) -> list[Json]:
-    """Return the details of the hundred newest conversations."""
+    """Return the details of the 100 newest conversations."""
     return [
         client.get(f"{CONVERSATIONS}/{found['conversationId']}").json()
         for found in listed(client, limit=100)
@@ -76,7 +76,7 @@ def details(client: httpx.Client) -> list[Json]:
 
 
 def test_page(api: httpx.Client) -> None:
-    """A page is 50 conversations unless asked otherwise, and says how many there are in all."""
+    """A page has 50 conversations by default, and the total count."""
     page = api.get(CONVERSATIONS).json()
     assert {**page, "conversations": len(page["conversations"])} == {
         "conversations": 50,
@@ -87,7 +87,7 @@ def test_page(api: httpx.Client) -> None:
 
 
 def test_pages_join(api: httpx.Client) -> None:
-    """Pages of any size make the same whole, and beyond its end there is nothing."""
+    """Pages of any size add up to the same list. Pages beyond its end are empty."""
     whole = listed(api, limit=1000)
     assert len(whole) == 200
     assert listed(api, limit=7, offset=5) == whole[5:12]
@@ -96,14 +96,14 @@ def test_pages_join(api: httpx.Client) -> None:
 
 
 def test_max_page_size(connect: Callable[..., httpx.Client]) -> None:
-    """A page can be capped; the answer says what limit it had."""
+    """The page size can be capped; the response contains the limit that was used."""
     page = connect(max_page_size=3).get(CONVERSATIONS, params={"limit": 10}).json()
     assert (len(page["conversations"]), page["limit"], page["count"]) == (3, 3, 200)
     assert len(listed(connect(max_page_size=3), limit=2)) == 2
 
 
 def test_newest_first(connect: Callable[..., httpx.Client]) -> None:
-    """Conversations start one before the other, at irregular distances, from a fixed date."""
+    """The newest conversation, with a fixed date, is first. The intervals are irregular."""
     for count in (200, BILLION):
         found = listed(connect(conversations=count), limit=200)
         assert found[0]["startedAt"] == "2026-06-03T13:18:06.370000+00:00"
@@ -114,27 +114,27 @@ def test_newest_first(connect: Callable[..., httpx.Client]) -> None:
 
 
 def test_same_seed_same_bytes(connect: Callable[..., httpx.Client]) -> None:
-    """Answers depend on the seed and nothing else."""
+    """Responses depend only on the seed."""
 
-    def answers(seed: int) -> list[bytes]:
+    def responses(seed: int) -> list[bytes]:
         client = connect(seed=seed)
         page = client.get(CONVERSATIONS)
         urls = [f"{CONVERSATIONS}/{one['conversationId']}" for one in page.json()["conversations"]]
         return [page.content, *(client.get(url).content for url in urls)]
 
-    assert answers(3) == answers(3)
-    assert not set(answers(3)) & set(answers(4))
+    assert responses(3) == responses(3)
+    assert not set(responses(3)) & set(responses(4))
 
 
 def test_same_on_every_python(api: httpx.Client) -> None:
-    """Nothing depends on the version of Python: these values never change."""
+    """The data does not depend on the Python version: these values never change."""
     newest, rich, *_ = listed(api)
     assert newest["conversationId"] == "CA4a19d460c09454431446358f410ed192"
     assert rich["startedAt"] == "2026-06-03T12:54:58.537000+00:00"
 
 
 def test_billion(connect: Callable[..., httpx.Client]) -> None:
-    """Of a billion conversations, any is there at once, by position and by ID."""
+    """With a billion conversations, each one is available at once by index and by ID."""
     client = connect(conversations=BILLION)
     for offset in (0, 123_456_789, BILLION - 1):
         (found,) = listed(client, offset=offset, limit=1)
@@ -144,7 +144,7 @@ def test_billion(connect: Callable[..., httpx.Client]) -> None:
 
 
 def test_ids_differ(connect: Callable[..., httpx.Client]) -> None:
-    """No two conversations have the same ID, and the usual kinds of ID all occur."""
+    """IDs are unique, and all common kinds of ID occur."""
     ids = [found["conversationId"] for found in listed(connect(conversations=5000), limit=5000)]
     assert len(set(ids)) == 5000
     assert all(ID.fullmatch(each) for each in ids)
@@ -154,7 +154,7 @@ def test_ids_differ(connect: Callable[..., httpx.Client]) -> None:
 
 
 def test_unknown_ids(connect: Callable[..., httpx.Client]) -> None:
-    """IDs that look right but are not, are not found: of another kind, count, seed or spelling."""
+    """IDs with another kind, count, seed or spelling are not found."""
     client = connect(conversations=10)
     (call,) = listed(client, limit=1)
     (eleventh,) = listed(connect(), offset=10, limit=1)
@@ -170,12 +170,15 @@ def test_unknown_ids(connect: Callable[..., httpx.Client]) -> None:
         "CA",
         "nonsense",
     ):
-        answer = client.get(f"{CONVERSATIONS}/{unknown}")
-        assert (answer.status_code, answer.json()["error_code"]) == (404, "CONVERSATIONS_NOT_FOUND")
+        response = client.get(f"{CONVERSATIONS}/{unknown}")
+        assert (response.status_code, response.json()["error_code"]) == (
+            404,
+            "CONVERSATIONS_NOT_FOUND",
+        )
 
 
 def test_summary_shape(api: httpx.Client) -> None:
-    """Every conversation has all the fields; only some may be null, and each of these is."""
+    """Every conversation has all fields. Each nullable field is null in some of them."""
     found = listed(api, limit=200)
     assert all(one.keys() == SUMMARY_KEYS for one in found)
     assert {name for one in found for name, value in one.items() if value is None} == NULLABLE
@@ -194,7 +197,7 @@ def test_summary_shape(api: httpx.Client) -> None:
 
 
 def test_summary_variety(api: httpx.Client) -> None:
-    """What occurs in real answers occurs here."""
+    """The values of real responses all occur."""
     found = listed(api, limit=200)
     assert {one["channel"] for one in found} == {"VOICE-SIP", "WEBCHAT", "chat.polyai"}
     assert {one["clientEnv"] for one in found} == {"live", "sandbox", "pre-release"}
@@ -207,11 +210,11 @@ def test_summary_variety(api: httpx.Client) -> None:
     assert 6.0 in {one["polyScore"] for one in found}
     assert {"en-GB", "en-US", "de-DE", "ja-JP"} < {one["language"] for one in found}
     text = json.dumps([one["shortSummary"] for one in found], ensure_ascii=False)
-    assert "{" not in re.sub(r'\{\\?"heading', "", text)  # no slot was left unfilled
+    assert "{" not in re.sub(r'\{\\?"heading', "", text)  # every slot is filled
 
 
 def test_short_summaries(api: httpx.Client) -> None:
-    """A summary is an object or null; older ones are a text, or the object as JSON text."""
+    """A summary is an object or null; older ones are also strings, some of which contain JSON."""
     found = [one["shortSummary"] for one in listed(api, limit=200)]
     new, old = found[:60], found[60:]
     assert all(one is None or one.keys() == {"heading", "content"} for one in new)
@@ -224,7 +227,7 @@ def test_short_summaries(api: httpx.Client) -> None:
 
 
 def test_in_progress(api: httpx.Client) -> None:
-    """Only the newest is in progress: no score, tags, summary or recording yet."""
+    """Only the newest is in progress. It has no score, tags, summary or recording yet."""
     newest, *others = listed(api, limit=200)
     assert newest["inProgress"]
     assert not any(one["inProgress"] for one in others)
@@ -235,7 +238,7 @@ def test_in_progress(api: httpx.Client) -> None:
 
 
 def test_audio_url(connect: Callable[..., httpx.Client]) -> None:
-    """Audio URLs stand for recordings: finished calls have one, chats do not."""
+    """Finished calls have an audio URL; chats do not."""
     for one in listed(connect(), limit=200):
         recorded = one["channel"] == "VOICE-SIP" and not one["inProgress"]
         url = f"conversations/{one['conversationId']}/audio"
@@ -243,16 +246,16 @@ def test_audio_url(connect: Callable[..., httpx.Client]) -> None:
 
 
 def test_detail_repeats_summary(api: httpx.Client) -> None:
-    """A detail is the summary and three fields more."""
+    """A detail is the summary plus three fields."""
     for summary, detail in zip(listed(api, limit=100), details(api), strict=True):
         assert detail.keys() - summary.keys() == {"turns", "metrics", "functionEvents"}
         assert {**detail, **summary} == detail
 
 
 def test_turns(api: httpx.Client) -> None:
-    """Turns have all their fields, begin with a greeting, and fill what real ones fill."""
+    """Turns have all fields, start with a greeting and fill the same fields as real ones."""
     conversations = [one["turns"] for one in details(api)]
-    assert [] in conversations  # where transcripts may not be read
+    assert [] in conversations  # of conversations without a transcript
     turns = [turn for each in conversations for turn in each]
     for each in filter(None, conversations):
         assert each[0]["user_input"] == "" != each[0]["agent_response"]
@@ -276,8 +279,8 @@ def test_turns(api: httpx.Client) -> None:
     assert any(turn["entities"] for turn in turns)
 
 
-def test_unusual_texts(api: httpx.Client) -> None:
-    """Among the first twenty are texts beyond ASCII, and one that attacks careless pages."""
+def test_unusual_strings(api: httpx.Client) -> None:
+    """The first 20 conversations contain non-ASCII characters and an HTML injection attempt."""
     text = api.get(CONVERSATIONS, params={"limit": 20}).text
     assert "京都" in text
     assert "ü" in text
@@ -286,7 +289,7 @@ def test_unusual_texts(api: httpx.Client) -> None:
 
 
 def test_metrics(api: httpx.Client) -> None:
-    """Metrics are lists of text values at times without an offset."""
+    """Metrics are lists of string values with timestamps that have no UTC offset."""
     metrics = [one["metrics"] for one in details(api)]
     assert {} in metrics
     values = [value for each in metrics for series in each.values() for value in series]
@@ -298,7 +301,7 @@ def test_metrics(api: httpx.Client) -> None:
 
 
 def test_function_events(api: httpx.Client) -> None:
-    """Function events stand under their turn's index, with RFC 1123 dates."""
+    """Function events are grouped by turn index and have RFC 1123 dates."""
     found = details(api)
     events = [
         (one, index, event)
@@ -322,8 +325,8 @@ def test_function_events(api: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_showpiece(connect: Callable[..., httpx.Client], seed: int) -> None:
-    """The newest finished call is one to show around."""
+def test_showcase(connect: Callable[..., httpx.Client], seed: int) -> None:
+    """The newest finished call has everything that a demo needs."""
     client = connect(seed=seed)
     finished = [
         one
@@ -339,7 +342,7 @@ def test_showpiece(connect: Callable[..., httpx.Client], seed: int) -> None:
     assert detail["polyScore"]
 
 
-def test_none(connect: Callable[..., httpx.Client]) -> None:
+def test_no_conversations(connect: Callable[..., httpx.Client]) -> None:
     """An agent may have no conversations."""
     page = connect(conversations=0).get(CONVERSATIONS).json()
     assert page == {"conversations": [], "count": 0, "limit": 50, "offset": 0}

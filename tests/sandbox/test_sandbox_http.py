@@ -1,4 +1,4 @@
-"""The HTTP side: authentication, errors, validation, paths, writes and faults."""
+"""The HTTP layer: authentication, errors, validation, paths, writes and faults."""
 
 import asyncio
 import json
@@ -12,28 +12,28 @@ from polyai_data.sandbox import Fault, create_app
 
 AGENT = "/v1/agents/PROJECT-DEMO"
 CONVERSATIONS = f"{AGENT}/conversations"
-CORRELATION = "X-PolyAI-Correlation-Id"
+CORRELATION_ID = "X-PolyAI-Correlation-Id"
 
 
-def nth_url(client: httpx.Client, k: int) -> str:
-    """Return the path of a conversation, 0 being the newest."""
-    page = client.get(CONVERSATIONS, params={"offset": k, "limit": 1}).json()
+def nth_url(client: httpx.Client, index: int) -> str:
+    """Return the path of a conversation; index 0 is the newest."""
+    page = client.get(CONVERSATIONS, params={"offset": index, "limit": 1}).json()
     return f"{CONVERSATIONS}/{page['conversations'][0]['conversationId']}"
 
 
-def outcome(answer: Any) -> tuple[int, str]:
-    """Return the status and the code of an error answer, after a check of its envelope."""
-    body = answer.json()
+def status_and_code(response: Any) -> tuple[int, str]:
+    """Return the status and error code of a response after checking its envelope."""
+    body = response.json()
     assert body == {
         "success": False,
         "error": body["error_message"],
-        "error_id": answer.headers[CORRELATION],
+        "error_id": response.headers[CORRELATION_ID],
         "error_code": body["error_code"],
         "error_message": body["error_message"],
         "data": None,
     }
-    assert answer.headers["content-type"] == "application/json"
-    return answer.status_code, body["error_code"]
+    assert response.headers["content-type"] == "application/json"
+    return response.status_code, body["error_code"]
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def outcome(answer: Any) -> tuple[int, str]:
 def test_access(
     connect: Callable[..., httpx.Client], key: str, agent: str, expected: tuple[int, str]
 ) -> None:
-    """A key is needed, it must be the right one, and it opens one agent."""
-    answer = connect(key=key).get(f"/v1/agents/{agent}/conversations")
-    assert outcome(answer) == expected
+    """Requests need the right API key, which gives access to one agent."""
+    response = connect(key=key).get(f"/v1/agents/{agent}/conversations")
+    assert status_and_code(response) == expected
 
 
 def test_own_key_and_agent(connect: Callable[..., httpx.Client]) -> None:
-    """The key and the agent can be chosen, an agent with a slash too."""
+    """The key and the agent ID can be set, even to an ID with a slash."""
     client = connect(key="k2", api_key="k2", agent_id="a/b c")
-    answer = client.get("/v1/agents/a%2Fb%20c/conversations")
-    assert answer.json()["conversations"][0]["projectId"] == "a/b c"
+    response = client.get("/v1/agents/a%2Fb%20c/conversations")
+    assert response.json()["conversations"][0]["projectId"] == "a/b c"
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_own_key_and_agent(connect: Callable[..., httpx.Client]) -> None:
     ],
 )
 def test_methods(api: httpx.Client, method: str, path: str) -> None:
-    """Each path has one method, and says so; it never answers without a key."""
+    """Each path allows one method and says which. It always needs a key."""
     for other in {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"} - {method}:
-        answer = api.request(other, f"{AGENT}/{path}")
-        assert (answer.status_code, answer.headers["allow"]) == (405, method)
+        response = api.request(other, f"{AGENT}/{path}")
+        assert (response.status_code, response.headers["allow"]) == (405, method)
     assert api.request(method, f"{AGENT}/{path}", headers={"X-API-KEY": ""}).status_code == 401
 
 
@@ -90,22 +90,22 @@ def test_unknown_path(api: httpx.Client, path: str) -> None:
 
 
 def test_correlation_id(api: httpx.Client) -> None:
-    """An answer carries the client's correlation ID if that is sane, else a new one."""
+    """A response has the client's correlation ID if that is valid, or else a new one."""
     for path, sent in ((CONVERSATIONS, "mine 1"), ("/nowhere", "x" * 200)):
-        assert api.get(path, headers={CORRELATION: sent}).headers[CORRELATION] == sent
-    for odd in (b"x" * 201, b"caf\xe9", b"tab\there", b""):
-        answer = api.get(CONVERSATIONS, headers={CORRELATION.encode(): odd})
-        assert UUID(answer.headers[CORRELATION]).version == 4
-    first, second = (api.get(CONVERSATIONS).headers[CORRELATION] for _ in range(2))
+        assert api.get(path, headers={CORRELATION_ID: sent}).headers[CORRELATION_ID] == sent
+    for invalid in (b"x" * 201, b"caf\xe9", b"tab\there", b""):
+        response = api.get(CONVERSATIONS, headers={CORRELATION_ID.encode(): invalid})
+        assert UUID(response.headers[CORRELATION_ID]).version == 4
+    first, second = (api.get(CONVERSATIONS).headers[CORRELATION_ID] for _ in range(2))
     assert first != second
 
 
 def test_compact_utf8(api: httpx.Client) -> None:
     """Bodies are compact JSON in UTF-8."""
-    answer = api.get(CONVERSATIONS)
-    assert "京都駅".encode() in answer.content
-    text = json.dumps(answer.json(), ensure_ascii=False, separators=(",", ":"))
-    assert answer.content == text.encode()
+    response = api.get(CONVERSATIONS)
+    assert "京都駅".encode() in response.content
+    text = json.dumps(response.json(), ensure_ascii=False, separators=(",", ":"))
+    assert response.content == text.encode()
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,11 @@ def test_compact_utf8(api: httpx.Client) -> None:
     ],
 )
 def test_bad_query(api: httpx.Client, path: str, query: str, field: str) -> None:
-    """A query that the schema does not allow is refused with the name of the field."""
+    """The error for an invalid query names the field."""
     url = (nth_url(api, 1) if path else CONVERSATIONS) + path
-    answer = api.get(f"{url}?{query}")
-    assert outcome(answer) == (400, "SCHEMA_VALIDATION_FAILED")
-    assert answer.json()["error"].startswith(f"{field}: ")
+    response = api.get(f"{url}?{query}")
+    assert status_and_code(response) == (400, "SCHEMA_VALIDATION_FAILED")
+    assert response.json()["error"].startswith(f"{field}: ")
 
 
 GOOD = {"turnId": 0, "role": "user", "annotationType": "missing_topic"}
@@ -178,11 +178,11 @@ BAD_MESSAGES = [
     ],
 )
 def test_bad_body(api: httpx.Client, path: str, body: Any, field: str) -> None:
-    """A body that the schema does not allow is refused with the name of the field."""
+    """The error for an invalid body names the field."""
     url = f"{AGENT}/{path}" if "chat" in path else f"{nth_url(api, 1)}/{path}"
-    answer = api.post(url, json=body)
-    assert outcome(answer) == (400, "SCHEMA_VALIDATION_FAILED")
-    assert answer.json()["error"].startswith(f"{field}: ")
+    response = api.post(url, json=body)
+    assert status_and_code(response) == (400, "SCHEMA_VALIDATION_FAILED")
+    assert response.json()["error"].startswith(f"{field}: ")
 
 
 @pytest.mark.parametrize(
@@ -192,47 +192,47 @@ def test_bad_body(api: httpx.Client, path: str, body: Any, field: str) -> None:
         *(b'{"note": "\\ud800"}', b'{"note": "\xff"}', b"[" * 100_000, b"9" * 5000),
     ],
 )
-def test_body_is_no_json_object(api: httpx.Client, content: bytes) -> None:
+def test_body_is_not_a_json_object(api: httpx.Client, content: bytes) -> None:
     """A body must be a JSON object."""
-    answer = api.post(f"{nth_url(api, 1)}/note", content=content)
-    assert outcome(answer) == (400, "SCHEMA_VALIDATION_FAILED")
-    assert answer.json()["error"].startswith("body: ")
+    response = api.post(f"{nth_url(api, 1)}/note", content=content)
+    assert status_and_code(response) == (400, "SCHEMA_VALIDATION_FAILED")
+    assert response.json()["error"].startswith("body: ")
 
 
 def test_unknown_conversation(api: httpx.Client) -> None:
-    """An ID that does not exist is not found, whatever is asked about it."""
+    """Every operation reports an unknown ID as not found."""
     url = f"{CONVERSATIONS}/CA{'0' * 32}"
-    for answer in (
+    for response in (
         api.get(url),
         api.get(f"{url}/audio"),
         api.post(f"{url}/annotation", json={"annotations": [GOOD]}),
         api.post(f"{url}/note", json={"note": "x"}),
         api.post(f"{AGENT}/debug-chat/x", json={"clientEnv": "live"}),
     ):
-        assert outcome(answer) == (404, "CONVERSATIONS_NOT_FOUND")
-        assert answer.json()["error"] == "Conversation ID does not exist."
+        assert status_and_code(response) == (404, "CONVERSATIONS_NOT_FOUND")
+        assert response.json()["error"] == "Conversation ID does not exist."
 
 
 def test_note(api: httpx.Client) -> None:
-    """A note shows in the list and in the detail, and the next one replaces it."""
+    """A note is in the list and in the detail, and the next note replaces it."""
     url = nth_url(api, 3)
     assert api.get(url).json()["note"] == "Asked to be called back."
     for note in ("第一", "second", ""):
-        answer = api.post(f"{url}/note", json={"note": note})
-        assert (answer.status_code, answer.json()) == (201, {"success": True})
+        response = api.post(f"{url}/note", json={"note": note})
+        assert (response.status_code, response.json()) == (201, {"success": True})
         assert api.get(url).json()["note"] == note
         listed = api.get(CONVERSATIONS).json()["conversations"]
         assert [one["note"] for one in listed[2:5]] == [None, note, None]
 
 
 def test_annotations(api: httpx.Client) -> None:
-    """Annotations gather in the reviews of the turns that they are about."""
+    """Annotations are added to the reviews of their turns."""
     url = nth_url(api, 1)
     wrong = {"turnId": 2.0, "role": "agent", "annotationType": "wrong_info"}
     for annotations in ([GOOD, wrong], [wrong]):
-        answer = api.post(f"{url}/annotation", json={"annotations": annotations})
-        assert (answer.status_code, answer.json()) == (201, {"success": True})
-    for _ in range(2):  # reading changes nothing
+        response = api.post(f"{url}/annotation", json={"annotations": annotations})
+        assert (response.status_code, response.json()) == (201, {"success": True})
+    for _ in range(2):  # reading does not change anything
         reviews = [turn["reviews"] for turn in api.get(url).json()["turns"]]
         review = {"role": "agent", "annotation_type": "wrong_info"}
         assert reviews[0] == [{"role": "user", "annotation_type": "missing_topic"}]
@@ -241,7 +241,7 @@ def test_annotations(api: httpx.Client) -> None:
 
 
 def test_annotations_all_or_none(api: httpx.Client) -> None:
-    """If one annotation is refused, none is stored."""
+    """If one annotation is invalid, none is stored."""
     url = nth_url(api, 1)
     body = {"annotations": [GOOD, {**GOOD, "turnId": 99}]}
     assert api.post(f"{url}/annotation", json=body).status_code == 400
@@ -249,15 +249,15 @@ def test_annotations_all_or_none(api: httpx.Client) -> None:
 
 
 def test_no_turn_to_annotate(api: httpx.Client) -> None:
-    """Where the transcript is switched off there is no turn to annotate."""
+    """Without a transcript, there is no turn to annotate."""
     url = nth_url(api, 9)
     assert api.get(url).json()["turns"] == []
-    answer = api.post(f"{url}/annotation", json={"annotations": [GOOD]})
-    assert outcome(answer) == (400, "SCHEMA_VALIDATION_FAILED")
+    response = api.post(f"{url}/annotation", json={"annotations": [GOOD]})
+    assert status_and_code(response) == (400, "SCHEMA_VALIDATION_FAILED")
 
 
 def test_ids_are_one_segment(api: httpx.Client) -> None:
-    """An ID is decoded after the path has been split, so it may contain anything."""
+    """IDs are decoded after the path is split, so they may contain any character."""
     chat_id = "a/b?c#d %2F\n日本"
     body = {"clientEnv": "live", "conversationId": chat_id}
     assert api.post(f"{AGENT}/debug-chat", json=body).status_code == 201
@@ -267,7 +267,7 @@ def test_ids_are_one_segment(api: httpx.Client) -> None:
 
 
 def test_server_without_raw_path() -> None:
-    """Servers need not hand over the path as it came; it is good enough decoded for most IDs."""
+    """Some servers provide only the decoded path, which works for most IDs."""
     app = create_app()
 
     async def drop_raw_path(scope: Any, receive: Any, send: Any) -> None:
@@ -284,7 +284,7 @@ def test_server_without_raw_path() -> None:
 
 
 def test_faults(connect: Callable[..., httpx.Client]) -> None:
-    """A fault answers in place of the API, to requests without a key too."""
+    """A fault replaces the response, even for requests with an invalid key."""
     client = connect(
         faults=[
             Fault(path="*/conversations", nth=2, status=429, headers={"Retry-After": "3"}),
@@ -296,30 +296,30 @@ def test_faults(connect: Callable[..., httpx.Client]) -> None:
     )
     statuses = [client.get(CONVERSATIONS).status_code for _ in range(3)]
     assert statuses == [200, 429, 200]
-    answer = client.post(f"{CONVERSATIONS}/a%20b", headers={"X-API-KEY": "wrong"})
-    assert (answer.status_code, answer.json()) == (500, {"error": "日本"})
-    assert answer.headers["content-type"] == "application/json"
-    assert CORRELATION not in answer.headers
+    response = client.post(f"{CONVERSATIONS}/a%20b", headers={"X-API-KEY": "wrong"})
+    assert (response.status_code, response.json()) == (500, {"error": "日本"})
+    assert response.headers["content-type"] == "application/json"
+    assert CORRELATION_ID not in response.headers
     for name, status, kind, content in (
         ("html", 502, "text/html; charset=utf-8", b" <html>"),
         ("text", 503, "text/plain; charset=utf-8", "né".encode()),
         ("bytes", 502, "audio/wav", b"\xff\x00"),
     ):
-        answer = client.get(f"{CONVERSATIONS}/{name}")
-        assert (answer.status_code, answer.headers["content-type"]) == (status, kind)
-        assert answer.content == content
+        response = client.get(f"{CONVERSATIONS}/{name}")
+        assert (response.status_code, response.headers["content-type"]) == (status, kind)
+        assert response.content == content
 
 
 def test_fault_headers(connect: Callable[..., httpx.Client]) -> None:
-    """A fault sends the headers that it is given."""
+    """A fault sends the given headers."""
     client = connect(faults=[Fault(status=429, headers={"Retry-After": "3"})])
-    answer = client.get("/")
-    assert (answer.headers["retry-after"], answer.content) == ("3", b"")
-    assert "content-type" not in answer.headers
+    response = client.get("/")
+    assert (response.headers["retry-after"], response.content) == ("3", b"")
+    assert "content-type" not in response.headers
 
 
-def test_faults_count_apart(connect: Callable[..., httpx.Client]) -> None:
-    """Each fault counts the requests that match it, also those that another one answers."""
+def test_faults_count_separately(connect: Callable[..., httpx.Client]) -> None:
+    """Each fault counts its matching requests, including those that another fault handles."""
     faults = [Fault(nth=1, status=500), Fault(nth=2, status=503), Fault(nth=2, status=504)]
     client = connect(faults=iter(faults))
     assert [client.get(CONVERSATIONS).status_code for _ in range(3)] == [500, 503, 200]
@@ -336,7 +336,7 @@ def test_faults_count_apart(connect: Callable[..., httpx.Client]) -> None:
     ],
 )
 def test_fault_options(options: dict[str, Any], named: str) -> None:
-    """A fault that makes no sense is refused."""
+    """Invalid options of a fault raise `ValueError`."""
     with pytest.raises(ValueError, match=named):
         Fault(**options)
 
@@ -352,6 +352,6 @@ def test_fault_options(options: dict[str, Any], named: str) -> None:
     ],
 )
 def test_app_options(options: dict[str, Any], named: str) -> None:
-    """An option out of range is refused by name."""
+    """The error for an invalid option names it."""
     with pytest.raises(ValueError, match=f"^{named} must"):
         create_app(**options)

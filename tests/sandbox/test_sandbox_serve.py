@@ -1,4 +1,4 @@
-"""Serving: the thread, the sockets, the command, and what happens without the extra."""
+"""Serving: threads, sockets, the command and missing dependencies."""
 
 import asyncio
 import inspect
@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack, get_type_hints
 
 import httpx
 import pytest
@@ -24,7 +24,7 @@ PATH = "/v1/agents/PROJECT-DEMO/conversations"
 
 
 def is_listening(base_url: str) -> bool:
-    """Return whether anybody accepts connections there."""
+    """Return whether a server accepts connections at this address."""
     url = httpx.URL(base_url)
     try:
         socket.create_connection((url.host, url.port)).close()
@@ -34,7 +34,7 @@ def is_listening(base_url: str) -> bool:
 
 
 def test_serve() -> None:
-    """It answers as soon as the block begins, and leaves no thread and no socket."""
+    """The server is ready when the block starts, and leaves no thread or socket behind."""
     threads = threading.enumerate()
     with serve(conversations=3) as base_url, httpx.Client(base_url=base_url) as client:
         assert base_url.startswith("http://127.0.0.1:")
@@ -46,7 +46,7 @@ def test_serve() -> None:
 
 
 def test_serve_after_error() -> None:
-    """It also ends if the block raises, and lets the error pass."""
+    """The server stops if the block raises, and the exception propagates."""
     threads = threading.enumerate()
     with pytest.raises(KeyError, match="mine"), serve() as base_url:
         raise KeyError("mine")
@@ -55,14 +55,14 @@ def test_serve_after_error() -> None:
 
 
 def test_serve_twice() -> None:
-    """Two of them do not get in each other's way."""
+    """Two servers can run at the same time."""
     with serve(conversations=1) as one, serve(conversations=2) as two:
         counts = [httpx.get(url + PATH, headers=HEADERS).json()["count"] for url in (one, two)]
     assert counts == [1, 2]
 
 
 def test_serve_in_event_loop() -> None:
-    """It can be used from a running event loop."""
+    """`serve` works inside a running event loop."""
 
     async def use() -> int:
         with serve() as base_url:
@@ -72,8 +72,8 @@ def test_serve_in_event_loop() -> None:
     assert asyncio.run(use()) == 200
 
 
-def test_serve_is_no_nuisance() -> None:
-    """It leaves the signal handlers and the loggers of the process alone."""
+def test_serve_has_no_side_effects() -> None:
+    """`serve` does not change the signal handlers and loggers of the process."""
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with serve():
         during = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
@@ -87,33 +87,33 @@ def test_serve_is_no_nuisance() -> None:
 
 
 def test_unread_recording() -> None:
-    """A client that stops reading does not keep the server from ending."""
+    """The server stops even if a client has not read its response."""
     with serve(recording_bytes=2**28) as base_url:
         found = httpx.get(base_url + PATH, headers=HEADERS).json()["conversations"][1]
         url = f"{base_url}{PATH}/{found['conversationId']}/audio"
         connection = httpx.stream("GET", url, headers=HEADERS)
-        answer = connection.__enter__()
-        assert answer.headers["content-length"] == str(2**28)
+        response = connection.__enter__()
+        assert response.headers["content-length"] == str(2**28)
     assert not is_listening(base_url)
     connection.__exit__(None, None, None)
 
 
-def test_answers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The listening socket does not hold small packets back."""
-    made = []
+def test_no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listening socket sets TCP_NODELAY."""
+    listeners = []
     create_server = socket.create_server
 
     def remember(*args: Any, **kwargs: Any) -> socket.socket:
-        made.append(create_server(*args, **kwargs))
-        return made[0]
+        listeners.append(create_server(*args, **kwargs))
+        return listeners[0]
 
     monkeypatch.setattr(socket, "create_server", remember)
     with serve():
-        assert made[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert listeners[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_port() -> None:
-    """A port can be chosen; a taken one is an OSError, an impossible one a ValueError."""
+    """The port can be set. A port in use raises `OSError`, an invalid one `ValueError`."""
     with serve() as base_url:
         port = int(base_url.rpartition(":")[2])
         with pytest.raises(OSError, match="in use"), serve(port=port):
@@ -128,7 +128,7 @@ def test_port() -> None:
 
 
 def test_ipv6() -> None:
-    """An IPv6 address stands in brackets in the URL."""
+    """The URL has an IPv6 address in brackets."""
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -139,16 +139,20 @@ def test_ipv6() -> None:
 
 
 def test_same_options() -> None:
-    """`serve` takes the options of `create_app`, with the same defaults, and two of its own."""
-    ours = dict(inspect.signature(serve).parameters)
-    assert ours.pop("host").default == "127.0.0.1"
-    assert ours.pop("port").default == 0
-    assert list(ours.values()) == list(inspect.signature(create_app).parameters.values())
-    assert all(each.kind == each.KEYWORD_ONLY for each in ours.values())
+    """`serve` takes the options of `create_app`, and two more."""
+    parameters = dict(inspect.signature(serve).parameters)
+    assert parameters.pop("host").default == "127.0.0.1"
+    assert parameters.pop("port").default == 0
+    assert [each.annotation for each in parameters.values()] == [Unpack[sandbox.SandboxOptions]]
+    options = inspect.signature(create_app).parameters
+    assert {name: each.annotation for name, each in options.items()} == get_type_hints(
+        sandbox.SandboxOptions
+    )
+    assert all(each.kind == each.KEYWORD_ONLY for each in options.values())
 
 
 def test_options_are_passed_on() -> None:
-    """Every option of `serve` arrives."""
+    """`serve` passes on every option."""
     received: list[sandbox.Received] = []
     options: dict[str, Any] = {
         "api_key": "k",
@@ -176,19 +180,19 @@ def test_options_are_passed_on() -> None:
 
 
 def test_all() -> None:
-    """The public names are sorted and there."""
+    """`__all__` is sorted, and all of its names exist."""
     assert sandbox.__all__ == sorted(sandbox.__all__)
     assert all(hasattr(sandbox, name) for name in sandbox.__all__)
 
 
 def environment(*first: str) -> dict[str, str]:
-    """Return an environment in which a new interpreter finds what this one does."""
+    """Return environment variables with this interpreter's import path."""
     path = os.pathsep.join([*first, *sys.path])
     return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "error::ResourceWarning"}
 
 
 def test_command() -> None:
-    """The command serves what it announces, until Ctrl-C."""
+    """The command serves the sandbox as printed, until Ctrl-C."""
     arguments = [
         *("--port", "0", "--key", "it's", "--agent", "my agent", "--conversations", "7"),
         *("--seed", "5"),
@@ -228,7 +232,7 @@ def test_command() -> None:
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Press Ctrl-C when the command begins to wait."""
+    """Press Ctrl-C when the command starts to wait."""
 
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
@@ -238,7 +242,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_waiting")
 def test_command_in_process(capsys: pytest.CaptureFixture[str]) -> None:
-    """The command ends with status 0, and warns of nothing on loopback."""
+    """The command exits with code 0 and prints no warning on loopback."""
     assert command.main(["--port", "0"]) == 0
     out, err = capsys.readouterr()
     assert "PROJECT-DEMO" in out
@@ -246,14 +250,14 @@ def test_command_in_process(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_command_warns_of_other_hosts(capsys: pytest.CaptureFixture[str]) -> None:
-    """An address that others can reach is allowed, with a warning."""
+def test_command_warns_about_public_addresses(capsys: pytest.CaptureFixture[str]) -> None:
+    """An address that other machines can reach is allowed, with a warning."""
     assert command.main(["--port", "0", "--host", "0.0.0.0"]) == 0
-    assert capsys.readouterr().err.startswith("warning: 0.0.0.0 may be reached")
+    assert capsys.readouterr().err.startswith("warning: 0.0.0.0 may be reachable")
 
 
 def test_command_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
-    """A taken port is one clear line and status 1."""
+    """A port in use gives a one-line error and exit code 1."""
     with serve() as base_url:
         port = int(base_url.rpartition(":")[2])
         assert command.main(["--port", str(port)]) == 1
@@ -270,7 +274,7 @@ def test_command_bad_option(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_command_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without arguments it listens on port 8765."""
+    """The default port is 8765."""
     seen: dict[str, Any] = {}
 
     def stop(**options: Any) -> None:
@@ -290,7 +294,7 @@ def test_command_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_command_as_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python -m` runs the command and ends with its status."""
+    """`python -m` runs the command and exits with its code."""
     monkeypatch.delitem(sys.modules, command.__name__)
     monkeypatch.setattr(sys, "argv", ["sandbox", "--help"])
     with pytest.raises(SystemExit) as raised:
@@ -300,7 +304,7 @@ def test_command_as_module(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
 def test_missing_package(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of the two packages is missed on import."""
+    """Importing the sandbox without one of its dependencies fails with a hint."""
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImportError, match=r'pip install "polyai-data\[sandbox\]"'):
         runpy.run_path(str(sandbox.__file__))
@@ -308,8 +312,8 @@ def test_missing_package(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
 def test_missing_extra(missing: str, tmp_path: Path) -> None:
-    """Without the extra, an import says what to install, and the command says it in one line."""
-    # Found before the real one, and as absent as if that had never been installed.
+    """Without the extra, the import and the command say what to install, in one line."""
+    # This module hides the real one and behaves as if it was not installed.
     (tmp_path / f"{missing}.py").write_text(
         f"raise ModuleNotFoundError('No module named {missing}', name={missing!r})"
     )
@@ -318,9 +322,9 @@ def test_missing_extra(missing: str, tmp_path: Path) -> None:
     code = f"try: import polyai_data.sandbox\nexcept ImportError as e: assert {hint!r} in str(e)"
     code += "\nelse: raise SystemExit('it was imported')"
     subprocess.run([sys.executable, "-c", code], check=True, env=env)
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "polyai_data.sandbox"], capture_output=True, text=True, env=env
     )
-    assert ended.returncode == 1
-    assert hint in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    assert completed.returncode == 1
+    assert hint in completed.stderr
+    assert completed.stderr.count("\n") == 1

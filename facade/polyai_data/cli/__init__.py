@@ -1,6 +1,6 @@
-"""The command line `polyai-data`: conversations for people in a terminal, and for scripts.
+"""The command line `polyai-data`.
 
-It needs `pip install "polyai-data[cli]"`, and works on the public API of the package alone.
+It needs `pip install "polyai-data[cli]"`, and uses only the public API of the package.
 """
 
 import sys
@@ -13,20 +13,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        argv: The arguments; those of the process if None.
+        argv: The arguments; `sys.argv[1:]` if None.
 
     Returns:
-        The exit code, as `polyai-data --help` lists them.
+        The exit code; `polyai-data --help` lists them.
 
     Raises:
-        SystemExit: help or a completion was asked for (code 0).
+        SystemExit: with code 0, after a shell completion.
     """
     try:
         import rich  # noqa: F401
         import typer  # noqa: F401
     except ModuleNotFoundError as error:
         if error.name not in ("rich", "typer"):
-            raise  # they are there, and lack something themselves
+            raise  # they are installed, but one of their dependencies is not
         print(
             "polyai-data: the command line needs more than the library: "
             'pip install "polyai-data[cli]"',

@@ -1,4 +1,4 @@
-"""Runs the command line, and says what is wrong with one that cannot be understood."""
+"""Runs the command line and reports usage errors."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -6,34 +6,40 @@ from typing import Any
 
 import typer
 
-from ._command import Refused
+from ._command import BROKEN_PIPE, CommandError
 from ._commands import app
-from ._options import Connection
+from ._options import ConnectionOptions
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command line, and return the exit code."""
+    """Run the command line and return the exit code."""
     try:
-        # Without arguments, help: as that is what was needed, it is no error.
+        # No arguments: print help, with exit code 0.
         code = app(list(argv) or ["--help"], prog_name="polyai-data", standalone_mode=False)
+    except SystemExit as error:
+        # While help is printed, rich and typer turn a broken pipe into exit code 1.
+        if isinstance(error.__context__, BrokenPipeError):
+            return BROKEN_PIPE
+        raise
     except (Exception, KeyboardInterrupt) as error:
         from ._errors import report
 
-        return report(_as_usage(error) or error)
+        return report(_usage_error(error) or error)
     return code if isinstance(code, int) else 0
 
 
-def _as_usage(error: BaseException) -> Refused | None:
-    """Return what to say of a command line that cannot be understood; None for any other error."""
-    usage_error = typer.BadParameter.__base__  # typer names only this one of its subclasses
+def _usage_error(error: BaseException) -> CommandError | None:
+    """Convert a usage error of typer; return None for any other error."""
+    usage_error = typer.BadParameter.__base__  # typer exports only this subclass of it
     if usage_error is None or not isinstance(error, usage_error):
         return None
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "polyai-data"
-    shared = [f"--{field.name.replace('_', '-')}" for field in fields(Connection)]
+    shared = [f"--{field.name.replace('_', '-')}" for field in fields(ConnectionOptions)]
     if path == "polyai-data" and getattr(error, "option_name", None) in shared:
         remedy = "Options come after the command: polyai-data list --region us."
     else:
-        remedy = f"`{path} --help` says what there is."
+        remedy = f"See `{path} --help`."
     message: Any = error
-    return Refused(message.format_message(), remedy)
+    # Some versions of typer pass on the prefix that pydantic adds.
+    return CommandError(message.format_message().replace("Value error, ", ""), remedy)

@@ -1,4 +1,4 @@
-"""`polyai-data audio`."""
+"""Implements `polyai-data audio`."""
 
 import sys
 from collections.abc import Generator, Iterable, Iterator
@@ -10,26 +10,26 @@ import typer
 
 from polyai_data import BulkResult, DataClient
 
-from ._command import Refused
-from ._connect import Setup
-from ._errors import message_of
+from ._command import CommandError
+from ._connect import ResolvedSettings
+from ._errors import error_message
 from ._failures import Failures
-from ._format import count
-from ._options import Connection, Recordings
+from ._format import pluralize
+from ._options import ConnectionOptions, RecordingOptions
 from ._terminal import Terminal
 from ._text import clean
 
 
 def run(
-    connection: Connection,
-    recordings: Recordings,
+    connection: ConnectionOptions,
+    recordings: RecordingOptions,
     ids: list[str],
     *,
     output: Path,
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Save recordings."""
+    """Download recordings."""
     terminal = Terminal()
     options: dict[str, Any] = {
         "direction": recordings.direction,
@@ -37,54 +37,60 @@ def run(
         "overwrite": overwrite,
     }
     failures = Failures()
-    with Setup.of(connection).client(terminal) as client:
+    with ResolvedSettings.from_options(connection).client(terminal) as client:
         if len(ids) == 1 and ids != ["-"]:
-            results = _one(client, terminal, ids[0], output, options)
+            results = _save_one(client, terminal, ids[0], output, options)
         else:
             _make_directory(output)
-            results = _many(client, terminal, _each_once(ids), output, recordings.at_once | options)
+            results = _save_many(
+                client, terminal, _unique_ids(ids), output, recordings.concurrency_option | options
+            )
         with closing(results):
             for result in results:
-                _tell(terminal, result, failures, as_json=as_json)
-    if code := failures.tell(terminal):
+                _print_result(terminal, result, failures, as_json=as_json)
+    if code := failures.report(terminal):
         raise typer.Exit(code)
 
 
-def _one(
-    client: DataClient, terminal: Terminal, name: str, output: Path, options: dict[str, Any]
+def _save_one(
+    client: DataClient,
+    terminal: Terminal,
+    conversation_id: str,
+    output: Path,
+    options: dict[str, Any],
 ) -> Generator[BulkResult[Path], None, None]:
-    """Save a recording, and show how much of it came so far."""
-    with terminal.downloading() as progress:
-        task = progress.add_task(clean(name), total=None)
+    """Download one recording, with a progress bar of its bytes."""
+    with terminal.byte_progress() as progress:
+        task = progress.add_task(clean(conversation_id), total=None)
 
-        def note(received: int, total: int | None) -> None:
+        def update(received: int, total: int | None) -> None:
             progress.update(task, completed=received, total=total)
 
         try:
-            saved = client.download_recording(name, output, progress=note, **options)
+            saved = client.download_recording(conversation_id, output, progress=update, **options)
         except Exception as error:
-            result = BulkResult[Path](name, error)
+            result = BulkResult[Path](conversation_id, error)
         else:
-            result = BulkResult(name, None, saved)
+            result = BulkResult(conversation_id, None, saved)
     yield result
 
 
-def _many(
+def _save_many(
     client: DataClient,
     terminal: Terminal,
     ids: Iterator[str],
     output: Path,
     options: dict[str, Any],
 ) -> Generator[BulkResult[Path], None, None]:
-    """Save several recordings, and show how many bytes came so far."""
+    """Download several recordings, with a progress bar of their bytes."""
     with (
-        terminal.downloading() as progress,
+        terminal.byte_progress() as progress,
         closing(client.download_recordings(ids, output, **options)) as results,
     ):
         task = progress.add_task("recordings", total=None)
         for number, result in enumerate(results, 1):
             size = result.value.stat().st_size if result.error is None else 0
-            progress.update(task, description=count(number, "recording"), advance=size)
+            progress.update(task, description=pluralize(number, "recording"), advance=size)
             yield result
 
 
@@ -92,43 +98,43 @@ def _make_directory(output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise Refused(
-            f"{output} is a file, and several recordings need a directory.", "Name one with -o."
+        raise CommandError(
+            f"{output} is a file. Several recordings need a directory.", "Pass a directory to -o."
         ) from None
 
 
-def _each_once(ids: Iterable[str]) -> Iterator[str]:
-    """Yield the IDs, those of stdin in place of `-`, and none twice."""
+def _unique_ids(ids: Iterable[str]) -> Iterator[str]:
+    """Yield each ID once, replacing `-` with the IDs from stdin."""
     seen = set()
-    for name in _named(ids):
-        if name not in seen:
-            seen.add(name)
-            yield name
+    for conversation_id in _expand_stdin(ids):
+        if conversation_id not in seen:
+            seen.add(conversation_id)
+            yield conversation_id
 
 
-def _named(ids: Iterable[str]) -> Iterator[str]:
-    for name in ids:
-        if name == "-":
+def _expand_stdin(ids: Iterable[str]) -> Iterator[str]:
+    for argument in ids:
+        if argument == "-":
             yield from filter(None, map(str.strip, sys.stdin))
         else:
-            yield name
+            yield argument
 
 
-def _tell(
+def _print_result(
     terminal: Terminal, result: BulkResult[Path], failures: Failures, *, as_json: bool
 ) -> None:
-    """Print the path of a recording, or why there is none."""
+    """Print the path of a recording, or why it was not saved."""
     error = result.error
     if error is None:
-        failures.passed()
+        failures.succeeded()
         outcome = {"status": "saved", "path": str(result.value)}
     elif isinstance(error, FileExistsError):
-        failures.passed()
+        failures.succeeded()
         outcome = {"status": "exists"}
-        terminal.say(f"skipped {result.id}: its file is there; --overwrite replaces it")
+        terminal.info(f"Skipped {result.id}: the file exists. Use --overwrite to replace it.")
     else:
         failures.add(result.id, error)
-        outcome = {"status": "failed", "error": message_of(error)}
+        outcome = {"status": "failed", "error": error_message(error)}
     if as_json:
         terminal.show_json({"conversationId": result.id, **outcome})
     elif error is None:

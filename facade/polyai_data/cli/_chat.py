@@ -1,4 +1,4 @@
-"""`polyai-data chat`."""
+"""Implements `polyai-data chat`."""
 
 import shlex
 import sys
@@ -8,33 +8,33 @@ from pathlib import Path
 
 from polyai_data import Chat, ChatReply, PolyAIError
 
-from ._command import Refused
-from ._connect import Setup
+from ._command import CommandError
+from ._connect import ResolvedSettings
 from ._errors import report
-from ._options import ChatOptions, Connection
-from ._reply import details_of, spoken
+from ._options import ChatOptions, ConnectionOptions
+from ._reply import render_turn, reply_details
 from ._terminal import Terminal
 from ._text import to_json
 from ._transcript import Entry, as_markdown
 
 _HELP = """
-/end         leave the chat; Ctrl-D does as well
-/save FILE   write it to a file: as JSON if that ends in .json, else as Markdown
-/topics      the topics that the agent has used so far
-/help        this
-//...        say something that begins with a slash
+/end         leave the chat (or press Ctrl-D)
+/save FILE   save the chat, as JSON if FILE ends in .json, otherwise as Markdown
+/topics      list the topics that the agent has used so far
+/help        show this help
+//...        send a message that starts with a slash
 """
 
 
-def run(connection: Connection, options: ChatOptions, *, as_json: bool) -> None:
-    """Chat with the agent until one of both ends it."""
+def run(connection: ConnectionOptions, options: ChatOptions, *, as_json: bool) -> None:
+    """Chat with the agent until the chat or the input ends."""
     terminal = Terminal()
-    attributes = dict(map(_attribute, options.attribute or ()))
-    with Setup.of(connection).client(terminal) as client:
+    attributes = dict(map(_parse_attribute, options.attribute or ()))
+    with ResolvedSettings.from_options(connection).client(terminal) as client:
         if options.resume is not None:
             chat = client.resume_chat(options.resume, options.env, language=options.language)
         else:
-            with terminal.waiting("starting …"):
+            with terminal.spinner("Starting…"):
                 chat = client.start_chat(
                     options.env,
                     language=options.language,
@@ -42,132 +42,136 @@ def run(connection: Connection, options: ChatOptions, *, as_json: bool) -> None:
                     channel=options.channel,
                     attributes=attributes or None,
                 )
-        _Conversation(terminal, chat, as_json=as_json, is_new=options.resume is None).hold()
+        ChatSession(terminal, chat, as_json=as_json, is_new=options.resume is None).run()
 
 
-def _attribute(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not name or not sign:
-        raise Refused("--attribute takes a name and a value.", "One reads --attribute name=Ada.")
+def _parse_attribute(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise CommandError("--attribute needs a name and a value.", "Example: --attribute name=Ada")
     return name, value
 
 
-class _Conversation:
-    """What goes on between the terminal and the chat."""
+class ChatSession:
+    """Passes messages and replies between the terminal and the chat."""
 
     def __init__(self, terminal: Terminal, chat: Chat, *, as_json: bool, is_new: bool) -> None:
         self._terminal = terminal
         self._chat = chat
         self._as_json = as_json
         self._is_new = is_new
-        self._is_typed = sys.stdin.isatty()
+        self._is_interactive = sys.stdin.isatty()
         self._replies: list[ChatReply] = []
         self._commands: dict[str, Callable[[str], object]] = {
-            "/help": lambda _: terminal.say_lines(_HELP.strip("\n")),
+            "/help": lambda _: terminal.info_lines(_HELP.strip("\n")),
             "/save": self._save,
-            "/topics": lambda _: self._tell_topics(),
+            "/topics": lambda _: self._show_topics(),
         }
 
-    def hold(self) -> None:
-        """Say what the person types, or what stdin holds, to its end."""
+    def run(self) -> None:
+        """Send each line of the input, and print the replies."""
         chat, terminal = self._chat, self._terminal
-        terminal.hint(f"{chat.conversation_id} in {chat.environment}. Ctrl-D ends, /help.")
+        if self._is_interactive:
+            terminal.hint(f"Chat {chat.conversation_id} in {chat.environment}.")
+            terminal.hint("Press Ctrl-D to leave, or type /help for help.")
         try:
             if self._is_new:
-                self._take(chat.greeting)
-            for line in _typed(terminal) if self._is_typed else _piped():
-                if not self._heed(line):
+                self._show_reply(chat.greeting)
+            for line in _typed_lines(terminal) if self._is_interactive else _piped_lines():
+                if not self._handle_line(line):
                     break
         except BaseException as error:
             if not chat.ended:
-                error.add_note(self._how_to_go_on())
+                error.add_note(self._resume_hint())
             raise
         if not chat.ended:
-            terminal.hint(self._how_to_go_on())
+            terminal.hint(self._resume_hint())
 
-    def _heed(self, line: str) -> bool:
-        """Say a line to the agent, or obey it; return whether the chat goes on."""
+    def _handle_line(self, line: str) -> bool:
+        """Run a command or send a message; return whether to read another line."""
         if not line.startswith("/"):
-            self._say(line)
+            self._send(line)
         elif line.startswith("//"):
-            self._say(line[1:])
+            self._send(line[1:])
         else:
-            name, _, rest = line.partition(" ")
+            name, _, argument = line.partition(" ")
             if name == "/end":
                 return False
-            obey = self._commands.get(name)
-            if obey is None:
-                self._terminal.warn(f"There is no {name}: /help lists what there is.")
+            handler = self._commands.get(name)
+            if handler is None:
+                self._terminal.warning(f"Unknown command {name}. Type /help for a list.")
             else:
-                obey(rest.strip())
+                handler(argument.strip())
         return True
 
-    def _say(self, message: str) -> None:
-        if not self._is_typed and not self._as_json:
-            self._terminal.show(spoken("user", message))
+    def _send(self, message: str) -> None:
+        if not self._is_interactive and not self._as_json:
+            self._terminal.show(render_turn("user", message))
         try:
-            with self._terminal.waiting("…"):
+            with self._terminal.spinner("…"):
                 reply = self._chat.send(message)
         except PolyAIError as error:
-            if not self._is_typed:
+            if not self._is_interactive:
                 raise
-            report(error)  # a person can try again
+            report(error)  # the user can try again
         else:
-            self._take(reply)
+            self._show_reply(reply)
 
-    def _take(self, reply: ChatReply) -> None:
+    def _show_reply(self, reply: ChatReply) -> None:
         self._replies.append(reply)
         if self._as_json:
             self._terminal.show_json(reply.raw)
             return
-        self._terminal.show(spoken("agent", reply.text, details_of(reply)))
+        self._terminal.show(render_turn("agent", reply.text, reply_details(reply)))
         if reply.ended:
-            self._terminal.hint("The agent has ended the chat. /save FILE keeps it, /end leaves.")
+            keys = " Type /save FILE to save it, or /end to leave." if self._is_interactive else ""
+            self._terminal.hint(f"The agent ended the chat.{keys}")
         elif reply.delayed:
-            self._terminal.hint("The agent is still at it: the next message brings its reply.")
+            self._terminal.hint(
+                "The agent is still working; its reply comes with the next message."
+            )
 
-    def _save(self, name: str) -> None:
-        if not name:
-            self._terminal.warn("Name a file: /save chat.md")
+    def _save(self, path: str) -> None:
+        if not path:
+            self._terminal.warning("Missing file name. Example: /save chat.md")
             return
-        said = [Entry(one.role, one.text, one.turn) for one in self._chat.history]
-        if name.endswith(".json"):
+        entries = [Entry(one.role, one.text, one.turn) for one in self._chat.history]
+        if path.endswith(".json"):
             text = to_json([reply.raw for reply in self._replies])
         else:
-            text = as_markdown(f"Chat {self._chat.conversation_id}", said)
+            text = as_markdown(f"Chat {self._chat.conversation_id}", entries)
         try:
-            with Path(name).open("x", encoding="utf-8") as file:
+            with Path(path).open("x", encoding="utf-8") as file:
                 file.write(f"{text}\n")
         except OSError as error:
-            self._terminal.warn(f"It is not saved: {error.strerror}: {name}")
+            self._terminal.warning(f"Could not save the chat: {error.strerror}: {path}")
         else:
-            self._terminal.say(f"Saved as {name}.")
+            self._terminal.info(f"Saved as {path}.")
 
-    def _tell_topics(self) -> None:
+    def _show_topics(self) -> None:
         topics = dict.fromkeys(topic for reply in self._replies for topic in reply.topics)
-        self._terminal.say(", ".join(topics) or "None so far.")
+        self._terminal.info(", ".join(topics) or "No topics so far.")
 
-    def _how_to_go_on(self) -> str:
-        chat = self._chat
-        name, env = shlex.quote(chat.conversation_id), shlex.quote(chat.environment)
-        return f"To go on: polyai-data chat --resume {name} --env {env}"
+    def _resume_hint(self) -> str:
+        command = ["polyai-data", "chat", "--resume", self._chat.conversation_id]
+        return f"To resume: {shlex.join([*command, '--env', self._chat.environment])}"
 
 
-def _typed(terminal: Terminal) -> Iterator[str]:
-    """Yield the lines that a person types, with the editing and the history of readline."""
-    with suppress(ImportError):  # Windows has none, and edits lines by itself
+def _typed_lines(terminal: Terminal) -> Iterator[str]:
+    """Yield the lines that the user types, with the editing and history of readline."""
+    with suppress(ImportError):  # Windows has no readline; its console edits lines
         import readline  # noqa: F401
     while True:
         try:
             line = input(terminal.prompt("you    "))
         except EOFError:
-            terminal.say("")
+            terminal.info("")
             return
         if line.strip():
             yield line
 
 
-def _piped() -> Iterator[str]:
+def _piped_lines() -> Iterator[str]:
     """Yield the lines of stdin."""
     for line in sys.stdin:
         if line.strip():

@@ -1,4 +1,4 @@
-"""The things that must be right before the API can be used, looked at one by one."""
+"""The checks of `polyai-data doctor`."""
 
 import platform
 from collections.abc import Iterator
@@ -20,27 +20,27 @@ from polyai_data import (
     __version__,
 )
 
-from ._connect import Setup
-from ._errors import exit_code, message_of, remedy_of
-from ._format import when
+from ._connect import ResolvedSettings
+from ._errors import error_message, error_remedy, exit_code
+from ._format import timestamp
 from ._keys import Key
 from ._terminal import Terminal
 from ._times import now
 
-_MOST_SECONDS_OFF = 120
-_ANY_AGENT = "PROJECT-DOCTOR"
-"""Whether a region accepts a key shows whatever agent is asked for."""
+_MAX_CLOCK_SKEW = 120
+_PLACEHOLDER_AGENT = "PROJECT-DOCTOR"
+"""Used if no agent is set: a region accepts or rejects a key before it looks at the agent."""
 
 
 class Check(NamedTuple):
-    """What came of looking at one thing.
+    """The result of a check.
 
     Attributes:
-        name: What was looked at.
-        state: Whether it is right.
+        name: What was checked.
+        state: The result.
         detail: What was found.
-        remedy: What to do about it, where it is wrong.
-        code: The exit code for it.
+        remedy: How to fix it, if the check failed.
+        code: The exit code, if the check failed.
     """
 
     name: str
@@ -50,153 +50,159 @@ class Check(NamedTuple):
     code: int = 0
 
 
-def versions() -> Check:
-    """Tell what runs here."""
+def check_version() -> Check:
+    """Report the versions in use."""
     detail = f"{__version__}, Data API {__spec_version__}, Python {platform.python_version()}"
     return Check("version", "ok", f"polyai-data {detail}")
 
 
-def failed(name: str, error: Exception, remedy: str = "") -> Check:
-    """Return the check that an error stands for."""
-    return Check(name, "failed", message_of(error), remedy or remedy_of(error), exit_code(error))
+def failed_check(name: str, error: Exception, remedy: str = "") -> Check:
+    """Convert an error to a failed check."""
+    return Check(
+        name, "failed", error_message(error), remedy or error_remedy(error), exit_code(error)
+    )
 
 
-def settings(setup: Setup) -> Iterator[Check]:
-    """Look at what is set."""
-    if setup.address is None:
-        yield Check("address", "failed", "no region is set", _SET["address"], 2)
+def check_settings(settings: ResolvedSettings) -> Iterator[Check]:
+    """Check that the settings are complete."""
+    if settings.address is None:
+        yield Check("address", "failed", "no region is set", _MISSING_REMEDIES["address"], 2)
     else:
-        named = f", region {setup.region.value}" if setup.region and not setup.base_url else ""
-        yield Check("address", "ok", f"{setup.address}{named}")
-    if setup.agent_id is None:
-        yield Check("agent ID", "failed", "none is set", _SET["agent ID"], 2)
+        region = "" if settings.base_url else f", region {settings.region}"
+        yield Check("address", "ok", f"{settings.address}{region}")
+    if settings.agent_id is None:
+        yield Check("agent ID", "failed", "not set", _MISSING_REMEDIES["agent ID"], 2)
     else:
-        yield Check("agent ID", "ok", setup.agent_id)
-    if setup.key is None:
-        yield Check("key", "failed", setup.key_problem or "none is set", _SET["key"], 2)
+        yield Check("agent ID", "ok", settings.agent_id)
+    if settings.key is None:
+        yield Check("key", "failed", settings.key_problem or "not set", _MISSING_REMEDIES["key"], 2)
     else:
-        note = f". {setup.key_problem}" if setup.key_problem else ""
-        yield Check("key", "ok", f"from {setup.key.source}{note}")
+        note = f". {settings.key_problem}" if settings.key_problem else ""
+        yield Check("key", "ok", f"from {settings.key.source}{note}")
 
 
-SETTINGS_REMEDY = "Correct it, on the command line or in the environment."
-_SET = {
-    "address": "--region or POLYAI_REGION, with the one in the address of your Agent Studio.",
-    "agent ID": "--agent or POLYAI_AGENT_ID, with the ID in the address of your Agent Studio.",
-    "key": "POLYAI_API_KEY, --api-key-file or `polyai-data login`, with a key from Agent Studio.",
+SETTINGS_REMEDY = "Correct the option or the environment variable."
+_MISSING_REMEDIES = {
+    "address": "Set --region or POLYAI_REGION to the region in your Agent Studio URL.",
+    "agent ID": "Set --agent or POLYAI_AGENT_ID to the agent ID in your Agent Studio URL.",
+    "key": "Create a key in Agent Studio. Then set POLYAI_API_KEY or run `polyai-data login`.",
 }
 
 
-def proxy(address: str) -> Check:
-    """Look at which proxy requests go through."""
+def check_proxy(address: str) -> Check:
+    """Report the proxy that requests use."""
     scheme, _, rest = address.partition("://")
     host = rest.partition("/")[0]
     proxies = getproxies()
-    named = proxies.get("https") or proxies.get("all")
+    proxy = proxies.get("https") or proxies.get("all")
     if scheme == "http":
-        return Check("proxy", "ok", "none over plain http")
-    if named is None:
-        return Check("proxy", "ok", "none is set")
+        return Check("proxy", "ok", "not used for plain HTTP")
+    if proxy is None:
+        return Check("proxy", "ok", "none")
     if proxy_bypass(host):
-        return Check("proxy", "ok", f"none for {host}, by NO_PROXY")
-    # No URL is read here, so that no part of a password shows that is not escaped.
-    shown = named.rpartition("@" if "@" in named else "://")[2]
-    return Check("proxy", "ok", shown.partition("/")[0])
+        return Check("proxy", "ok", f"not used for {host} (NO_PROXY)")
+    # Not parsed as a URL: an unescaped password could end up in another part of it.
+    without_password = proxy.rpartition("@" if "@" in proxy else "://")[2]
+    return Check("proxy", "ok", without_password.partition("/")[0])
 
 
-def network(setup: Setup, terminal: Terminal) -> Iterator[Check]:
-    """Ask the API for one conversation, and tell by what comes how far that got."""
+def check_network(settings: ResolvedSettings, terminal: Terminal) -> Iterator[Check]:
+    """Request one conversation, and derive the remaining checks from the response."""
     try:
-        client = setup.client(terminal, max_retries=0)
+        client = settings.client(terminal, max_retries=0)
     except PolyAIError as error:
-        yield failed("settings", error, SETTINGS_REMEDY)
+        yield failed_check("settings", error, SETTINGS_REMEDY)
         return
     with client:
         try:
             page = client.get_page(limit=1)
         except PolyAIError as error:
-            yield from _of_error(error, setup)
+            yield from _network_failed(error, settings)
         else:
-            yield from _of_page(page, setup)
+            yield from _network_succeeded(page, settings)
 
 
-def _of_page(page: ConversationPage, setup: Setup) -> Iterator[Check]:
+def _network_succeeded(page: ConversationPage, settings: ResolvedSettings) -> Iterator[Check]:
     seconds = page.meta.elapsed.total_seconds() if page.meta else 0.0
-    yield Check("connection", "ok", f"an answer in {seconds:.2f} s")
-    yield _tls(setup)
+    yield Check("connection", "ok", f"response in {seconds:.2f}s")
+    yield _check_tls(settings)
     yield Check("key accepted", "ok", "yes")
     newest = page.conversations[0].started_at if page.conversations else None
-    detail = f"{page.count:,} conversations" if isinstance(page.count, int) else "it can be read"
-    yield Check("agent", "ok", detail + (f", the newest of {when(newest)}" if newest else ""))
-    yield _clock(page.meta.headers.get("date", "") if page.meta else "")
+    detail = f"{page.count:,} conversations" if isinstance(page.count, int) else "accessible"
+    yield Check(
+        "agent", "ok", detail + (f", the newest from {timestamp(newest)}" if newest else "")
+    )
+    yield _check_clock(page.meta.headers.get("date", "") if page.meta else "")
 
 
-def _of_error(error: PolyAIError, setup: Setup) -> Iterator[Check]:
+def _network_failed(error: PolyAIError, settings: ResolvedSettings) -> Iterator[Check]:
     rest = ["key accepted", "agent", "clock"]
     if isinstance(error, APIConnectionError) and error.message.startswith("TLS"):
-        yield Check("connection", "ok", "the server can be reached")
-        yield failed("TLS", error, _TLS_REMEDY)
+        yield Check("connection", "ok", "server reachable")
+        yield failed_check("TLS", error, _TLS_REMEDY)
     elif isinstance(error, APIConnectionError | ResponseDecodeError):
-        yield failed("connection", error, _NETWORK_REMEDY)
+        yield failed_check("connection", error, _NETWORK_REMEDY)
         rest.insert(0, "TLS")
     else:
-        yield Check("connection", "ok", "an answer came")
-        yield _tls(setup)
+        yield Check("connection", "ok", "server responded")
+        yield _check_tls(settings)
         if isinstance(error, AuthenticationError):
-            yield failed("key accepted", error, _KEY_REMEDY)
+            yield failed_check("key accepted", error, _KEY_REMEDY)
             rest.remove("key accepted")
         elif isinstance(error, PermissionDeniedError | NotFoundError):
             yield Check("key accepted", "ok", "yes")
-            yield failed("agent", error)
+            yield failed_check("agent", error)
             rest = ["clock"]
         else:
-            yield failed("key accepted", error)
+            yield failed_check("key accepted", error)
             rest.remove("key accepted")
     for name in rest:
-        yield Check(name, "skipped", "as long as that is not right")
+        yield Check(name, "skipped", "because of the failure above")
 
 
 _TLS_REMEDY = (
-    "A company's proxy may open the encryption: trust its authority with "
-    "SSL_CERT_FILE=/path/to/authority.pem. A clock that is wrong does this as well."
+    "If a company proxy intercepts TLS, trust its CA with SSL_CERT_FILE=/path/to/ca.pem. Also "
+    "check the clock of this machine."
 )
 _NETWORK_REMEDY = (
-    "Check the address, the network, and whether a proxy is needed (HTTPS_PROXY) or in the way "
-    "(NO_PROXY)."
+    "Check the address and the network. If you need a proxy, set HTTPS_PROXY; to bypass one, set "
+    "NO_PROXY."
 )
 _KEY_REMEDY = (
-    "It may be mistyped, expired, or of another region: --probe-regions asks all four, which shows "
-    "them the key."
+    "The key may be mistyped, expired or from another region. --probe-regions tries it in all four "
+    "regions, which shows it to each of them."
 )
 
 
-def _tls(setup: Setup) -> Check:
-    if (setup.address or "").startswith("http:"):
-        return Check("TLS", "skipped", "plain http, which does not leave this machine")
-    return Check("TLS", "ok", "the certificate is accepted")
+def _check_tls(settings: ResolvedSettings) -> Check:
+    if (settings.address or "").startswith("http:"):
+        return Check("TLS", "skipped", "plain HTTP on this machine")
+    return Check("TLS", "ok", "certificate verified")
 
 
-def _clock(date: str) -> Check:
+def _check_clock(date: str) -> Check:
     try:
         seconds = (now() - parsedate_to_datetime(date)).total_seconds()
     except (ValueError, TypeError):
-        return Check("clock", "skipped", "the server did not say what time it is")
-    detail = f"{abs(seconds):,.0f} s {'ahead of' if seconds > 0 else 'behind'} the server's"
-    if abs(seconds) <= _MOST_SECONDS_OFF:
+        return Check("clock", "skipped", "the server sent no valid date")
+    detail = f"{abs(seconds):,.0f}s {'ahead of' if seconds > 0 else 'behind'} the server"
+    if abs(seconds) <= _MAX_CLOCK_SKEW:
         return Check("clock", "ok", detail)
-    return Check("clock", "failed", detail, "Set it; --since and TLS rely on it.", 1)
+    return Check(
+        "clock", "failed", detail, "Set the clock of this machine. TLS and --since depend on it.", 1
+    )
 
 
-def regions(setup: Setup, key: Key) -> Iterator[Check]:
-    """Ask every region whether it accepts the key."""
+def probe_regions(settings: ResolvedSettings, key: Key) -> Iterator[Check]:
+    """Check which regions accept the key."""
     accepting = []
     for region in Region:
         name = f"region {region.value}"
         with DataClient(
             api_key=key.reveal(),
             region=region,
-            base_url=region.base_url,  # not the one of the environment
-            agent_id=setup.agent_id or _ANY_AGENT,
+            base_url=region.base_url,  # overrides POLYAI_BASE_URL
+            agent_id=settings.agent_id or _PLACEHOLDER_AGENT,
             max_retries=0,
         ) as client:
             try:
@@ -206,20 +212,20 @@ def regions(setup: Setup, key: Key) -> Iterator[Check]:
                 continue
             except (PermissionDeniedError, NotFoundError) as error:
                 accepting.append(region)
-                yield Check(name, "ok", f"accepts the key, but: {message_of(error)}")
+                yield Check(name, "ok", f"accepts the key, but: {error_message(error)}")
             except PolyAIError as error:
-                yield Check(name, "skipped", f"does not say: {message_of(error)}")
+                yield Check(name, "skipped", f"could not be checked: {error_message(error)}")
             else:
                 accepting.append(region)
-                yield Check(name, "ok", "accepts the key, and knows the agent")
-    yield _right_region(setup, accepting)
+                yield Check(name, "ok", "accepts the key and has the agent")
+    yield _check_region(settings, accepting)
 
 
-def _right_region(setup: Setup, accepting: list[Region]) -> Check:
+def _check_region(settings: ResolvedSettings, accepting: list[Region]) -> Check:
     if not accepting:
-        remedy = "Make another key in Agent Studio; this one is mistyped, or has expired."
-        return Check("right region", "failed", "none accepts the key", remedy, 3)
-    if setup.region in accepting or (setup.region is None and setup.base_url):
+        remedy = "Create a new key in Agent Studio; this one is mistyped or has expired."
+        return Check("right region", "failed", "no region accepts the key", remedy, 3)
+    if settings.region in accepting or (settings.region is None and settings.base_url):
         return Check("right region", "ok", ", ".join(accepting))
-    remedy = f"export POLYAI_REGION={accepting[0]}, or --region {accepting[0]}"
-    return Check("right region", "failed", f"it is {accepting[0]}", remedy, 2)
+    remedy = f"Use --region {accepting[0]}, or export POLYAI_REGION={accepting[0]}"
+    return Check("right region", "failed", f"the key belongs to {accepting[0]}", remedy, 2)

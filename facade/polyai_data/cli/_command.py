@@ -1,4 +1,4 @@
-"""How a function becomes a command: it takes groups of options, and its errors read alike."""
+"""Turns functions into commands: expands option groups and reports errors."""
 
 import inspect
 from collections.abc import Callable
@@ -6,24 +6,28 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 
-_KEY_REFUSED = (
-    "An API key is not taken from the command line, where every user of the machine can see it in "
-    "the list of processes, and the shell keeps it in its history."
+_KEY_REJECTED = (
+    "API keys are not accepted on the command line: other users of this machine can see them in "
+    "the list of processes, and the shell saves them in its history."
 )
 _KEY_REMEDY = (
-    "Use --api-key-file FILE, the variable POLYAI_API_KEY, or `polyai-data login`. If the key was "
-    "a real one, replace it in Agent Studio."
+    "Use --api-key-file FILE, POLYAI_API_KEY or `polyai-data login`. If that was a real key, "
+    "replace it in Agent Studio."
 )
 
 
-class Refused(Exception):
-    """What was asked for makes no sense, or cannot be done as things are.
+BROKEN_PIPE = 141  # the exit code of a process that SIGPIPE kills
+
+
+class CommandError(Exception):
+    """A command cannot run as given.
 
     Args:
-        message: Why, on one line.
-        remedy: What to do about it, on one line.
-        details: More of it, on several.
+        message: What is wrong, on one line.
+        remedy: How to fix it, on one line.
+        details: Further help, on several lines.
         code: The exit code.
     """
 
@@ -34,35 +38,36 @@ class Refused(Exception):
         self.code = code
 
 
-def refuse_key(value: str | None) -> None:
-    """Refuse a key on the command line, without showing it.
+def reject_key(value: str | None) -> None:
+    """Reject an API key on the command line, without showing it.
 
     Raises:
-        Refused: if there is one.
+        CommandError: if there is a key.
     """
     if value is not None:
-        raise Refused(_KEY_REFUSED, _KEY_REMEDY)
+        raise CommandError(_KEY_REJECTED, _KEY_REMEDY)
 
 
-RefusedKey = Annotated[str | None, typer.Option("--api-key", hidden=True, callback=refuse_key)]
-"""Understood, so that it can be refused with the reason."""
+RejectedKey = Annotated[str | None, typer.Option("--api-key", hidden=True, callback=reject_key)]
+"""Declared only so that it can be rejected with a reason."""
 
 
 @dataclass(frozen=True)
-class Common:
-    """The options of every command."""
+class CommonOptions:
+    """The options that every command has."""
 
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show where an error comes from; never the key.")
+        bool,
+        typer.Option("--debug", help="Show tracebacks (the API key is never shown)."),
     ] = False
-    api_key: RefusedKey = None
+    api_key: RejectedKey = None
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Return the function as typer takes it.
+    """Convert a function to a command for typer.
 
-    A parameter that is a dataclass becomes an option for each of its fields. What the function
-    raises is reported, and becomes the exit code.
+    Each field of a dataclass parameter becomes an option. Exceptions are reported, and determine
+    the exit code.
     """
     parameters: list[inspect.Parameter] = []
     groups: dict[str, Any] = {}
@@ -72,27 +77,55 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             parameters += _options_of(parameter.annotation)
         else:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-    parameters += _options_of(Common)
+    parameters += _options_of(CommonOptions)
 
-    def run(**given: Any) -> None:
+    def run(**values: Any) -> None:
         from ._errors import reporting
 
-        common = Common(**{field.name: given.pop(field.name) for field in fields(Common)})
+        common = CommonOptions(
+            **{field.name: values.pop(field.name) for field in fields(CommonOptions)}
+        )
         with reporting(debug=common.debug):
             for name, group in groups.items():
-                given[name] = group(
-                    **{field.name: given.pop(field.name) for field in fields(group)}
+                values[name] = group(
+                    **{field.name: values.pop(field.name) for field in fields(group)}
                 )
-            function(**given)
+            function(**values)
 
-    run.__name__, run.__doc__ = function.__name__, _unwrapped(function.__doc__ or "")
+    run.__name__, run.__doc__ = function.__name__, _unwrap(function.__doc__ or "")
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
 
 
-def _unwrapped(text: str) -> str:
-    """Return a docstring with each paragraph on one line, for a terminal to wrap."""
+class _WithoutTypes:
+    """Hides the types that typer would show in help, such as `<bool>` and `<list[str]>`."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the parameters, including `--help`."""
+        parameters = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            if isinstance(parameter, TyperArgument):
+                parameter.display_type_rich = _no_type  # type: ignore[attr-defined]  # typer 0.28
+            elif parameter.is_flag:
+                parameter.metavar = ""
+        return parameters
+
+
+def _no_type(ctx: object) -> None:  # noqa: ARG001  # typer passes it by name
+    return None
+
+
+class Command(_WithoutTypes, TyperCommand):
+    """A command of `polyai-data`."""
+
+
+class Group(_WithoutTypes, TyperGroup):
+    """The group of all commands."""
+
+
+def _unwrap(text: str) -> str:
+    """Join the lines of each paragraph, so that help wraps to the width of the terminal."""
     return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
 
 

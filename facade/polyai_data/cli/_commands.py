@@ -1,36 +1,37 @@
-"""What users see of the command line: its commands, their arguments and their help.
+"""Defines the commands, their arguments and their help.
 
-What a command does stands in a module of its own, which is imported when it runs: `--help` and the
-completion of a shell load neither the client nor what shows its answers.
+Each command is implemented in its own module, which is imported when the command runs, so that
+`--help` and shell completion are fast.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ._command import RefusedKey, command
+from ._command import Command, Group, RejectedKey, command
 from ._options import (
     AsJson,
     ChatOptions,
-    Connection,
-    Filters,
+    ConnectionOptions,
+    FilterOptions,
     Id,
     Ids,
     Overwrite,
-    Place,
-    Recordings,
+    RecordingOptions,
+    RegionOptions,
 )
 
 _EPILOG = (
-    "Exit codes: 0 done, 1 anything else, 2 usage or configuration, 3 authentication (401, 403), "
-    "4 not found, 5 rate limit, 6 server or network, 130 interrupted, 141 nobody reads the output "
-    "any more."
+    "Exit codes: 0 success, 1 other error, 2 usage or configuration, 3 authentication (401, 403), "
+    "4 not found, 5 rate limit, 6 server or network, 130 interrupted, 141 output pipe closed."
 )
 _READ, _WRITE, _SET_UP = "Read", "Write", "Set up"
 
 app = typer.Typer(
-    help="The conversations of your PolyAI agents: list, read, export, annotate, chat.",
+    cls=Group,
+    help="Work with the conversations of your PolyAI agents.",
     epilog=_EPILOG,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["--help", "-h"]},
@@ -38,8 +39,14 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _command(name: str, panel: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add a function to the app as a command."""
+    add = app.command(name, cls=Command, rich_help_panel=panel)
+    return lambda function: add(command(function))
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
         from polyai_data import __spec_version__, __version__
 
         typer.echo(f"polyai-data {__version__} (Data API {__spec_version__})")
@@ -50,17 +57,18 @@ def _version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_print_version, is_eager=True
+        ),
     ] = False,
-    api_key: RefusedKey = None,
+    api_key: RejectedKey = None,
 ) -> None:
     pass
 
 
-@app.command("list", rich_help_panel=_READ)
-@command
+@_command("list", _READ)
 def _list(
-    filters: Filters,
+    filters: FilterOptions,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -68,115 +76,107 @@ def _list(
             "-n",
             metavar="N",
             min=0,
-            help="How many at most; 50 if they go to a terminal as a table, else all.",
+            help="Maximum number of conversations. Default: 50 on a terminal, otherwise all.",
         ),
     ] = None,
-    get_all: Annotated[bool, typer.Option("--all", help="All that match.")] = False,
+    get_all: Annotated[
+        bool, typer.Option("--all", help="List all matching conversations.")
+    ] = False,
     as_json: AsJson = False,
     *,
-    connection: Connection,
+    connection: ConnectionOptions,
 ) -> None:
     """List conversations, newest first.
 
-    The API cannot filter: this machine goes through the list, and stops where all the rest is
-    older than --since.
+    Pages through the results and stops at the first page older than --since.
     """
     from ._list import run
 
     run(connection, filters, limit=limit, get_all=get_all, as_json=as_json)
 
 
-@app.command("get", rich_help_panel=_READ)
-@command
+@_command("get", _READ)
 def _get(
     conversation_id: Id,
-    connection: Connection,
+    connection: ConnectionOptions,
     in_browser: Annotated[
-        bool, typer.Option("--web", help="Open it in Agent Studio instead.")
+        bool, typer.Option("--web", help="Open the conversation in Agent Studio instead.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a conversation and its transcript.
 
-    What was not as the API's document has it is named.
+    Lists fields that differ from the API specification.
     """
     from ._get import run
 
     run(connection, conversation_id, in_browser=in_browser, as_json=as_json)
 
 
-@app.command("transcript", rich_help_panel=_READ)
-@command
+@_command("transcript", _READ)
 def _transcript(
     conversation_id: Id,
-    connection: Connection,
-    form: Annotated[
-        Literal["text", "markdown", "json"], typer.Option("--format", help="How to write it.")
+    connection: ConnectionOptions,
+    output_format: Annotated[
+        Literal["text", "markdown", "json"], typer.Option("--format", help="Output format.")
     ] = "text",
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
 ) -> None:
-    """Show what was said and what the functions did, turn by turn.
+    """Show a transcript with function calls.
 
-    Beside each stand the number of the turn, which `annotate --turn` takes, and the time from the
-    start; after what the agent said, how long the user waited for it.
+    Shows the number of each turn, for `annotate --turn`, the time since the start, and the latency
+    of each reply.
     """
     from ._get import run_transcript
 
-    run_transcript(connection, conversation_id, form="json" if as_json else form)
+    run_transcript(connection, conversation_id, output_format="json" if as_json else output_format)
 
 
-@app.command("audio", rich_help_panel=_READ)
-@command
+@_command("audio", _READ)
 def _audio(
     ids: Ids,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="PATH", help="The file, or the directory."),
+        typer.Option("--output", "-o", metavar="PATH", help="Output file or directory."),
     ] = Path(),
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     *,
-    recordings: Recordings,
-    connection: Connection,
+    recordings: RecordingOptions,
+    connection: ConnectionOptions,
 ) -> None:
-    """Save recordings.
+    """Download recordings.
 
-    The paths of the files are printed. In a directory, each is named after its conversation. A file
-    that is there is left alone, unless --overwrite is given.
+    Prints the path of each file. Files in a directory are named after their conversations. Existing
+    files are skipped unless you pass --overwrite.
     """
     from ._audio import run
 
     run(connection, recordings, ids, output=output, overwrite=overwrite, as_json=as_json)
 
 
-@app.command("export", rich_help_panel=_READ)
-@command
+@_command("export", _READ)
 def _export(
-    filters: Filters,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")
-    ],
+    filters: FilterOptions,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Output file.")],
     details: Annotated[
-        bool, typer.Option("--details", help="With transcripts, metrics and function events.")
+        bool, typer.Option("--details", help="Include transcripts, metrics and function events.")
     ] = False,
     recordings_to: Annotated[
         Path | None,
-        typer.Option("--recordings", metavar="DIR", help="Save the recordings there as well."),
+        typer.Option("--recordings", metavar="DIR", help="Also save recordings to this directory."),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an export that was interrupted.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted export.")] = False,
     overwrite: Overwrite = False,
     *,
-    recordings: Recordings,
-    connection: Connection,
+    recordings: RecordingOptions,
+    connection: ConnectionOptions,
 ) -> None:
-    """Write all that match to a file, a line of JSON each.
+    """Export conversations to a JSON Lines file.
 
-    The lines are what the server sent, with --details as `get --json` prints it. The file is
-    written as FILE.part and takes its name when it is complete. What is interrupted, or where a
-    conversation failed, goes on with --resume and the same options: nothing that is there is
-    fetched again.
+    Each line is a conversation as the server sent it. The export is written to FILE.part, which is
+    renamed to FILE when it is complete. Resume an interrupted or partly failed export with --resume
+    and the same options; nothing already saved is fetched again.
     """
     from ._export import run
 
@@ -192,114 +192,105 @@ def _export(
     )
 
 
-@app.command("annotate", rich_help_panel=_WRITE)
-@command
+@_command("annotate", _WRITE)
 def _annotate(
     conversation_id: Id,
-    connection: Connection,
+    connection: ConnectionOptions,
     turn: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="The turn, by the number that transcript shows."),
+        typer.Option(metavar="N", min=0, help="Turn number, as shown by `transcript`."),
     ],
     kind: Annotated[
         Literal["missing_topic", "wrong_transcript", "wrong_info"],
         typer.Option(
             "--type",
             metavar="TYPE",
-            help="What is wrong: missing_topic or wrong_transcript with the user's side, "
-            "wrong_info with the agent's.",
+            help="Problem: missing_topic or wrong_transcript (what the user said), wrong_info "
+            "(what the agent said).",
         ),
     ],
     role: Annotated[
         Literal["user", "agent"] | None,
-        typer.Option(metavar="SIDE", help="user or agent, if it is not the type's usual side."),
+        typer.Option("--role", metavar="ROLE", help="user or agent. Default: depends on --type."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with a turn of a conversation."""
+    """Report a problem with a turn of a conversation."""
     from ._write import annotate
 
     annotate(connection, conversation_id, turn=turn, kind=kind, role=role, as_json=as_json)
 
 
-@app.command("note", rich_help_panel=_WRITE)
-@command
+@_command("note", _WRITE)
 def _note(
     conversation_id: Id,
-    text: Annotated[
-        str, typer.Argument(metavar="TEXT", help="The whole new note; - reads it from stdin.")
-    ],
-    connection: Connection,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="New note; - reads it from stdin.")],
+    connection: ConnectionOptions,
     as_json: AsJson = False,
 ) -> None:
-    """Set the note of a conversation, in place of the old one."""
+    """Set the note of a conversation, replacing the old one."""
     from ._write import note
 
     note(connection, conversation_id, text, as_json=as_json)
 
 
-@app.command("chat", rich_help_panel=_WRITE)
-@command
-def _chat(connection: Connection, options: ChatOptions, as_json: AsJson = False) -> None:
-    """Chat with the agent, to test it.
+@_command("chat", _WRITE)
+def _chat(connection: ConnectionOptions, options: ChatOptions, as_json: AsJson = False) -> None:
+    """Chat with an agent, for testing.
 
-    Each line of stdin is a message, so that a script can chat as well.
+    If stdin is not a terminal, each of its lines is sent as a message.
     """
     from ._chat import run
 
     run(connection, options, as_json=as_json)
 
 
-@app.command("doctor", rich_help_panel=_SET_UP)
-@command
+@_command("doctor", _SET_UP)
 def _doctor(
-    connection: Connection,
+    connection: ConnectionOptions,
     probe_regions: Annotated[
         bool,
         typer.Option(
             "--probe-regions",
-            help="Ask all four regions which of them accepts the key. All four get to see it.",
+            help="Try the API key in all four regions. This shows the key to each of them.",
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find out why it does not work.
+    """Diagnose connection problems.
 
-    It looks at the settings, the key, the proxy, the connection, TLS, the agent and the clock.
+    Checks the settings, the API key, the proxy, the connection, TLS, the agent and the clock.
     """
     from ._doctor import run
 
     run(connection, probe_regions=probe_regions, as_json=as_json)
 
 
-@app.command("regions", rich_help_panel=_SET_UP)
-@command
+@_command("regions", _SET_UP)
 def _regions(as_json: AsJson = False) -> None:
-    """List the regions, with their addresses."""
+    """List the regions and their URLs."""
     from ._regions import run
 
     run(as_json=as_json)
 
 
-@app.command("login", rich_help_panel=_SET_UP)
-@command
-def _login(place: Place) -> None:
-    """Store the API key of a region in the system's keyring.
+@_command("login", _SET_UP)
+def _login(options: RegionOptions) -> None:
+    """Save the API key for a region in the system keyring.
 
-    The key is asked for and not shown; where stdin is no terminal, it is read from there.
+    Prompts for the key without showing it. If stdin is not a terminal, reads the key from stdin.
     """
     from ._login import login
 
-    login(place)
+    login(options)
 
 
-@app.command("logout", rich_help_panel=_SET_UP)
-@command
-def _logout(place: Place) -> None:
-    """Delete the API key of a region from the system's keyring."""
+@_command("logout", _SET_UP)
+def _logout(options: RegionOptions) -> None:
+    """Delete the API key for a region from the system keyring."""
     from ._login import logout
 
-    logout(place)
+    logout(options)
 
 
 @app.command(
@@ -309,7 +300,7 @@ def _logout(place: Place) -> None:
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def _sandbox(context: typer.Context) -> None:
-    """Serve a sandbox of the API, with invented conversations."""
+    """Run a sandbox of the API, with invented conversations."""
     from ._errors import reporting
 
     with reporting(debug=False):

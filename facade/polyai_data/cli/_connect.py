@@ -1,4 +1,4 @@
-"""From options, environment and keyring to a client, or to a message that gets one going."""
+"""Resolves settings from options, environment and keyring, and creates the client."""
 
 import os
 import shlex
@@ -8,36 +8,36 @@ from typing import Any
 from polyai_data import DataClient, Region, Retry, parse_studio_url
 
 from . import _keys
-from ._command import Refused
-from ._options import Connection, Place
+from ._command import CommandError
+from ._options import ConnectionOptions, RegionOptions
 from ._terminal import Terminal
 
-_LONG_PAUSE = 2.0
-"""Seconds; a longer pause before a retry is told, so that nobody takes it for the end."""
+_ANNOUNCE_DELAYS_OVER = 2.0
+"""Seconds. Longer delays before a retry are announced, so that nobody thinks it has hung."""
 
-
-_WHERE = {
+_HOW_TO_SET = {
     "key": """
-  key      Made in Agent Studio, for one region each.
-           export POLYAI_API_KEY=...   or --api-key-file FILE, or polyai-data login
+  key      Create one in Agent Studio. Each key belongs to one region.
+           export POLYAI_API_KEY=...   or --api-key-file, or polyai-data login
 """,
     "region": """
-  region   The one in the address of your Agent Studio: us, eu or uk if that is
-           studio.<region>.poly.ai, and studio if it is studio.poly.ai.
+  region   us, eu or uk if your Agent Studio is at studio.<region>.poly.ai;
+           studio if it is at studio.poly.ai.
            export POLYAI_REGION=us     or --region us
 """,
     "agent": """
-  agent    Its ID stands in the same address: studio.us.poly.ai/<account>/<agent>/...
-           export POLYAI_AGENT_ID=...  or --agent ID, or --studio-url ADDRESS for both
+  agent    The agent ID in your Agent Studio URL:
+           studio.us.poly.ai/<account>/<agent>/...
+           export POLYAI_AGENT_ID=...  or --agent ID, or --studio-url for both
 """,
 }
-_SANDBOX = """
-No account? Try it with invented conversations, on this machine alone:
+_SANDBOX_HELP = """
+No account? Try it with invented conversations on your own machine:
 
   pip install "polyai-data[sandbox]"
   polyai-data sandbox
 
-and in another terminal
+and in another terminal:
 
   export POLYAI_BASE_URL=http://127.0.0.1:8765 POLYAI_API_KEY=sandbox
   export POLYAI_AGENT_ID=PROJECT-DEMO
@@ -45,28 +45,28 @@ and in another terminal
 """
 
 
-def region_of(place: Place) -> Region | None:
-    """Return the region that the options name, else the environment.
+def resolve_region(options: RegionOptions) -> Region | None:
+    """Return the region from the options or the environment, or None.
 
     Raises:
-        ConfigurationError: if that is none.
+        ConfigurationError: if the region or the Studio URL is invalid.
     """
-    if place.studio_url is not None:
-        return parse_studio_url(place.studio_url)[0]
-    name = place.region or _variable("POLYAI_REGION")
+    if options.studio_url is not None:
+        return parse_studio_url(options.studio_url)[0]
+    name = options.region or _environment("POLYAI_REGION")
     return Region(name) if name else None
 
 
 @dataclass(frozen=True)
-class Setup:
-    """What is known of how to reach the API.
+class ResolvedSettings:
+    """The settings that a client needs, as far as they are set.
 
     Attributes:
         region: The region, or None.
-        base_url: An address that wins over the region's, or None.
-        agent_id: The agent, or None.
-        key: The key and where it comes from, or None.
-        key_problem: What is wrong with where the key comes from, or might; empty if nothing.
+        base_url: An API URL that overrides the region's, or None.
+        agent_id: The agent ID, or None.
+        key: The API key and its source, or None.
+        key_problem: A problem with the key file or the keyring; empty if there is none.
     """
 
     region: Region | None
@@ -76,35 +76,35 @@ class Setup:
     key_problem: str
 
     @classmethod
-    def of(cls, connection: Connection) -> "Setup":
-        """Return what the options say, else the environment, else the keyring.
+    def from_options(cls, connection: ConnectionOptions) -> "ResolvedSettings":
+        """Take each setting from the options, the environment or the keyring, in this order.
 
         Raises:
-            ConfigurationError: if the region, the URL or the key file is none.
-            Refused: if two options contradict each other.
+            ConfigurationError: if a setting is invalid or the key file cannot be read.
+            CommandError: if options conflict.
         """
-        region = region_of(connection)
+        region = resolve_region(connection)
         key, problem = _find_key(connection, region)
         if connection.studio_url is not None:
             if connection.region or connection.agent or connection.base_url:
-                raise Refused(
-                    "--studio-url names the region and the agent already.",
-                    "Leave out --region, --agent and --base-url.",
+                raise CommandError(
+                    "--studio-url already sets the region and the agent.",
+                    "Remove --region, --agent and --base-url.",
                 )
             _, agent = parse_studio_url(connection.studio_url)
             return cls(region, None, agent, key, problem)
-        base_url = connection.base_url or _variable("POLYAI_BASE_URL")
-        agent_id = connection.agent or _variable("POLYAI_AGENT_ID")
+        base_url = connection.base_url or _environment("POLYAI_BASE_URL")
+        agent_id = connection.agent or _environment("POLYAI_AGENT_ID")
         return cls(region, base_url, agent_id, key, problem)
 
     @property
     def address(self) -> str | None:
-        """Where requests go; None as long as nothing says so."""
+        """The API URL that requests go to, or None."""
         return self.base_url or (self.region.base_url if self.region else None)
 
     @property
     def missing(self) -> list[str]:
-        """What is missing, of `key`, `region` and `agent`."""
+        """The names of the missing settings: any of `key`, `region` and `agent`."""
         found = {"key": self.key, "region": self.address, "agent": self.agent_id}
         return [name for name, value in found.items() if value is None]
 
@@ -112,30 +112,29 @@ class Setup:
         """Return a client.
 
         Raises:
-            Refused: if something is missing; the details say where to find it.
-            ConfigurationError: if something is wrong.
+            CommandError: if a setting is missing; the details say how to set it.
+            ConfigurationError: if a setting is invalid.
         """
         if self.key is None or self.missing:
-            raise _not_set_up(self)
+            raise _missing_settings(self)
         if self.key_problem:
-            terminal.warn(self.key_problem)
+            terminal.warning(self.key_problem)
 
-        def tell(retry: Retry) -> None:
-            if retry.delay > _LONG_PAUSE:
-                cause = retry.cause.message
-                terminal.hint(f"Trying again in {retry.delay:.0f} s, since this failed: {cause}")
+        def announce(retry: Retry) -> None:
+            if retry.delay > _ANNOUNCE_DELAYS_OVER:
+                terminal.hint(f"Retrying in {retry.delay:.0f} s after: {retry.cause.message}")
 
         return DataClient(
             api_key=self.key.reveal(),
             region=self.region,
-            base_url=self.address,  # settled, so that the environment is not asked again
+            base_url=self.address,  # resolved, so that the client ignores the environment
             agent_id=self.agent_id,
-            on_retry=tell,
+            on_retry=announce,
             **options,
         )
 
     def studio_link(self, account_id: Any, project_id: Any, conversation_id: Any) -> str | None:
-        """Return the address of a conversation in Agent Studio; None where that is not known."""
+        """Return the Agent Studio URL of a conversation, or None if it is not known."""
         from urllib.parse import quote
 
         parts = (account_id, project_id, conversation_id)
@@ -145,32 +144,33 @@ class Setup:
         return f"{self.region.studio_url}/{account}/{project}/conversations/{name}"
 
 
-def _not_set_up(setup: Setup) -> Refused:
-    missing = setup.missing
-    named = " and ".join(f"no {name}" for name in missing).replace(" and ", ", ", len(missing) - 2)
-    details = "".join(_WHERE[name] for name in missing)
-    if "key" in missing:
-        if setup.key_problem:
-            details += f"\n{setup.key_problem}\n"
-        details += _SANDBOX
-    return Refused(f"{named}: nothing says how to reach your conversations.", details=details)
+def _missing_settings(settings: ResolvedSettings) -> CommandError:
+    names = ["API key" if name == "key" else name for name in settings.missing]
+    listed = " and ".join(names).replace(" and ", ", ", len(names) - 2)
+    details = "".join(_HOW_TO_SET[name] for name in settings.missing)
+    if settings.key is None:
+        if settings.key_problem:
+            details += f"\n{settings.key_problem}\n"
+        details += _SANDBOX_HELP
+    return CommandError(f"Missing {listed}.", details=details)
 
 
-def _find_key(connection: Connection, region: Region | None) -> tuple[_keys.Key | None, str]:
-    """Return the key, and what is wrong with where it comes from or might."""
+def _find_key(connection: ConnectionOptions, region: Region | None) -> tuple[_keys.Key | None, str]:
+    """Return the key, and a problem with the key file or the keyring."""
     if connection.api_key_file is not None:
         key = _keys.from_file(connection.api_key_file)
-        is_open = _keys.may_be_read_by_others(connection.api_key_file)
+        if not _keys.is_readable_by_others(connection.api_key_file):
+            return key, ""
         name = str(connection.api_key_file)
-        return key, f"Others may read {name}: chmod 600 {shlex.quote(name)}" if is_open else ""
+        return key, f"Other users can read {name}. To fix this: chmod 600 {shlex.quote(name)}"
     found = _keys.from_environment(region)
     if found is not None or region is None:
         return found, ""
     keyring = _keys.Keyring()
     found = keyring.find(region)
-    problem = keyring.problem and f"The system's keyring could not be asked: {keyring.problem}."
+    problem = keyring.problem and f"Could not read the system keyring: {keyring.problem}."
     return found, problem
 
 
-def _variable(name: str) -> str | None:
+def _environment(name: str) -> str | None:
     return os.environ.get(name, "").strip() or None

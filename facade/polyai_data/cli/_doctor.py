@@ -1,4 +1,4 @@
-"""`polyai-data doctor`: which of the things that must be right is not."""
+"""Implements `polyai-data doctor`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,53 +11,55 @@ from polyai_data import PolyAIError
 
 from . import _checks
 from ._checks import Check
-from ._command import Refused
-from ._connect import Setup
-from ._errors import worst
-from ._options import Connection
+from ._command import CommandError
+from ._connect import ResolvedSettings
+from ._errors import most_severe
+from ._options import ConnectionOptions
 from ._terminal import Terminal
 from ._text import clean
 
 _STYLES = {"ok": "green", "failed": "bold red", "skipped": "dim"}
 
 
-def run(connection: Connection, *, probe_regions: bool, as_json: bool) -> None:
-    """Look at everything, and tell what is wrong."""
+def run(connection: ConnectionOptions, *, probe_regions: bool, as_json: bool) -> None:
+    """Run all checks and print their results."""
     terminal = Terminal()
     checks = []
-    for check in _look(terminal, connection, probe_regions=probe_regions):
+    for check in _run_checks(terminal, connection, probe_regions=probe_regions):
         checks.append(check)
         if not as_json:
-            terminal.show(_line(check))
-    code = worst(check.code for check in checks)
+            terminal.show(_render_check(check))
+    code = most_severe(check.code for check in checks)
     if as_json:
-        found: list[dict[str, Any]] = [check._asdict() for check in checks]
-        terminal.show_json({"ok": code == 0, "checks": found})
+        results: list[dict[str, Any]] = [check._asdict() for check in checks]
+        terminal.show_json({"ok": code == 0, "checks": results})
     if code:
         raise typer.Exit(code)
-    terminal.hint("All is well.")
+    terminal.hint("No problems found.")
 
 
-def _look(terminal: Terminal, connection: Connection, *, probe_regions: bool) -> Iterator[Check]:
-    yield _checks.versions()
+def _run_checks(
+    terminal: Terminal, connection: ConnectionOptions, *, probe_regions: bool
+) -> Iterator[Check]:
+    yield _checks.check_version()
     try:
-        setup = Setup.of(connection)
-    except (PolyAIError, Refused) as error:
-        yield _checks.failed("settings", error, _checks.SETTINGS_REMEDY)
+        settings = ResolvedSettings.from_options(connection)
+    except (PolyAIError, CommandError) as error:
+        yield _checks.failed_check("settings", error, _checks.SETTINGS_REMEDY)
         return
-    yield from _checks.settings(setup)
-    if setup.address is not None:
-        yield _checks.proxy(setup.address)
-    if not setup.missing:
-        yield from _checks.network(setup, terminal)
-    if probe_regions and setup.key is not None:
-        terminal.warn("Showing the key to all four regions, as --probe-regions says.")
-        yield from _checks.regions(setup, setup.key)
+    yield from _checks.check_settings(settings)
+    if settings.address is not None:
+        yield _checks.check_proxy(settings.address)
+    if not settings.missing:
+        yield from _checks.check_network(settings, terminal)
+    if probe_regions and settings.key is not None:
+        terminal.warning("Sending the key to all four regions, because of --probe-regions.")
+        yield from _checks.probe_regions(settings, settings.key)
 
 
-def _line(check: Check) -> Table:
+def _render_check(check: Check) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    for width in (7, 12):
+    for width in (7, 13):  # the longest state and the longest name
         grid.add_column(width=width, no_wrap=True)
     grid.add_column()
     detail = Text(clean(check.detail), "dim" if check.state == "skipped" else "")

@@ -1,4 +1,4 @@
-"""What a person reads when a command fails, and the exit code that a script sees."""
+"""Maps errors to messages, remedies and exit codes, and reports them."""
 
 import os
 import signal
@@ -12,12 +12,11 @@ import typer
 
 from polyai_data import errors
 
-from ._command import Refused
+from ._command import BROKEN_PIPE, CommandError
 from ._terminal import Terminal
 from ._text import clean
 
 INTERRUPTED = 130
-_READER_GONE = 141  # as a program that the signal SIGPIPE ends
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.ConfigurationError, 2),
     (errors.AuthenticationError, 3),
@@ -28,132 +27,132 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.APIConnectionError, 6),
     (errors.ResponseDecodeError, 6),
     (errors.PolyAIError, 1),
-    (ValueError, 2),  # an argument that the library sends nowhere
+    (ValueError, 2),  # an invalid argument, found before a request was sent
     (KeyboardInterrupt, INTERRUPTED),
 )
-_HARMLESS_FIRST = (0, 4, 1, 5, 6, 2, 3, INTERRUPTED)
-_LONGEST = 400
+_BY_SEVERITY = (0, 4, 1, 5, 6, 2, 3, INTERRUPTED)
+_MAX_LENGTH = 400
 
 
 def exit_code(error: BaseException) -> int:
     """Return the exit code for an error."""
-    if isinstance(error, Refused):
+    if isinstance(error, CommandError):
         return error.code
     return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
 
 
-def worst(codes: Iterator[int]) -> int:
-    """Return the exit code that tells most of several; 0 for none."""
-    return max(codes, key=_HARMLESS_FIRST.index, default=0)
+def most_severe(codes: Iterator[int]) -> int:
+    """Return the most severe of several exit codes; 0 if there are none."""
+    return max(codes, key=_BY_SEVERITY.index, default=0)
 
 
-def message_of(error: BaseException) -> str:
-    """Return what went wrong on one line, without a remedy."""
+def error_message(error: BaseException) -> str:
+    """Describe an error on one line, without a remedy."""
     if isinstance(error, errors.PolyAIError):
         details = [
             " ".join(str(part) for part in (error.status_code, error.code) if part is not None),
             f"{error.attempts} attempts" if error.attempts > 1 else "",
             f"correlation ID {error.correlation_id}" if error.correlation_id else "",
         ]
-        shown = ", ".join(detail for detail in details if detail)
-        return _shorten(error.message) + (f" ({_shorten(shown)})" if shown else "")
+        listed = ", ".join(detail for detail in details if detail)
+        return _truncate(error.message) + (f" ({_truncate(listed)})" if listed else "")
     if isinstance(error, OSError) and error.strerror:
-        named = f": {error.filename}" if error.filename else ""
-        return _shorten(f"{error.strerror}{named}")
-    if isinstance(error, Refused | ValueError | OSError) and str(error):
-        return _shorten(str(error))
-    return _shorten(f"unexpected {type(error).__name__}: {error}".removesuffix(": "))
+        path = f": {error.filename}" if error.filename else ""
+        return _truncate(f"{error.strerror}{path}")
+    if isinstance(error, CommandError | ValueError | OSError) and str(error):
+        return _truncate(str(error))
+    return _truncate(f"Unexpected {type(error).__name__}: {error}".removesuffix(": "))
 
 
-def _shorten(text: str) -> str:
-    line = clean(text[: 2 * _LONGEST])
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+def _truncate(text: str) -> str:
+    line = clean(text[: 2 * _MAX_LENGTH])
+    return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH]}…"
 
 
-def remedy_of(error: BaseException) -> str:
-    """Return what to do about an error; empty where nobody knows."""
+def error_remedy(error: BaseException) -> str:
+    """Return what to do about an error; empty if there is no advice."""
     parts = [*getattr(error, "__notes__", ())]
-    if isinstance(error, Refused):
+    if isinstance(error, CommandError):
         parts.append(error.remedy)
     elif isinstance(error, errors.PolyAIError):
         if error.outcome_unknown:
-            parts.append("It may have taken effect all the same: look before you do it again.")
+            parts.append("The change may have been made anyway: check before you retry.")
         parts.append(error.hint or "")
         parts.append(_advice(error))
     elif not isinstance(error, KeyboardInterrupt | OSError | ValueError):
-        parts.append("This should not happen. --debug shows where it does.")
+        parts.append("This is a bug. Run with --debug for a traceback.")
     return " ".join(part for part in parts if part)
 
 
 def _advice(error: errors.PolyAIError) -> str:
     if isinstance(error, errors.PermissionDeniedError):
-        return "Check --agent, and in Agent Studio what the key is permitted to do."
+        return "Check --agent, and the permissions of the key in Agent Studio."
     if isinstance(error, errors.RateLimitError):
         pause = f"{error.retry_after:.0f} seconds" if error.retry_after else "a while"
-        return f"Wait {pause}, then do it again."
+        return f"Wait {pause}, then try again."
     if isinstance(error, errors.ServerError):
-        return "Try it again later; PolyAI's support asks for the correlation ID."
+        return "Try again later. If it persists, give PolyAI support the correlation ID."
     if isinstance(
         error, errors.AuthenticationError | errors.APIConnectionError | errors.ResponseDecodeError
     ):
-        return "`polyai-data doctor` looks for the cause."
+        return "To find the cause, run `polyai-data doctor`."
     if error.correlation_id and not error.hint:
-        return "If it should have worked, PolyAI's support asks for the correlation ID."
+        return "If you think this should work, give PolyAI support the correlation ID."
     return ""
 
 
 def report(error: BaseException, *, debug: bool = False) -> int:
-    """Tell a person of an error, and return the exit code."""
+    """Print an error to stderr and return its exit code."""
     terminal = Terminal()
     if debug:
-        # Without the frames' variables: one of them may hold the key.
-        terminal.say_lines("".join(traceback.format_exception(error)).rstrip())
-    remedy = remedy_of(error)
+        # Without local variables: one of them may hold the key.
+        terminal.info_lines("".join(traceback.format_exception(error)).rstrip())
+    remedy = error_remedy(error)
     if isinstance(error, KeyboardInterrupt):
-        terminal.say_after_interrupt(f"Interrupted. {remedy}".rstrip())
+        terminal.interrupted(f"Interrupted. {remedy}".rstrip())
         return INTERRUPTED
-    terminal.fail(message_of(error), remedy)
-    if isinstance(error, Refused) and error.details:
-        terminal.say_lines(error.details.rstrip())
+    terminal.error(error_message(error), remedy)
+    if isinstance(error, CommandError) and error.details:
+        terminal.info_lines(error.details.rstrip())
     return exit_code(error)
 
 
 @contextmanager
 def reporting(*, debug: bool) -> Iterator[None]:
-    """Report what the `with` block raises.
+    """Report any exception that the `with` block raises.
 
     Raises:
         typer.Exit: with the exit code.
     """
     try:
-        with _left_at_the_second_interrupt():
+        with _exit_on_second_interrupt():
             yield
         sys.stdout.flush()
     except typer.Exit:
         raise
     except BrokenPipeError:
-        raise typer.Exit(_READER_GONE) from None
+        raise typer.Exit(BROKEN_PIPE) from None
     except (Exception, KeyboardInterrupt) as error:
         raise typer.Exit(report(error, debug=debug)) from None
 
 
 @contextmanager
-def _left_at_the_second_interrupt() -> Iterator[None]:
-    """Have a second Ctrl-C end the process at once.
+def _exit_on_second_interrupt() -> Iterator[None]:
+    """Exit immediately on a second Ctrl-C.
 
-    The first waits for the requests that are on their way, which may take as long as a time-out.
+    After the first, requests in flight are waited for, which may take as long as their timeout.
     """
 
-    def leave(*_: object) -> None:
+    def exit_now(*_: object) -> None:
         os._exit(INTERRUPTED)
 
     def interrupt(*_: object) -> None:
-        signal.signal(signal.SIGINT, leave)
+        signal.signal(signal.SIGINT, exit_now)
         raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGINT)
-    is_ours = threading.current_thread() is threading.main_thread()
-    if not is_ours or before is not signal.default_int_handler:
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    if not is_main_thread or before is not signal.default_int_handler:
         yield
         return
     signal.signal(signal.SIGINT, interrupt)

@@ -1,48 +1,48 @@
-"""What failed of many things, and when it makes no sense to go on."""
+"""Collects the failures of a batch, and stops it when continuing is pointless."""
 
 from polyai_data import AuthenticationError, PermissionDeniedError
 
-from ._command import Refused
-from ._errors import exit_code, message_of, worst
+from ._command import CommandError
+from ._errors import error_message, exit_code, most_severe
 from ._terminal import Terminal
 
-_TOO_MANY_IN_A_ROW = 100
+_MAX_CONSECUTIVE = 100
 
 
 class Failures:
-    """The things that failed, in the order in which they did."""
+    """The items of a batch that failed, in order."""
 
     def __init__(self) -> None:
         self._errors: list[tuple[str, Exception]] = []
-        self._in_a_row = 0
+        self._consecutive = 0
 
     def __len__(self) -> int:
         return len(self._errors)
 
-    def passed(self) -> None:
-        """Note that one did not fail."""
-        self._in_a_row = 0
+    def succeeded(self) -> None:
+        """Record a success."""
+        self._consecutive = 0
 
     def add(self, name: str, error: Exception) -> None:
-        """Note that one failed.
+        """Record a failure.
 
         Raises:
-            Exception: the error, if every other would fail of it as well.
-            Refused: if so many failed without one in between that did not.
+            Exception: the error itself, if every other item would fail in the same way.
+            CommandError: if too many items in a row failed.
         """
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             raise error
         self._errors.append((name, error))
-        self._in_a_row += 1
-        if self._in_a_row == _TOO_MANY_IN_A_ROW:
-            raise Refused(
-                f"{_TOO_MANY_IN_A_ROW} in a row failed, the last one of this: {message_of(error)}",
-                "The rest was not tried.",
+        self._consecutive += 1
+        if self._consecutive == _MAX_CONSECUTIVE:
+            raise CommandError(
+                f"{_MAX_CONSECUTIVE} in a row failed, the last one with: {error_message(error)}",
+                "The rest was not attempted.",
                 code=exit_code(error),
             )
 
-    def tell(self, terminal: Terminal) -> int:
-        """List them, and return the exit code that tells most; 0 if there are none."""
+    def report(self, terminal: Terminal) -> int:
+        """Print the failures and return the most severe exit code; 0 if there are none."""
         for name, error in self._errors:
-            terminal.fail(f"{name}: {message_of(error)}", "")
-        return worst(exit_code(error) for _, error in self._errors)
+            terminal.error(f"{name}: {error_message(error)}", "")
+        return most_severe(exit_code(error) for _, error in self._errors)

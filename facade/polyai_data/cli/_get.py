@@ -1,4 +1,4 @@
-"""`polyai-data get` and `polyai-data transcript`."""
+"""Implements `polyai-data get` and `polyai-data transcript`."""
 
 import shlex
 from collections.abc import Iterator
@@ -11,21 +11,23 @@ from rich.text import Text
 from polyai_data import Conversation
 
 from . import _format, _transcript
-from ._connect import Setup
-from ._options import Connection
+from ._connect import ResolvedSettings
+from ._options import ConnectionOptions
 from ._terminal import Terminal
 from ._text import clean, clean_lines
 
 Format = Literal["text", "markdown", "json"]
 
 
-def run(connection: Connection, conversation_id: str, *, in_browser: bool, as_json: bool) -> None:
-    """Show a conversation, or open it in Agent Studio."""
+def run(
+    connection: ConnectionOptions, conversation_id: str, *, in_browser: bool, as_json: bool
+) -> None:
+    """Show a conversation or open it in Agent Studio."""
     terminal = Terminal()
-    setup = Setup.of(connection)
-    with setup.client(terminal) as client:
+    settings = ResolvedSettings.from_options(connection)
+    with settings.client(terminal) as client:
         conversation = client.get_conversation(conversation_id)
-    link = setup.studio_link(conversation.account_id, conversation.project_id, conversation_id)
+    link = settings.studio_link(conversation.account_id, conversation.project_id, conversation_id)
     if in_browser:
         _open(terminal, link)
     elif as_json:
@@ -34,71 +36,76 @@ def run(connection: Connection, conversation_id: str, *, in_browser: bool, as_js
         _show(terminal, conversation, link)
 
 
-def run_transcript(connection: Connection, conversation_id: str, *, form: Format) -> None:
-    """Show what was said in a conversation."""
+def run_transcript(
+    connection: ConnectionOptions, conversation_id: str, *, output_format: Format
+) -> None:
+    """Show the transcript of a conversation."""
     terminal = Terminal()
-    with Setup.of(connection).client(terminal) as client:
+    with ResolvedSettings.from_options(connection).client(terminal) as client:
         conversation = client.get_conversation(conversation_id)
-    if form == "json":
+    if output_format == "json":
         terminal.show_json(_transcript.as_json(conversation))
-    elif form == "markdown":
+    elif output_format == "markdown":
         title = conversation.heading or f"Conversation {conversation.conversation_id}"
         terminal.show_plain(_transcript.as_markdown(title, _transcript.entries(conversation)))
     else:
         terminal.show(_transcript.as_table(_transcript.entries(conversation)))
-    _explain_silence(terminal, conversation)
+    _explain_missing_turns(terminal, conversation)
 
 
-def _explain_silence(terminal: Terminal, conversation: Conversation) -> None:
+def _explain_missing_turns(terminal: Terminal, conversation: Conversation) -> None:
     if not conversation.turns:
         terminal.hint(
-            "There are no turns: the transcript may be switched off for this agent, or no longer "
-            "kept."
+            "No turns: transcripts may be disabled for this agent, or this one was deleted."
         )
     elif conversation.in_progress is True:
-        terminal.hint("It is still in progress: get it again later.")
+        terminal.hint("This conversation is still in progress.")
 
 
 def _open(terminal: Terminal, link: str | None) -> None:
     import webbrowser
 
-    from ._command import Refused
+    from ._command import CommandError
 
     if link is None:
-        raise Refused(
-            "The address in Agent Studio is not known.",
-            "It follows from the region: leave out the base URL and name the region.",
+        raise CommandError(
+            "The Agent Studio URL is not known.",
+            "Set the region and remove the base URL.",
         )
     if webbrowser.open(link):
-        terminal.say(f"Opened {link}")
+        terminal.info(f"Opened {link}")
     else:
         terminal.show_plain(link)
-        terminal.hint("No browser could be opened; the address is above.")
+        terminal.hint("Could not open a browser. Open the URL above yourself.")
 
 
 def _show(terminal: Terminal, conversation: Conversation, link: str | None) -> None:
     title = conversation.heading or f"Conversation {conversation.conversation_id}"
-    parts: list[Any] = [Text(clean(title), "bold"), "", _facts(_details(conversation, link))]
+    parts: list[Any] = [Text(clean(title), "bold"), "", _fact_table(_details(conversation, link))]
     if metrics := list(_metrics(conversation)):
-        parts += ["", Text("Metrics", "bold"), _facts(metrics)]
+        parts += ["", Text("Metrics", "bold"), _fact_table(metrics)]
     if conversation.problems:
         problems = [
             (problem.field, Text(clean(problem.reason))) for problem in conversation.problems
         ]
-        parts += ["", Text("Not as documented", "bold yellow"), _facts(problems)]
+        parts += [
+            "",
+            Text("Differs from the API specification", "bold yellow"),
+            _fact_table(problems),
+        ]
     if conversation.turns or conversation.function_calls:
-        said = _transcript.as_table(_transcript.entries(conversation))
-        parts += ["", Text("Transcript", "bold"), said]
+        transcript = _transcript.as_table(_transcript.entries(conversation))
+        parts += ["", Text("Transcript", "bold"), transcript]
     terminal.show(*parts)
-    _explain_silence(terminal, conversation)
+    _explain_missing_turns(terminal, conversation)
 
 
 def _details(conversation: Conversation, link: str | None) -> Iterator[tuple[str, Text]]:
-    """Yield what is known of the conversation, label by label."""
+    """Yield the labels and values of the known details."""
     total = conversation.total_duration
-    parts = [_format.length(conversation.duration)]
+    parts = [_format.duration(conversation.duration)]
     if total is not None and total != conversation.duration:
-        parts.append(f"{_format.length(total)} with the person it was handed to")
+        parts.append(f"{_format.duration(total)} including the handoff")
     handoff = conversation.handoff_destination or (conversation.handoff is True and "yes")
     values = {
         "ID": conversation.conversation_id,
@@ -106,17 +113,17 @@ def _details(conversation: Conversation, link: str | None) -> Iterator[tuple[str
         "Direction": conversation.direction,
         "From": conversation.from_number,
         "To": conversation.to_number,
-        "Started": _format.when(conversation.started_at, "%Y-%m-%d %H:%M:%S %Z"),
-        "Finished": _format.when(conversation.finished_at, "%Y-%m-%d %H:%M:%S %Z"),
+        "Started": _format.timestamp(conversation.started_at, "%Y-%m-%d %H:%M:%S %Z"),
+        "Finished": _format.timestamp(conversation.finished_at, "%Y-%m-%d %H:%M:%S %Z"),
         "Length": ", ".join(parts),
         "In progress": "yes" if conversation.in_progress is True else "",
         "Language": conversation.language,
         "Environment": conversation.client_env,
         "Variant": conversation.variant_id,
         "Deployment": conversation.deployment_id,
-        "Handed to": handoff,
-        "Because": conversation.handoff_reason,
-        "Tags": _format.words(conversation.tags),
+        "Handed off to": handoff,
+        "Handoff reason": conversation.handoff_reason,
+        "Tags": _format.joined(conversation.tags),
         "Score": _format.score(conversation.poly_score, with_band=True),
         "Summary": conversation.summary_text,
         "Note": conversation.note,
@@ -136,10 +143,10 @@ def _metrics(conversation: Conversation) -> Iterator[tuple[str, Text]]:
     for name, values in metrics.items() if isinstance(metrics, dict) else ():
         if isinstance(values, list):
             values = [getattr(value, "value", value) for value in values]
-        yield name, Text(_format.words(values))
+        yield name, Text(_format.joined(values))
 
 
-def _facts(facts: Any) -> Table:
+def _fact_table(facts: Any) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")

@@ -1,4 +1,4 @@
-"""Where the API key comes from. It is shown nowhere, and held no longer than it takes."""
+"""Finds the API key in a file, the environment or the system keyring, and never shows it."""
 
 import os
 import stat
@@ -11,10 +11,10 @@ _SERVICE = "polyai-data"
 
 
 class Key:
-    """A key and where it came from; its repr shows only the latter.
+    """An API key and its source. The repr shows only the source.
 
     Attributes:
-        source: Where it came from, for messages.
+        source: Where the key came from, for messages.
     """
 
     __slots__ = ("_value", "source")
@@ -24,7 +24,7 @@ class Key:
         self._value = value.strip()
 
     def reveal(self) -> str:
-        """Return the key, to be handed to the client at once and kept in no variable."""
+        """Return the key itself. Pass it to the client directly; do not keep it in a variable."""
         return self._value
 
     def __repr__(self) -> str:
@@ -35,63 +35,67 @@ class Key:
 
 
 def from_file(path: Path) -> Key:
-    """Return the key that a file holds.
+    """Read a key from a file.
 
     Raises:
-        ConfigurationError: if it cannot be read.
+        ConfigurationError: if the file cannot be read.
     """
     try:
         return Key(str(path), path.read_text(encoding="utf-8", errors="replace"))
     except OSError as error:
-        raise ConfigurationError(f"The key file {path} cannot be read: {error.strerror}.") from None
+        raise ConfigurationError(f"Could not read the key file {path}: {error.strerror}.") from None
 
 
-def may_be_read_by_others(path: Path) -> bool:
-    """Whether the permissions of a key file let other users of the machine read it."""
+def is_readable_by_others(path: Path) -> bool:
+    """Whether other users of this machine can read the file."""
     mode = path.stat().st_mode
     return os.name == "posix" and stat.S_ISREG(mode) and bool(mode & 0o077)
 
 
-def variables(region: Region | None) -> list[str]:
-    """Return the environment variables that may hold the key, as the library reads them."""
+def variable_names(region: Region | None) -> list[str]:
+    """Return the environment variables that may hold the key, in the order they are tried."""
     return [*([f"POLYAI_API_KEY_{region.name}"] if region else []), "POLYAI_API_KEY"]
 
 
 def from_environment(region: Region | None) -> Key | None:
-    """Return the key that the environment holds, or None."""
-    for name in variables(region):
+    """Return the key from the environment, or None."""
+    for name in variable_names(region):
         if os.environ.get(name, "").strip():
             return Key(name, os.environ[name])
     return None
 
 
 class Keyring:
-    """The system's keyring. Where it is missing or broken, `problem` says so."""
+    """The system keyring.
+
+    Attributes:
+        problem: Why the last call failed; empty if it did not.
+    """
 
     def __init__(self) -> None:
         self.problem = ""
 
     def find(self, region: Region) -> Key | None:
-        """Return the key that was stored for a region, or None."""
-        value = self._do("get_password", region)
+        """Return the key stored for a region, or None."""
+        value = self._call("get_password", region)
         return Key(f"the keyring ({region.value})", value) if value else None
 
     def store(self, region: Region, key: Key) -> bool:
-        """Store the key of a region; return whether that went well."""
-        self._do("set_password", region, key.reveal())
+        """Store the key for a region; return whether it succeeded."""
+        self._call("set_password", region, key.reveal())
         return not self.problem
 
-    def forget(self, region: Region) -> bool:
-        """Delete the key of a region; return whether there is none left."""
+    def delete(self, region: Region) -> bool:
+        """Delete the key for a region, if there is one; return whether it succeeded."""
         if self.find(region) is not None:
-            self._do("delete_password", region)
+            self._call("delete_password", region)
         return not self.problem
 
-    def _do(self, what: str, region: Region, *arguments: str) -> Any:
+    def _call(self, function: str, region: Region, *arguments: str) -> Any:
         try:
-            import keyring  # here: it looks for backends, which takes a while
+            import keyring  # imported here because it is slow: it looks for backends
 
-            return getattr(keyring, what)(_SERVICE, region.value, *arguments)
-        except Exception as error:  # backends are other people's, and fail in ways of their own
+            return getattr(keyring, function)(_SERVICE, region.value, *arguments)
+        except Exception as error:  # third-party backends raise errors of any type
             self.problem = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
             return None

@@ -1,4 +1,4 @@
-"""`polyai-data list`."""
+"""Implements `polyai-data list`."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -6,69 +6,76 @@ from itertools import islice
 
 from polyai_data import ConversationSummary
 
-from ._command import Refused
-from ._connect import Setup
-from ._format import count
-from ._options import Connection, Filters
+from ._command import CommandError
+from ._connect import ResolvedSettings
+from ._format import pluralize
+from ._options import ConnectionOptions, FilterOptions
 from ._search import Search
 from ._table import table
 from ._terminal import Terminal
 
-_USUAL_LIMIT = 50
-_ROWS = 1000
-"""How many rows are laid out at a time: the first are there soon, however many there are."""
+_DEFAULT_LIMIT = 50
+_BATCH_SIZE = 1000
+"""Rows per table, so that the first rows appear soon even if there are many."""
 
 
 def run(
-    connection: Connection, filters: Filters, *, limit: int | None, get_all: bool, as_json: bool
+    connection: ConnectionOptions,
+    filters: FilterOptions,
+    *,
+    limit: int | None,
+    get_all: bool,
+    as_json: bool,
 ) -> None:
     """List conversations."""
     if limit is not None and get_all:
-        raise Refused("--limit and --all contradict each other.", "Leave one of them out.")
+        raise CommandError("--limit and --all cannot be combined.", "Remove one of them.")
     terminal = Terminal()
-    if limit is None and not get_all and not as_json and not terminal.is_wide:
-        limit = _USUAL_LIMIT
-    setup = Setup.of(connection)
-    with setup.client(terminal) as client:
+    if limit is None and not get_all and not as_json and not terminal.is_piped:
+        limit = _DEFAULT_LIMIT
+    settings = ResolvedSettings.from_options(connection)
+    with settings.client(terminal) as client:
         search = Search(client, filters, limit)
         with closing(search.matches()) as found:
             if as_json:
                 for conversation in found:
                     terminal.show_json(conversation.raw)
             else:
-                _show(terminal, setup, found)
-    _sum_up(terminal, search, limit)
+                _show(terminal, settings, found)
+    _print_summary(terminal, search, limit)
 
 
-def _show(terminal: Terminal, setup: Setup, found: Iterable[ConversationSummary]) -> None:
-    width = None if terminal.is_wide else terminal.width
+def _show(
+    terminal: Terminal, settings: ResolvedSettings, found: Iterable[ConversationSummary]
+) -> None:
+    width = None if terminal.is_piped else terminal.width
     for number, rows in enumerate(_batches(found)):
-        # Where it is piped, a header among the rows would be one row too many.
-        with_header = number == 0 or not terminal.is_wide
-        terminal.show(table(rows, setup, width=width, with_header=with_header))
+        # In a pipe, print the header only once.
+        with_header = number == 0 or not terminal.is_piped
+        terminal.show(table(rows, settings, width=width, with_header=with_header))
 
 
 def _batches(found: Iterable[ConversationSummary]) -> Iterator[list[ConversationSummary]]:
     remaining = iter(found)
-    while batch := list(islice(remaining, _ROWS)):
+    while batch := list(islice(remaining, _BATCH_SIZE)):
         yield batch
 
 
-def _sum_up(terminal: Terminal, search: Search, limit: int | None) -> None:
-    """Say how many there are, and how to see more."""
+def _print_summary(terminal: Terminal, search: Search, limit: int | None) -> None:
+    """Print how many conversations there are, and how to see more."""
     total = "an unknown number of" if search.total is None else f"{search.total:,}"
     if search.unreadable:
-        terminal.warn(
-            f"{search.unreadable} of them cannot be read; --json shows what the server sent."
+        terminal.warning(
+            f"{search.unreadable} could not be read. Use --json to see what the server sent."
         )
-    more = f"; more with --limit {2 * limit} or --all" if limit else ""
+    more = f" For more, use --limit {2 * limit} or --all." if limit else ""
     if search.is_filtered:
-        seen = f"looked at {search.looked_at:,} of {total} conversations"
-        if search.is_over:
-            terminal.hint(f"{search.found:,} that match; {seen}.")
+        scanned = f"scanned {search.scanned:,} of {total} conversations."
+        if search.is_exhausted:
+            terminal.hint(f"{search.matched:,} matching; {scanned}")
         else:
-            terminal.hint(f"The newest {search.found:,} that match; {seen}{more}.")
-    elif search.found == search.total:
-        terminal.hint(f"{count(search.found, 'conversation')}, and there are no more.")
+            terminal.hint(f"The newest {search.matched:,} matching; {scanned}{more}")
+    elif search.matched == search.total:
+        terminal.hint(f"{pluralize(search.matched, 'conversation')} in total.")
     else:
-        terminal.hint(f"The newest {search.found:,} of {total} conversations{more}.")
+        terminal.hint(f"The newest {search.matched:,} of {total} conversations.{more}")

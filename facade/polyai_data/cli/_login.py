@@ -1,60 +1,63 @@
-"""`polyai-data login` and `polyai-data logout`."""
+"""Implements `polyai-data login` and `polyai-data logout`."""
 
 import getpass
 import sys
 
 from polyai_data import DataClient, Region
 
-from ._command import Refused
-from ._connect import region_of
+from ._command import CommandError
+from ._connect import resolve_region
 from ._keys import Key, Keyring
-from ._options import Place
+from ._options import RegionOptions
 from ._terminal import Terminal
 
-_ELSEWHERE = (
-    "Keep the key in a file that only you can read, and name it with --api-key-file; or set "
-    "POLYAI_API_KEY."
+_NO_KEYRING_REMEDY = (
+    "Save the key in a file that only you can read and pass --api-key-file, or set POLYAI_API_KEY."
 )
 
 
-def login(place: Place) -> None:
-    """Store the key of a region in the keyring."""
+def login(options: RegionOptions) -> None:
+    """Save the key for a region in the keyring."""
     terminal = Terminal()
-    region = _region(place)
-    key = _ask(region)
+    region = _require_region(options)
+    key = _read_key(region)
     with DataClient(api_key=key.reveal(), region=region, base_url=region.base_url):
-        pass  # sends nothing, and refuses what can be no key
+        pass  # sends nothing, but rejects an invalid key
     keyring = Keyring()
     if not keyring.store(region, key):
-        raise Refused(
-            f"The system's keyring cannot store it: {keyring.problem}.", _ELSEWHERE, code=1
+        raise CommandError(
+            f"The system keyring could not save the key: {keyring.problem}.",
+            _NO_KEYRING_REMEDY,
+            code=1,
         )
-    terminal.say(f"Stored in the system's keyring, for the region {region.value}.")
-    terminal.hint(f"polyai-data doctor --region {region.value} tells whether it works.")
+    terminal.info(f"Saved the key for region {region.value} in the system keyring.")
+    terminal.hint(f"To test it, run: polyai-data doctor --region {region.value}")
 
 
-def logout(place: Place) -> None:
-    """Delete the key of a region from the keyring."""
+def logout(options: RegionOptions) -> None:
+    """Delete the key for a region from the keyring."""
     terminal = Terminal()
-    region = _region(place)
+    region = _require_region(options)
     keyring = Keyring()
-    if not keyring.forget(region):
-        raise Refused(f"The system's keyring cannot delete it: {keyring.problem}.", code=1)
-    terminal.say(f"The system's keyring holds no key for the region {region.value} any more.")
+    if not keyring.delete(region):
+        raise CommandError(
+            f"The system keyring could not delete the key: {keyring.problem}.", code=1
+        )
+    terminal.info(f"No key for region {region.value} is stored in the system keyring.")
 
 
-def _region(place: Place) -> Region:
-    region = region_of(place)
+def _require_region(options: RegionOptions) -> Region:
+    region = resolve_region(options)
     if region is None:
-        raise Refused(
-            "A key belongs to one region, and none is named.",
-            "Add --region with the one in the address of your Agent Studio; `polyai-data regions` "
-            "lists them.",
+        raise CommandError(
+            "Missing region: each API key belongs to one region.",
+            "Add --region with the region in your Agent Studio URL. `polyai-data regions` lists "
+            "all regions.",
         )
     return region
 
 
-def _ask(region: Region) -> Key:
+def _read_key(region: Region) -> Key:
     if sys.stdin.isatty():
-        return Key("the prompt", getpass.getpass(f"API key for the region {region.value}: "))
+        return Key("the prompt", getpass.getpass(f"API key for region {region.value}: "))
     return Key("stdin", sys.stdin.readline())

@@ -1,6 +1,6 @@
-"""The options that several commands share, and how a command takes them.
+"""The options that several commands share.
 
-No module that a command's signature comes from may postpone its annotations: typer reads them.
+Do not import `annotations` from `__future__` here: typer reads the annotations at run time.
 """
 
 from dataclasses import dataclass
@@ -10,28 +10,36 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ._times import begin_of, end_of
+from ._times import parse_since, parse_until
 
 _CONNECTION = "Connection"
-_FILTERS = "Filters, applied on this machine: the API has none"
+_FILTERS = "Filters (applied on this machine; the API has none)"
 _WHEN = "WHEN"
 
 
 def _regions() -> list[str]:
-    from polyai_data import Region  # here: it loads what no other completion needs
+    from polyai_data import Region  # imported here because it is slow
 
     return [region.value for region in Region]
 
 
+def _environments() -> list[str]:
+    return ["sandbox", "pre-release", "live"]
+
+
+def _channels() -> list[str]:
+    return ["VOICE-SIP", "WEBCHAT", "chat.polyai"]
+
+
 @dataclass(frozen=True)
-class Place:
-    """The options that name a region."""
+class RegionOptions:
+    """The options that select a region."""
 
     region: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Where the workspace lives: us, eu, uk or studio. Else POLYAI_REGION.",
+            help="Region of your workspace: us, eu, uk or studio. Default: POLYAI_REGION.",
             autocompletion=_regions,
             rich_help_panel=_CONNECTION,
         ),
@@ -40,21 +48,21 @@ class Place:
         str | None,
         typer.Option(
             metavar="URL",
-            help="The agent's address in Agent Studio, in place of region and agent.",
+            help="URL of the agent in Agent Studio; replaces --region and --agent.",
             rich_help_panel=_CONNECTION,
         ),
     ] = None
 
 
 @dataclass(frozen=True)
-class Connection(Place):
-    """The options of every command that reaches the API."""
+class ConnectionOptions(RegionOptions):
+    """The options of every command that calls the API."""
 
     agent: Annotated[
         str | None,
         typer.Option(
             metavar="ID",
-            help="The agent, also known as project ID. Else POLYAI_AGENT_ID.",
+            help="Agent ID, also called project ID. Default: POLYAI_AGENT_ID.",
             rich_help_panel=_CONNECTION,
         ),
     ] = None
@@ -62,8 +70,8 @@ class Connection(Place):
         str | None,
         typer.Option(
             metavar="URL",
-            help="Another address of the API: a proxy of yours, or the sandbox. "
-            "Else POLYAI_BASE_URL; it wins over the region.",
+            help="API URL, for a proxy or the sandbox; overrides the region. "
+            "Default: POLYAI_BASE_URL.",
             rich_help_panel=_CONNECTION,
         ),
     ] = None
@@ -71,33 +79,33 @@ class Connection(Place):
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A file with the API key. Else POLYAI_API_KEY_<REGION>, POLYAI_API_KEY, "
-            "or what `polyai-data login` stored.",
+            help="File that contains the API key. Default: POLYAI_API_KEY_<REGION>, "
+            "POLYAI_API_KEY, or the key that `polyai-data login` saved.",
             rich_help_panel=_CONNECTION,
         ),
     ] = None
 
 
 @dataclass(frozen=True)
-class Filters:
-    """The options that choose conversations."""
+class FilterOptions:
+    """The options that filter conversations."""
 
     since: Annotated[
         datetime | None,
         typer.Option(
-            parser=begin_of,
+            parser=parse_since,
             metavar=_WHEN,
-            help="Begun then or later: 2026-06-01, 2026-06-01T09:30, 7d, 24h, 90m, today or "
-            "yesterday, in this machine's time zone.",
+            help="Started at or after this time, such as 2026-06-01, 2026-06-01T09:30, 7d, 24h, "
+            "90m, today or yesterday. Times without an offset are local.",
             rich_help_panel=_FILTERS,
         ),
     ] = None
     until: Annotated[
         datetime | None,
         typer.Option(
-            parser=end_of,
+            parser=parse_until,
             metavar=_WHEN,
-            help="Begun before then; a day counts to its end.",
+            help="Started before this time. A date includes the whole day.",
             rich_help_panel=_FILTERS,
         ),
     ] = None
@@ -105,7 +113,8 @@ class Filters:
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Of this channel, such as VOICE-SIP; several times for several.",
+            help="Channel, such as VOICE-SIP. Repeat for more than one.",
+            autocompletion=_channels,
             rich_help_panel=_FILTERS,
         ),
     ] = None
@@ -113,7 +122,8 @@ class Filters:
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Of this environment: live, pre-release, sandbox; several times for several.",
+            help="Environment: live, pre-release or sandbox. Repeat for more than one.",
+            autocompletion=_environments,
             rich_help_panel=_FILTERS,
         ),
     ] = None
@@ -121,7 +131,7 @@ class Filters:
         bool | None,
         typer.Option(
             "--handoff/--no-handoff",
-            help="Handed to a person, or not.",
+            help="Whether the conversation was handed off to a person.",
             rich_help_panel=_FILTERS,
         ),
     ] = None
@@ -129,7 +139,7 @@ class Filters:
         float | None,
         typer.Option(
             metavar="SCORE",
-            help="Scored at least so high: 5 is high, 3 medium, 1 low.",
+            help="Minimum score (5 high, 3 medium, 1 low).",
             rich_help_panel=_FILTERS,
         ),
     ] = None
@@ -138,24 +148,24 @@ class Filters:
         typer.Option(
             metavar="N",
             min=1,
-            help="How many conversations to ask the server for at a time.",
+            help="Conversations per request.",
             rich_help_panel=_FILTERS,
         ),
     ] = 1000
 
 
 @dataclass(frozen=True)
-class Recordings:
-    """The options of what downloads recordings."""
+class RecordingOptions:
+    """The options of commands that download recordings."""
 
     direction: Annotated[
         Literal["combined", "user", "agent"],
         typer.Option(
-            metavar="SIDE", help="Which side of recordings to get: combined, user or agent."
+            metavar="SIDE", help="Side of the conversation to download: combined, user or agent."
         ),
     ] = "combined"
     redacted: Annotated[
-        bool, typer.Option("--redacted", help="Get recordings without personal data.")
+        bool, typer.Option("--redacted", help="Download recordings with personal data removed.")
     ] = False
     concurrency: Annotated[
         int | None,
@@ -163,49 +173,57 @@ class Recordings:
             metavar="N",
             min=1,
             max=256,
-            help="How many requests there are at once; 4 for recordings, 16 for conversations.",
+            help="Maximum concurrent requests. Default: 4 for recordings, 16 for conversations.",
         ),
     ] = None
 
     @property
-    def at_once(self) -> dict[str, Any]:
-        """The argument `concurrency` of the library, whose own number counts if none is given."""
+    def concurrency_option(self) -> dict[str, Any]:
+        """The keyword argument `concurrency`, if it is set; otherwise the default applies."""
         return {} if self.concurrency is None else {"concurrency": self.concurrency}
 
 
 @dataclass(frozen=True)
 class ChatOptions:
-    """What a chat is started or resumed with."""
+    """The options that start or resume a chat."""
 
     env: Annotated[
-        str, typer.Option(metavar="NAME", help="Where the agent runs: sandbox, pre-release, live.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Environment: sandbox, pre-release or live.",
+            autocompletion=_environments,
+        ),
     ] = "sandbox"
     language: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Such as en-US; else the server chooses.")
+        str | None,
+        typer.Option(
+            metavar="CODE", help="Language, such as en-US. Default: chosen by the server."
+        ),
     ] = None
-    variant: Annotated[str | None, typer.Option(metavar="ID", help="The variant of the agent.")] = (
-        None
-    )
+    variant: Annotated[str | None, typer.Option(metavar="ID", help="Variant of the agent.")] = None
     channel: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The channel, such as chat.polyai.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Channel, such as chat.polyai.", autocompletion=_channels
+        ),
     ] = None
     attribute: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUE", help="What the agent's functions can read; several times."
+            metavar="NAME=VALUE",
+            help="Attribute that the agent's functions can read. Repeat for more than one.",
         ),
     ] = None
     resume: Annotated[
-        str | None, typer.Option(metavar="ID", help="Go on with a chat that was begun before.")
+        str | None, typer.Option(metavar="ID", help="Resume the chat with this conversation ID.")
     ] = None
 
 
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print JSON; one object a line where there are many.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 Ids = Annotated[
     list[str],
-    typer.Argument(metavar="ID...", help="The conversations' IDs; - reads them from stdin."),
+    typer.Argument(metavar="ID...", help="Conversation IDs; - reads IDs from stdin."),
 ]
-Id = Annotated[str, typer.Argument(metavar="ID", help="The conversation's ID.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Conversation ID.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]

@@ -1,4 +1,4 @@
-"""The file of an export: whole lines, written as `<name>.part` until it is complete."""
+"""Writes JSON Lines files that can be resumed: `<name>.part` until they are complete."""
 
 import json
 import os
@@ -7,19 +7,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from ._command import Refused
+from ._command import CommandError
 from ._text import to_json
 
 
-class Lines:
-    """Lines of JSON that become a file once they are all there.
+class JsonLinesFile:
+    """A JSON Lines file, written under a temporary name until it is complete.
 
-    What ends the `with` block early leaves the `.part` file, for an export that goes on with it.
+    If the `with` block ends early, the `.part` file stays, so that an export can resume it.
 
     Attributes:
-        part: The file as long as it is not complete.
-        count: How many lines there are.
-        first: The first line of those that were there before; None if there are none.
+        part: The path of the incomplete file.
+        count: The number of lines.
+        first: The first line of the file that is being resumed, or None.
     """
 
     def __init__(self, target: Path, *, resume: bool, overwrite: bool) -> None:
@@ -29,64 +29,64 @@ class Lines:
         self._target = target
         self._resume = resume
         self._overwrite = overwrite
-        self._there: set[str] = set()
+        self._existing_keys: set[str] = set()
         self._file: BinaryIO
 
     def __enter__(self) -> Self:
         self._check_target()
         try:
-            # Without a buffer, so that what is written is in the file, however this ends.
+            # Unbuffered, so that no line is lost if the process is killed.
             self._file = self.part.open("ab" if self._resume else "xb", buffering=0)
         except FileExistsError:
-            raise Refused(
-                f"{self.part} is there, of an export that was interrupted or still goes on.",
-                f"--resume goes on with it. To begin anew, delete {self.part}.",
+            raise CommandError(
+                f"{self.part} exists: another export was interrupted or is still running.",
+                f"Use --resume to continue it. To start over, delete {self.part}.",
             ) from None
         if self._resume:
-            self._file.truncate(self._take_up())
+            self._file.truncate(self._load_existing())
         return self
 
     def _check_target(self) -> None:
         if self._target.is_dir():
-            raise Refused(f"{self._target} is a directory.", "Name a file.")
+            raise CommandError(f"{self._target} is a directory.", "Pass a file to -o.")
         if self._target.exists() and not self._overwrite:
-            raise Refused(f"{self._target} exists.", "--overwrite replaces it.")
+            raise CommandError(f"{self._target} already exists.", "Use --overwrite to replace it.")
 
-    def _take_up(self) -> int:
-        """Note what is there; return its length, without what is no whole line and all after it."""
+    def _load_existing(self) -> int:
+        """Read the complete lines of the file; return their length in bytes."""
         length = 0
         with self.part.open("rb") as file:
             for line in file:
                 try:
-                    value = json.loads(line) if line.endswith(b"\n") else _BROKEN
+                    value = json.loads(line)
                 except ValueError:
-                    value = _BROKEN
-                if value is _BROKEN:
+                    break
+                if not line.endswith(b"\n"):
                     break
                 self.first = self.first or value
-                self._there.add(key_of(value))
+                self._existing_keys.add(record_key(value))
                 self.count += 1
                 length += len(line)
         return length
 
     def has(self, value: Any) -> bool:
-        """Whether a conversation was there before."""
-        return bool(self._there) and key_of(value) in self._there
+        """Whether the resumed file has this record."""
+        return bool(self._existing_keys) and record_key(value) in self._existing_keys
 
     def add(self, value: Any) -> None:
-        """Write a line; it is in the file when this returns."""
+        """Write a line to the file."""
         rest = memoryview(f"{to_json(value)}\n".encode())
-        while rest:  # a file may take a part of it alone
+        while rest:  # an unbuffered write may be partial
             rest = rest[self._file.write(rest) :]
         self.count += 1
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield what was written, read once more: it may be more than memory holds."""
+        """Yield the records, read from the file again to save memory."""
         with self.part.open("rb") as file:
             yield from map(json.loads, file)
 
     def complete(self) -> None:
-        """Give the file its name, once all of it is on the disk."""
+        """Flush the file to disk and rename it."""
         os.fsync(self._file.fileno())
         self._file.close()
         self._check_target()
@@ -101,10 +101,7 @@ class Lines:
         self._file.close()
 
 
-_BROKEN = object()
-
-
-def key_of(value: Any) -> str:
-    """Return what tells a record from all others: its ID, or all of it where it has none."""
+def record_key(value: Any) -> str:
+    """Return the ID of a record, or the whole record as JSON if it has none."""
     found = value.get("conversationId") if isinstance(value, dict) else None
     return found if isinstance(found, str) and found else to_json(value)

@@ -1,4 +1,4 @@
-"""`polyai-data regions`."""
+"""Implements `polyai-data regions`."""
 
 from rich.table import Table
 
@@ -15,16 +15,16 @@ def run(*, as_json: bool) -> None:
             terminal.show_json(
                 {
                     "region": region.value,
-                    "otherNames": region.other_names,
+                    "aliases": region.aliases,
                     "studio": region.studio_url,
                     "api": region.base_url,
                 }
             )
         return
     table = Table(
-        "Region", "Also", "Agent Studio", "API", box=None, padding=(0, 2, 0, 0), pad_edge=False
+        "Region", "Alias", "Agent Studio", "API", box=None, padding=(0, 2, 0, 0), pad_edge=False
     )
     for region in Region:
-        others = ", ".join(region.other_names)
-        table.add_row(region.value, others, region.studio_url, region.base_url)
+        aliases = ", ".join(region.aliases)
+        table.add_row(region.value, aliases, region.studio_url, region.base_url)
     terminal.show(table)

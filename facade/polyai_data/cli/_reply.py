@@ -1,4 +1,4 @@
-"""How a reply of the agent reads in a chat."""
+"""Renders the turns of a chat."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,19 +12,19 @@ from ._text import clean, clean_lines
 from ._transcript import STYLES
 
 
-def spoken(who: str, text: str, details: Iterable[str] = ()) -> Table:
-    """Return what one side said, and below it what else there is to know."""
+def render_turn(role: str, text: str, details: Iterable[str] = ()) -> Table:
+    """Return a turn as a table: the role, the text, and the details below the text."""
     grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     grid.add_column(no_wrap=True)
     grid.add_column()
-    grid.add_row(Text(who, STYLES[who]), Text(clean_lines(text)))
-    if more := " · ".join(map(clean, details)):
-        grid.add_row("", Text(more, "dim"))
+    grid.add_row(Text(role, STYLES[role]), Text(clean_lines(text)))
+    if line := " · ".join(map(clean, details)):
+        grid.add_row("", Text(line, "dim"))
     return grid
 
 
-def details_of(reply: ChatReply) -> Iterator[str]:
-    """Yield what there is to know of a reply: topics, functions, handoff, and how long it took."""
+def reply_details(reply: ChatReply) -> Iterator[str]:
+    """Yield the details of a reply: topics, function calls, handoff and elapsed time."""
     metadata: Any = reply.metadata
     if reply.topics:
         yield ", ".join(reply.topics)
@@ -34,4 +34,4 @@ def details_of(reply: ChatReply) -> Iterator[str]:
     if handoff := getattr(metadata, "handoff_destination", None):
         yield f"handed to {handoff}"
     if reply.meta is not None:
-        yield f"{reply.meta.elapsed.total_seconds():.2f} s"
+        yield f"{reply.meta.elapsed.total_seconds():.2f}s"

@@ -1,18 +1,18 @@
-"""`polyai-data sandbox`."""
+"""Implements `polyai-data sandbox`."""
 
 from collections.abc import Sequence
 
-from ._command import Refused
+from ._command import CommandError
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Serve the sandbox with its own options, and return its exit code.
+    """Run the sandbox server with its own options, and return the exit code.
 
     Raises:
-        Refused: if what it needs is not installed.
+        CommandError: if a dependency of the sandbox is not installed.
     """
     try:
         from polyai_data.sandbox.__main__ import main
     except ImportError as error:
-        raise Refused(str(error), code=1) from None
+        raise CommandError(str(error), code=1) from None
     return main(arguments)

@@ -1,4 +1,4 @@
-"""The table of conversations: which columns there is room for, and what stands in them."""
+"""Lays out conversations as a table, with the columns that fit."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from rich.text import Text
 from polyai_data import ConversationSummary, UnreadableRecord
 
 from . import _format
-from ._connect import Setup
+from ._connect import ResolvedSettings
 from ._text import clean
 
 _GAP = 2
@@ -22,15 +22,15 @@ Cell = Callable[[ConversationSummary], Text]
 class _Column(NamedTuple):
     title: str
     cell: Cell
-    most: int  # how wide it may get on a terminal
-    is_right: bool = False
+    max_width: int  # on a terminal
+    align_right: bool = False
 
 
-def _started(pattern: str) -> Cell:
-    return lambda conversation: Text(_format.when(conversation.started_at, pattern))
+def _started_cell(pattern: str) -> Cell:
+    return lambda conversation: Text(_format.timestamp(conversation.started_at, pattern))
 
 
-def _heading(conversation: ConversationSummary) -> Text:
+def _heading_cell(conversation: ConversationSummary) -> Text:
     if isinstance(conversation, UnreadableRecord):
         return Text(f"unreadable: {clean(conversation.reason)}", "red")
     if conversation.in_progress is True:
@@ -38,40 +38,42 @@ def _heading(conversation: ConversationSummary) -> Text:
     return Text(clean(conversation.heading or conversation.summary_text or ""))
 
 
-def _handoff(conversation: ConversationSummary) -> Text:
+def _handoff_cell(conversation: ConversationSummary) -> Text:
     if conversation.handoff is not True:
         return Text("")
     return Text(clean(conversation.handoff_destination or "yes"), "magenta")
 
 
-def _plain(name: str) -> Cell:
+def _attribute(name: str) -> Cell:
     return lambda conversation: Text(clean(getattr(conversation, name) or ""))
 
 
-def _id(setup: Setup) -> Cell:
+def _id_cell(settings: ResolvedSettings) -> Cell:
     def cell(conversation: ConversationSummary) -> Text:
-        name = conversation.conversation_id
-        link = setup.studio_link(conversation.account_id, conversation.project_id, name)
-        return Text(clean(name), Style(link=link) if link else "")
+        conversation_id = conversation.conversation_id
+        link = settings.studio_link(
+            conversation.account_id, conversation.project_id, conversation_id
+        )
+        return Text(clean(conversation_id), Style(link=link) if link else "")
 
     return cell
 
 
-def _columns(setup: Setup) -> list[_Column]:
+def _columns(settings: ResolvedSettings) -> list[_Column]:
     return [
-        _Column("Started", _started("%Y-%m-%d %H:%M"), 16),
-        _Column("Length", lambda one: Text(_format.length(one.duration)), 7, is_right=True),
-        _Column("From", _plain("from_number"), 24),
-        _Column("Channel", _plain("channel"), 14),
-        _Column("Handoff", _handoff, 16),
+        _Column("Started", _started_cell("%Y-%m-%d %H:%M"), 16),
+        _Column("Length", lambda one: Text(_format.duration(one.duration)), 7, align_right=True),
+        _Column("From", _attribute("from_number"), 24),
+        _Column("Channel", _attribute("channel"), 14),
+        _Column("Handoff", _handoff_cell, 16),
         _Column("Score", lambda one: _format.score(one.poly_score, with_band=True), 12),
-        _Column("Heading", _heading, 60),
-        _Column("ID", _id(setup), 10**6),  # always whole, to be copied
+        _Column("Heading", _heading_cell, 60),
+        _Column("ID", _id_cell(settings), 10**6),  # never cut, so that it can be copied
     ]
 
 
-_STEPS = (
-    (24, "Started", _Column("Started", _started("%m-%d %H:%M"), 11)),
+_SHRINK_STEPS = (
+    (24, "Started", _Column("Started", _started_cell("%m-%d %H:%M"), 11)),
     (24, "Score", _Column("Score", lambda one: _format.score(one.poly_score), 5)),
     (16, "Channel", None),
     (16, "From", None),
@@ -81,13 +83,12 @@ _STEPS = (
     (8, "Started", None),
     (4, "Heading", None),
 )
-"""How the table gets narrower as long as the heading has fewer columns than the number says: which
-column goes, and the shorter one in its place."""
+"""How to shrink the table. While the heading has less than this width, replace or drop a column."""
 
 
 def table(
     conversations: Sequence[ConversationSummary],
-    setup: Setup,
+    settings: ResolvedSettings,
     *,
     width: int | None,
     with_header: bool = True,
@@ -96,14 +97,14 @@ def table(
 
     Args:
         conversations: The conversations.
-        setup: How they were reached, for the links.
-        width: How wide it may be; None for as wide as it is.
-        with_header: Whether the columns are named.
+        settings: The settings, for links to Agent Studio.
+        width: The maximum width; None for no limit.
+        with_header: Whether to print the column titles.
     """
-    columns = _columns(setup)
+    columns = _columns(settings)
     if width is not None:
         columns = _fit(columns, conversations, width)
-    found = Table(
+    rendered = Table(
         box=None,
         padding=(0, _GAP, 0, 0),
         pad_edge=False,
@@ -111,38 +112,40 @@ def table(
         header_style="bold",
     )
     for column in columns:
-        found.add_column(
+        rendered.add_column(
             column.title,
             no_wrap=column.title != "ID",
-            justify="right" if column.is_right else "left",
+            justify="right" if column.align_right else "left",
             overflow="fold" if column.title == "ID" else "ellipsis",
-            max_width=column.most if width is not None else None,
+            max_width=column.max_width if width is not None else None,
         )
     for conversation in conversations:
-        found.add_row(*[column.cell(conversation) for column in columns])
-    return found
+        rendered.add_row(*[column.cell(conversation) for column in columns])
+    return rendered
 
 
 def _fit(
     columns: list[_Column], conversations: Sequence[ConversationSummary], width: int
 ) -> list[_Column]:
-    """Return the columns that fit, the heading among them with what room there is."""
+    """Return the columns that fit; the heading gets the width that is left."""
 
-    def room_for_heading() -> int:
+    def heading_width() -> int:
         others = [column for column in columns if column.title != "Heading"]
-        return width - sum(_width(column, conversations) + _GAP for column in others)
+        return width - sum(_column_width(column, conversations) + _GAP for column in others)
 
-    for least, title, shorter in _STEPS:
-        if room_for_heading() < least:
-            place = [column.title for column in columns].index(title)
-            columns[place : place + 1] = [shorter] if shorter is not None else []
-    most = room_for_heading()
+    for min_heading, title, replacement in _SHRINK_STEPS:
+        if heading_width() < min_heading:
+            index = [column.title for column in columns].index(title)
+            columns[index : index + 1] = [replacement] if replacement is not None else []
+    max_width = heading_width()
     return [
-        column._replace(most=min(column.most, most)) if column.title == "Heading" else column
+        column._replace(max_width=min(column.max_width, max_width))
+        if column.title == "Heading"
+        else column
         for column in columns
     ]
 
 
-def _width(column: _Column, conversations: Sequence[ConversationSummary]) -> int:
+def _column_width(column: _Column, conversations: Sequence[ConversationSummary]) -> int:
     widths = [cell_len(column.cell(conversation).plain) for conversation in conversations]
-    return min(max([len(column.title), *widths]), column.most)
+    return min(max([len(column.title), *widths]), column.max_width)

@@ -1,4 +1,4 @@
-"""Where output goes: data to stdout, all else to stderr, and nothing that a terminal obeys."""
+"""Prints data to stdout and messages to stderr, with control characters escaped."""
 
 import io
 import sys
@@ -23,28 +23,28 @@ from rich.text import Text
 
 from ._text import clean, clean_lines, to_json
 
-_NO_LIMIT = 100_000
-"""Columns. Where no terminal is, nothing is cut or wrapped."""
+_UNLIMITED_WIDTH = 100_000
+"""Columns. If the output is not a terminal, nothing is cut or wrapped."""
 
 
 class _SafeConsole(Console):
-    """A console that takes no text for markup, and lets no control character of one through."""
+    """A console without markup that escapes control characters."""
 
     def __init__(self, *, stderr: bool) -> None:
         stream = sys.stderr if stderr else sys.stdout
-        self.is_real = stream.isatty()
+        self.is_tty = stream.isatty()
         super().__init__(
             stderr=stderr,
             markup=False,
             emoji=False,
             highlight=False,
-            width=None if self.is_real else _NO_LIMIT,
+            width=None if self.is_tty else _UNLIMITED_WIDTH,
         )
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Render as usual, and clean each piece of text: the last place before the terminal."""
+        """Render as usual and escape control characters, as the last step before the terminal."""
         for segment in super().render(renderable, options):
             if segment.control or segment.text == "\n":
                 yield segment
@@ -52,117 +52,118 @@ class _SafeConsole(Console):
                 yield Segment(clean_lines(segment.text), segment.style)
 
     def on_broken_pipe(self) -> None:
-        """Leave it to the command what becomes of a reader that has gone."""
-        raise  # rich calls this while it handles the BrokenPipeError
+        """Re-raise the error, so that the command can handle it."""
+        raise  # rich calls this while it handles a BrokenPipeError
 
 
 class Terminal:
-    """The standard output and the standard error of the process, as they are now."""
+    """The standard output and standard error of the process."""
 
     def __init__(self) -> None:
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # a tool's stand-in may be another thing
+            if isinstance(stream, io.TextIOWrapper):  # a test may replace it
                 stream.reconfigure(errors="backslashreplace")
         self._out = _SafeConsole(stderr=False)
         self._err = _SafeConsole(stderr=True)
-        self._is_moving = False
+        self._progress_active = False
 
     @property
-    def is_wide(self) -> bool:
-        """Whether data may be as wide as it is, since no terminal shows it."""
-        return not self._out.is_real
+    def is_piped(self) -> bool:
+        """Whether stdout is not a terminal, so that data need not fit its width."""
+        return not self._out.is_tty
 
     @property
     def width(self) -> int:
-        """How many columns there are for data."""
+        """The number of columns of stdout."""
         return self._out.width
 
     @property
     def is_interactive(self) -> bool:
-        """Whether a person sees what goes to stderr, and it can move."""
-        return self._err.is_real and self._err.is_interactive
+        """Whether stderr can show progress bars and spinners."""
+        return self._err.is_tty and self._err.is_interactive
 
     def show(self, *renderables: RenderableType) -> None:
         """Print data."""
-        if not self.is_wide:
+        if not self.is_piped:
             for renderable in renderables:
                 self._out.print(renderable)
             return
         with self._out.capture() as captured:
             for renderable in renderables:
                 self._out.print(renderable)
-        # Columns are padded, which is of no use at the end of a line.
+        # Remove the padding of the last column.
         lines = captured.get().splitlines()
         self._write("".join(f"{line.rstrip()}\n" for line in lines))
 
     def show_plain(self, text: str) -> None:
-        """Print text that is data, neither coloured nor wrapped."""
+        """Print data as plain text, neither coloured nor wrapped."""
         self._write(f"{clean_lines(text)}\n")
 
     def show_json(self, value: Any) -> None:
-        """Print data as JSON, on a line of its own."""
+        """Print data as one line of JSON."""
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
         self._write(f"{to_json(value)}\n")
 
     def _write(self, text: str) -> None:
-        if self._is_moving and self._out.is_real:  # on the same screen: above the bar
+        if self._progress_active and self._out.is_tty:  # on the same terminal: print above the bar
             self._err.print(Text(text), end="", soft_wrap=True)
             return
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def say(self, text: str, style: str = "") -> None:
-        """Tell a person something, on stderr."""
+    def info(self, text: str, style: str = "") -> None:
+        """Print a message to stderr."""
         self._err.print(Text(clean(text), style), soft_wrap=True)
 
-    def say_after_interrupt(self, text: str) -> None:
-        """Tell a person something, on a line of its own: a terminal has put ^C on the last one."""
+    def interrupted(self, text: str) -> None:
+        """Print a message to stderr, on a new line: on a terminal, the current one shows ^C."""
         self._err.print(
-            Text(clean_lines(f"\n{text}" if self._err.is_real else text)), soft_wrap=True
+            Text(clean_lines(f"\n{text}" if self._err.is_tty else text)), soft_wrap=True
         )
 
-    def say_lines(self, text: str) -> None:
-        """Tell a person several lines, on stderr."""
+    def info_lines(self, text: str) -> None:
+        """Print several lines to stderr."""
         self._err.print(Text(clean_lines(text)), soft_wrap=True)
 
-    def fail(self, message: str, remedy: str) -> None:
-        """Tell a person of an error and what to do about it, each on a line, on stderr."""
+    def error(self, message: str, remedy: str) -> None:
+        """Print an error and its remedy to stderr."""
         self._label("error:", "bold red", message)
         if remedy:
             self._label("hint:", "bold", remedy)
 
-    def warn(self, text: str) -> None:
-        """Tell a person what might go wrong, on stderr."""
+    def warning(self, text: str) -> None:
+        """Print a warning to stderr."""
         self._label("warning:", "bold yellow", text)
 
     def _label(self, word: str, style: str, text: str) -> None:
-        self._err.print(Text.assemble((word, style), " ", clean(text)), soft_wrap=True)
+        # Wrapped at words; the terminal itself would break lines anywhere.
+        self._err.print(Text.assemble((word, style), " ", clean(text)))
 
     def hint(self, text: str) -> None:
-        """Tell a person what else there is, on stderr."""
-        self.say(text, "dim")
+        """Print a hint to stderr."""
+        self.info(text, "dim")
 
     def prompt(self, text: str) -> str:
-        """Return a prompt for `input`; where that would put it among the data, print it."""
-        if self.is_wide:
+        """Return a prompt for `input`; if stdout is piped, print it to stderr instead."""
+        if self.is_piped:
             self._err.print(Text(text), end="")
             return ""
         if self._out.color_system is None or self._out.no_color:
             return text
-        # What readline must not count as columns stands between these two.
+        # \001 and \002 enclose what readline must not count as columns.
         return f"\001\033[1;36m\002{text}\001\033[0m\002"
 
-    def waiting(self, text: str) -> AbstractContextManager[Any]:
-        """Show that something goes on, while a `with` block runs."""
+    def spinner(self, text: str) -> AbstractContextManager[Any]:
+        """Show a spinner while a `with` block runs."""
         return self._err.status(Text(clean(text))) if self.is_interactive else nullcontext()
 
-    def counting(self) -> AbstractContextManager[Progress]:
-        """Return a progress bar of things, with rate and time left, for a `with` statement."""
+    def item_progress(self) -> AbstractContextManager[Progress]:
+        """Return a progress bar that counts items, for a `with` statement."""
         return self._progress(MofNCompleteColumn(), _Rate())
 
-    def downloading(self) -> AbstractContextManager[Progress]:
-        """Return progress bars of bytes, with speed and time left, for a `with` statement."""
+    def byte_progress(self) -> AbstractContextManager[Progress]:
+        """Return a progress bar that counts bytes, for a `with` statement."""
         return self._progress(DownloadColumn(), TransferSpeedColumn())
 
     @contextmanager
@@ -175,21 +176,21 @@ class Terminal:
             console=self._err,
             disable=not self.is_interactive,
             transient=True,
-            redirect_stdout=False,  # data is data, whatever moves
+            redirect_stdout=False,  # _write keeps data apart from the bar
             redirect_stderr=False,
         )
-        self._is_moving = self.is_interactive
+        self._progress_active = self.is_interactive
         try:
-            with progress if self._is_moving else nullcontext():
+            with progress if self._progress_active else nullcontext():
                 yield progress
         finally:
-            self._is_moving = False
+            self._progress_active = False
 
 
 class _Rate(ProgressColumn):
-    """How many a second."""
+    """A column with the number of items per second."""
 
     def render(self, task: Task) -> Text:
-        """Return the rate as text; empty before there is one."""
+        """Return the rate; empty until it is known."""
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.0f}/s", "progress.data.speed")

@@ -1,4 +1,4 @@
-"""What `--since` and `--until` take for a time."""
+"""Parses the times that `--since` and `--until` accept."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -9,29 +9,29 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def now() -> datetime:
-    """Return the time, in the zone of this machine; the one place that asks for it."""
+    """Return the current local time. Everything else calls this, so that tests can replace it."""
     return datetime.now().astimezone()
 
 
-def begin_of(text: str) -> datetime:
-    """Return the time that a text names; of a day, its beginning.
+def parse_since(text: str) -> datetime:
+    """Parse a time; a date means the start of that day.
 
     Raises:
-        typer.BadParameter: if it names none.
+        typer.BadParameter: if the string is not a time.
     """
-    return _read(text, days_later=0)
+    return _parse(text, add_days=0)
 
 
-def end_of(text: str) -> datetime:
-    """Return the time that a text names; of a day, the beginning of the next.
+def parse_until(text: str) -> datetime:
+    """Parse a time; a date means the end of that day.
 
     Raises:
-        typer.BadParameter: if it names none.
+        typer.BadParameter: if the string is not a time.
     """
-    return _read(text, days_later=1)
+    return _parse(text, add_days=1)
 
 
-def _read(text: str, days_later: int) -> datetime:
+def _parse(text: str, add_days: int) -> datetime:
     word = text.strip().lower()
     today = now().date()
     try:
@@ -42,11 +42,13 @@ def _read(text: str, days_later: int) -> datetime:
         elif re.fullmatch(r"\d{4}-?\d\d-?\d\d", word):
             day = date.fromisoformat(word)
         else:
-            return datetime.fromisoformat(text.strip()).astimezone()  # local without an offset
-        day += timedelta(days=days_later)
+            return datetime.fromisoformat(
+                text.strip()
+            ).astimezone()  # local time if it has no offset
+        day += timedelta(days=add_days)
         return datetime(day.year, day.month, day.day).astimezone()
     except (ValueError, OverflowError):
         raise typer.BadParameter(
-            f"{text!r} is no time. One reads 2026-06-01, 2026-06-01T09:30, 2026-06-01T09:30Z, "
-            "7d, 24h, 90m, today or yesterday."
+            f"{text!r} is not a time. Examples: 2026-06-01, 2026-06-01T09:30, "
+            "2026-06-01T09:30Z, 7d, 24h, 90m, today, yesterday."
         ) from None

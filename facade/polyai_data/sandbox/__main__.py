@@ -1,4 +1,4 @@
-"""The command `python -m polyai_data.sandbox`: serve until Ctrl-C."""
+"""The command `python -m polyai_data.sandbox`."""
 
 import argparse
 import shlex
@@ -17,26 +17,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve the sandbox until Ctrl-C.
 
     Args:
-        argv: the arguments; those of the process if None.
+        argv: the arguments. If None, `sys.argv[1:]`.
 
     Returns:
-        The exit status: 0 after Ctrl-C, 1 if the address cannot be listened on.
+        The exit code: 0 after Ctrl-C, 1 if the server cannot listen on the address.
 
     Raises:
-        SystemExit: the arguments are wrong (status 2), or help was asked for (status 0).
+        SystemExit: the arguments are invalid (code 2), or `--help` was given (code 0).
 
     """
     parser = argparse.ArgumentParser(
         prog="python -m polyai_data.sandbox",
-        description="Serve a sandbox of PolyAI's Data API, with invented conversations.",
+        description="Run a local server of PolyAI's Data API with made-up conversations.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=8765, help="port to listen on; 0: a free one")
+    parser.add_argument(
+        "--port", type=int, default=8765, help="port to listen on; 0 picks a free port"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--key", default="sandbox", help="API key to accept")
     parser.add_argument("--agent", default="PROJECT-DEMO", help="ID of the agent")
-    parser.add_argument("--conversations", type=int, default=200, help="how many there are")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the conversations")
+    parser.add_argument("--conversations", type=int, default=200, help="number of conversations")
+    parser.add_argument("--seed", type=int, default=0, help="seed for generating the conversations")
     options = parser.parse_args(argv)
     try:
         with serve(
@@ -48,14 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             seed=options.seed,
         ) as base_url:
             _print_welcome(base_url, options.host, options.key, options.agent)
-            while True:  # in long sleeps, because Ctrl-C interrupts a sleep on every system
+            while (
+                True
+            ):  # sleep instead of waiting on a lock: Ctrl-C interrupts it on every platform
                 time.sleep(_DAY)
     except KeyboardInterrupt:
         return 0
     except ValueError as error:
         parser.error(str(error))
     except OSError as error:
-        reason = str(error.strerror).split(" (while")[0]  # Python repeats the address in it
+        reason = str(error.strerror).split(" (while")[0]  # Python appends the address
         print(
             f"cannot listen on {options.host} port {options.port}: {reason} (try --port 0)",
             file=sys.stderr,
@@ -67,15 +71,16 @@ def _print_welcome(base_url: str, host: str, key: str, agent: str) -> None:
     url = f"{base_url}/v1/agents/{quote(agent, safe='')}/conversations?limit=2"
     if host not in _LOOPBACK:
         print(
-            f"warning: {host} may be reached from other machines; the sandbox is not made for that",
+            f"warning: {host} may be reachable from other machines; "
+            "the sandbox is for local use only",
             file=sys.stderr,
         )
     print(
-        f"""The sandbox of the Data API is running. Its conversations are invented.
+        f"""The sandbox is running. All conversations are made up.
 
   base URL  {base_url}
-  key       {key}
-  agent     {agent}
+  API key   {key}
+  agent ID  {agent}
 
 Try it:
 
@@ -83,7 +88,7 @@ Try it:
 POLYAI_AGENT_ID={shlex.quote(agent)}
   curl -H {shlex.quote(f"X-API-KEY: {key}")} {shlex.quote(url)}
 
-Ctrl-C stops it.""",
+Ctrl-C to stop.""",
         flush=True,
     )
 

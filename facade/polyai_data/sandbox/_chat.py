@@ -1,4 +1,4 @@
-"""Debug chats: a small agent that answers by keywords, with its own clock."""
+"""Debug chats with a simple agent that responds to keywords."""
 
 import re
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from ._data import BLANK, Draw, Json, iso, moment
-from ._errors import Problem
+from ._data import EMPTY_SUMMARY, Json, StableRandom, isoformat, time_after_newest
+from ._errors import APIError
 from ._turns import make_turn
 
-# topic -> (the words that lead to it, what the agent says)
+# topic -> (regular expression for its keywords, response)
 _TOPICS = {
     "Room booking": (
         r"book|room|reserv|night",
@@ -37,72 +37,77 @@ _TURN_SECONDS = 7
 
 @dataclass
 class Chat:
-    """One debug chat; `number` counts the chats of this sandbox and sets its time of day."""
+    """A debug chat. Its times follow from `number`, which counts the chats of this sandbox."""
 
     number: int
     id: str
     agent_id: str
-    start: Mapping[str, Any]
+    start_body: Mapping[str, Any]
     ended: bool = False
     turns: list[Json] = field(default_factory=list)
-    _nodes: list[str] = field(default_factory=list)
+    _node_trace: list[str] = field(default_factory=list)
 
     def greet(self) -> Json:
-        """Return the answer to the start of the chat."""
-        name = self.start.get("integrationAttributes", {}).get("name")
-        language = (self._language(self.start) or "en")[:2].lower()
+        """Return the response to the start of the chat."""
+        name = self.start_body.get("integrationAttributes", {}).get("name")
+        language = (self._language(self.start_body) or "en")[:2].lower()
         greeting = _GREETINGS.get(language, _GREETINGS["en"])
         text = greeting.format(name=f" {name}" if isinstance(name, str) and name else "")
-        return self._answer("", text, "greeting", {})
+        return self._respond("", text, "greeting", {})
 
     def reply(self, message: str, languages: Mapping[str, Any]) -> Json:
-        """Return the agent's answer to a message.
+        """Return the agent's response to a message.
 
-        A message with the word "bye" or "goodbye" ends the chat, one with "slow" gets a delayed
-        answer, one with "person" is handed off, and the others are looked up by their words.
+        The word "bye" or "goodbye" ends the chat, "slow" triggers a delayed response and "person"
+        a handoff. Other messages are matched against the keywords of the topics.
 
         Raises:
-            Problem: the chat has ended.
+            APIError: the chat has ended.
         """
         if self.ended:
-            raise Problem(410, "ChatConversationEnded", "The conversation has already ended.")
-        said = message.lower()
-        if re.search(r"\b(good)?bye\b", said):
+            raise APIError(410, "ChatConversationEnded", "The conversation has already ended.")
+        lowered = message.lower()
+        if re.search(r"\b(good)?bye\b", lowered):
             self.ended = True
-            return self._answer(message, "Goodbye, and see you soon!", "farewell", languages)
-        if "slow" in said:
-            return self._answer(message, "One moment, please…", "waiting", languages, delayed=True)
-        if re.search(r"\bperson\b", said):
+            return self._respond(message, "Goodbye, and see you soon!", "farewell", languages)
+        if "slow" in lowered:
+            return self._respond(message, "One moment, please…", "waiting", languages, delayed=True)
+        if re.search(r"\bperson\b", lowered):
             text = "Of course. I will ask the front desk to call you."
-            return self._answer(
-                *(message, text, "handoff", languages), handoffDestination="front-desk"
+            return self._respond(
+                message, text, "handoff", languages, handoffDestination="front-desk"
             )
-        topics = [topic for topic, (words, _) in _TOPICS.items() if re.search(words, said)]
+        topics = [topic for topic, (words, _) in _TOPICS.items() if re.search(words, lowered)]
         if topics:
-            return self._answer(
-                *(message, _TOPICS[topics[0]][1], "answer", languages),
+            return self._respond(
+                message,
+                _TOPICS[topics[0]][1],
+                "answer",
+                languages,
                 retrievedTopics=topics,
                 retrievedSources=["Guest handbook"],
                 citedTopic=topics[0],
             )
         text = "I am afraid I don't know that. Ask me about rooms, breakfast, dogs or parking."
-        return self._answer(message, text if said.strip() else "Are you there?", "ask", languages)
+        return self._respond(
+            message, text if lowered.strip() else "Are you there?", "ask", languages
+        )
 
     def summary(self) -> Json:
-        """Return the 26 fields of a list answer."""
-        started = moment(self.number * 3_600_000)
+        """Return the 26 fields of a listed conversation."""
+        started = time_after_newest(self.number * 3_600_000)
         seconds = len(self.turns) * _TURN_SECONDS
         return {
-            **BLANK,
+            **EMPTY_SUMMARY,
             "conversationId": self.id,
             "projectId": self.agent_id,
-            "createdAt": iso(started),
-            "startedAt": iso(started),
-            "finishedAt": iso(started + timedelta(seconds=seconds)),
-            "channel": self.start.get("channel", "chat.polyai"),
-            "language": self._language(self.start),
-            "variantId": self.start.get("variantId"),
-            "clientEnv": self.start["clientEnv"],
+            "createdAt": isoformat(started),
+            "startedAt": isoformat(started),
+            "finishedAt": isoformat(started + timedelta(seconds=seconds)),
+            "channel": self.start_body.get("channel", "chat.polyai"),
+            "language": self._language(self.start_body),
+            "variantId": self.start_body.get("variantId"),
+            "clientEnv": self.start_body["clientEnv"],
             "totalDuration": seconds,
             "polyaiDuration": seconds,
             "duration": seconds,
@@ -110,48 +115,51 @@ class Chat:
         }
 
     def detail(self) -> Json:
-        """Return the summary with the turns so far."""
-        turns = [{**turn, "reviews": []} for turn in self.turns]  # the caller fills in the reviews
+        """Return the summary plus the turns so far."""
+        turns = [{**turn, "reviews": []} for turn in self.turns]  # copies: the store adds reviews
         return {**self.summary(), "turns": turns, "metrics": {}, "functionEvents": {}}
 
     @staticmethod
     def _language(body: Mapping[str, Any]) -> str | None:
         return body.get("asrLangCode") or body.get("ttsLangCode")
 
-    def _answer(
+    def _respond(
         self,
         message: str,
         text: str,
         node: str,
         languages: Mapping[str, Any],
         delayed: bool = False,
-        **found: Any,
+        **extra: Any,
     ) -> Json:
-        spoken = {
+        language_codes = {
             name: value
             for name in ("asrLangCode", "ttsLangCode")
-            if (value := languages.get(name, self.start.get(name))) is not None
+            if (value := languages.get(name, self.start_body.get(name))) is not None
         }
-        when = moment(self.number * 3_600_000 + len(self.turns) * _TURN_SECONDS * 1000)
+        time = time_after_newest(self.number * 3_600_000 + len(self.turns) * _TURN_SECONDS * 1000)
         self.turns.append(
             make_turn(
-                *(int(when.timestamp()) * 10**9 + 7, when, message, text),
-                asr_lang_code=spoken.get("asrLangCode", ""),
-                tts_lang_code=spoken.get("ttsLangCode", ""),
+                int(time.timestamp()) * 10**9 + 7,
+                time,
+                message,
+                text,
+                asr_lang_code=language_codes.get("asrLangCode", ""),
+                tts_lang_code=language_codes.get("ttsLangCode", ""),
             )
         )
-        self._nodes.append(node)
+        self._node_trace.append(node)
         metadata: Json = {
-            "state": dict(self.start.get("integrationAttributes", {})),
+            "state": dict(self.start_body.get("integrationAttributes", {})),
             "currentNode": node,
-            "nodeTrace": list(self._nodes),
-            **spoken,
-            **found,
+            "nodeTrace": list(self._node_trace),
+            **language_codes,
+            **extra,
         }
-        if not delayed:  # what a reply has caused is known when it is there
+        if not delayed:  # a delayed response comes before its effects are known
             metadata |= {
                 "metrics": {
-                    "TURNS": [{"timestamp": iso(when)[:-6], "value": str(len(self.turns))}]
+                    "TURNS": [{"timestamp": isoformat(time)[:-6], "value": str(len(self.turns))}]
                 },
                 "functionEvents": [],
             }
@@ -166,5 +174,5 @@ class Chat:
 
 
 def new_chat_id(seed: int, number: int) -> str:
-    """Return the ID of a chat whose client asked for none."""
-    return f"AS_CHAT_{UUID(int=Draw(seed, 'chat', number).below(2**128))}"
+    """Return an ID for a chat that was started without one."""
+    return f"AS_CHAT_{UUID(int=StableRandom(seed, 'chat', number).randbelow(2**128))}"

@@ -1,6 +1,6 @@
-"""Conversations computed on demand: each one follows from the seed and its position alone.
+"""Conversations generated on demand from the seed and their index. Index 0 is the newest.
 
-Position 0 is the newest. Nothing is stored, so a billion conversations cost no memory.
+Nothing is stored, so even a billion conversations take no memory.
 """
 
 import json
@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any, TypeVar
 from uuid import UUID
 
-from ._dialogues import DAYS, NAMES, OPENING, PLACES, SCENARIOS, TIMES, Line, Scenario
+from ._dialogues import DAYS, FIRST_SCENARIOS, NAMES, PLACES, SCENARIOS, TIMES, Line, Scenario
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -22,15 +22,17 @@ _NEWEST = datetime(2026, 6, 3, 13, 18, 6, 370000, tzinfo=UTC)
 _STEP_MS = 23 * 60_000
 _SPAN_MS = 3 * 365 * 86_400_000
 
-# (prefix of the ID, whether the rest is written as a UUID, channel)
+# (ID prefix, whether a dashed UUID follows, channel)
 _CALL = ("CA", False, VOICE)
+_OTHER_CALL = ("KA-", False, VOICE)
+_WEBCHAT = ("LOCAL-", True, "WEBCHAT")
 _CHAT = ("AS_CHAT_", True, "chat.polyai")
-_KINDS = (*[_CALL] * 9, ("KA-", False, VOICE), ("LOCAL-", True, "WEBCHAT"), _CHAT)
-_OPENING_KINDS = {0: _CALL, 1: _CALL, 2: _CHAT, 3: _CALL, 4: _KINDS[9], 5: _CALL, 7: _KINDS[10]}
+_KINDS = (*[_CALL] * 9, _OTHER_CALL, _WEBCHAT, _CHAT)
+_FIRST_KINDS = {0: _CALL, 1: _CALL, 2: _CHAT, 3: _CALL, 4: _OTHER_CALL, 5: _CALL, 7: _WEBCHAT}
 _ID = re.compile(r"(?:CA|KA-|LOCAL-|AS_CHAT_)([0-9a-f-]{32,36})")
 
-# What every conversation carries, in the order of the answers; null where there is nothing.
-BLANK: Json = {
+# The fields of every conversation, in the order of the responses, with their empty values.
+EMPTY_SUMMARY: Json = {
     "conversationId": "",
     "accountId": "ACCOUNT-DEMO",
     "projectId": "",
@@ -60,44 +62,44 @@ BLANK: Json = {
 }
 
 
-class Draw:
-    """Choices that depend on nothing but the given key (and not on the Python version)."""
+class StableRandom:
+    """Random numbers that depend on the seed alone, in every Python version."""
 
-    def __init__(self, *key: object) -> None:
-        self._left = int.from_bytes(blake2b(repr(key).encode(), digest_size=32).digest())
+    def __init__(self, *seed: object) -> None:
+        self._entropy = int.from_bytes(blake2b(repr(seed).encode(), digest_size=32).digest())
 
-    def below(self, n: int) -> int:
+    def randbelow(self, n: int) -> int:
         """Return an integer from 0 to n - 1."""
-        self._left, value = divmod(self._left, n)
+        self._entropy, value = divmod(self._entropy, n)
         return value
 
-    def pick(self, options: tuple[T, ...]) -> T:
+    def choice(self, options: tuple[T, ...]) -> T:
         """Return one of the options."""
-        return options[self.below(len(options))]
+        return options[self.randbelow(len(options))]
 
 
-def moment(ms: int) -> datetime:
-    """Return the time that many milliseconds after the start of the newest conversation."""
+def time_after_newest(ms: int) -> datetime:
+    """Return the time `ms` milliseconds after the start of the newest conversation."""
     return _NEWEST + timedelta(milliseconds=ms)
 
 
-def iso(when: datetime) -> str:
-    """Write a time as the API does, with microseconds and offset."""
-    return when.isoformat(timespec="microseconds")
+def isoformat(time: datetime) -> str:
+    """Format a time as the API does, with microseconds and UTC offset."""
+    return time.isoformat(timespec="microseconds")
 
 
 @dataclass(slots=True)
 class Conversation:
-    """One conversation: `pace` is the length of each turn in seconds."""
+    """A generated conversation."""
 
-    k: int
+    index: int
     id: str
     agent_id: str
     channel: str
     scenario: Scenario
     slots: dict[str, str]
     started: datetime
-    pace: int
+    turn_seconds: int
     duration: int
     in_progress: bool
 
@@ -107,66 +109,68 @@ class Conversation:
         return self.scenario.lines[:3] if self.in_progress else self.scenario.lines
 
     @property
-    def recorded(self) -> bool:
-        """Whether there is a recording: chats have none, and a running call not yet."""
+    def has_recording(self) -> bool:
+        """Whether there is a recording. Chats and calls in progress have none."""
         return self.channel == VOICE and not self.in_progress
 
     @property
-    def transcribed(self) -> bool:
-        """Whether the transcript may be read."""
-        return self.k != 9 and self.k % 41 != 40
+    def has_transcript(self) -> bool:
+        """Whether the transcript is available."""
+        return self.index != 9 and self.index % 41 != 40
 
-    def fill(self, text: str) -> str:
-        """Put this conversation's names, days and so on into a text."""
-        return text.format_map(self.slots)
+    def fill(self, template: str) -> str:
+        """Fill in the slots of a template with this conversation's values."""
+        return template.format_map(self.slots)
 
-    def speech(self) -> str:
-        """Return who speaks in each second: `u`(ser), `a`(gent) or `-` (nobody)."""
-        heard = ""
+    def speakers(self) -> str:
+        """Return the speaker in each second: `u`(ser), `a`(gent) or `-` (silence)."""
+        speakers = ""
         for line in self.lines:
-            half = self.pace // 2
-            heard += ("u" if line.caller else "-") * half + "a" * (self.pace - half - 1) + "-"
-        return heard.ljust(self.duration, "-")
+            half = self.turn_seconds // 2
+            speakers += ("u" if line.caller else "-") * half
+            speakers += "a" * (self.turn_seconds - half - 1) + "-"
+        return speakers.ljust(self.duration, "-")
 
     def summary(self) -> Json:
-        """Return the 26 fields of a list answer."""
-        draw, scenario = Draw(self.id, "summary"), self.scenario
+        """Return the 26 fields of a listed conversation."""
+        rng, scenario = StableRandom(self.id, "summary"), self.scenario
         voice = self.channel == VOICE
-        number = f"+1415555{100 + draw.below(100):04d}"
+        number = f"+1415555{100 + rng.randbelow(100):04d}"
         sip = f"sip:{self.slots['code'].lower()}@pbx.example.com"
         destination, reason = (
             scenario.handoff if scenario.handoff and not self.in_progress else (None, None)
         )
-        person = 40 + draw.below(300) if destination else 0
+        after_handoff = 40 + rng.randbelow(300) if destination else 0
+        total = self.duration + after_handoff
         return {
-            **BLANK,
+            **EMPTY_SUMMARY,
             "conversationId": self.id,
             "projectId": self.agent_id,
-            "createdAt": iso(self.started - timedelta(milliseconds=85)),
-            "startedAt": iso(self.started),
-            "finishedAt": iso(self.started + timedelta(seconds=self.duration + person)),
+            "createdAt": isoformat(self.started - timedelta(milliseconds=85)),
+            "startedAt": isoformat(self.started),
+            "finishedAt": isoformat(self.started + timedelta(seconds=total)),
             "channel": self.channel,
-            "fromNumber": draw.pick((*[number] * 6, "REDACTED", sip)) if voice else "polyai",
+            "fromNumber": rng.choice((*[number] * 6, "REDACTED", sip)) if voice else "polyai",
             "toNumber": "+18005550142" if voice else "polyai",
-            "language": None if self.k % 12 == 10 else scenario.language,
-            "variantId": None if self.k % 5 == 3 else self.slots["place"],
-            "clientEnv": draw.pick(("live", "live", "live", "sandbox", "pre-release")),
-            "totalDuration": self.duration + person,
+            "language": None if self.index % 12 == 10 else scenario.language,
+            "variantId": None if self.index % 5 == 3 else self.slots["place"],
+            "clientEnv": rng.choice(("live", "live", "live", "sandbox", "pre-release")),
+            "totalDuration": total,
             "polyaiDuration": self.duration,
             "duration": self.duration,
             "inProgress": self.in_progress,
             "handoff": destination is not None,
             "handoffDestination": destination,
             "handoffReason": reason,
-            "direction": "outbound" if voice and self.k % 25 == 24 else "inbound",
+            "direction": "outbound" if voice and self.index % 25 == 24 else "inbound",
             "tags": [] if self.in_progress else list(scenario.tags),
             "polyScore": None if self.in_progress else scenario.score,
             "shortSummary": self._short_summary(),
             "deploymentId": None
-            if self.k % 7 == 4
-            else draw.pick(("dep-7f3a91c2", "dep-52be08d4")),
-            "note": "Asked to be called back." if self.k % 9 == 3 else None,
-            "audioUrl": f"conversations/{self.id}/audio" if self.recorded else None,
+            if self.index % 7 == 4
+            else rng.choice(("dep-7f3a91c2", "dep-52be08d4")),
+            "note": "Asked to be called back." if self.index % 9 == 3 else None,
+            "audioUrl": f"conversations/{self.id}/audio" if self.has_recording else None,
         }
 
     def _short_summary(self) -> Json | str | None:
@@ -176,10 +180,10 @@ class Conversation:
             "heading": self.fill(self.scenario.heading),
             "content": self.fill(self.scenario.content),
         }
-        # Summaries were stored as text in earlier days, and some as JSON in text.
-        if self.k >= 60 and self.k % 4 == 1:
+        # Older summaries are strings, and some of these contain JSON.
+        if self.index >= 60 and self.index % 4 == 1:
             return summary["content"]
-        if self.k >= 60 and self.k % 4 == 3:
+        if self.index >= 60 and self.index % 4 == 3:
             return json.dumps(summary, ensure_ascii=False)
         return summary
 
@@ -191,50 +195,53 @@ class Conversations:
         self.count = count
         self._agent_id = agent_id
         self._seed = seed
-        # Within three years: the more conversations, the busier the agent.
-        self._step = min(_STEP_MS, _SPAN_MS // max(count, 1))
-        draw = Draw(seed, "ids")
-        self._factor = draw.below(2**127) * 2 + 1  # odd, so that it has an inverse
-        self._shift = draw.below(2**128)
+        # All conversations are from three years, so more of them are closer together.
+        self._step_ms = min(_STEP_MS, _SPAN_MS // max(count, 1))
+        rng = StableRandom(seed, "ids")
+        self._id_factor = rng.randbelow(2**127) * 2 + 1  # odd, so that it has an inverse
+        self._id_offset = rng.randbelow(2**128)
 
-    def __getitem__(self, k: int) -> Conversation:
-        """Compute the conversation at a position."""
-        draw = Draw(self._seed, k)
-        prefix, dashed, channel = _OPENING_KINDS.get(k) or draw.pick(_KINDS)
-        scenario = OPENING[k] if k < len(OPENING) else draw.pick(SCENARIOS)
-        number = (k * self._factor + self._shift) % 2**128
-        number ^= number >> 64  # undoes itself when done twice
-        pace = 6 + draw.below(8)
-        in_progress = k == 0
+    def __getitem__(self, index: int) -> Conversation:
+        """Generate the conversation at an index."""
+        rng = StableRandom(self._seed, index)
+        prefix, dashed, channel = _FIRST_KINDS.get(index) or rng.choice(_KINDS)
+        is_first = index < len(FIRST_SCENARIOS)
+        scenario = FIRST_SCENARIOS[index] if is_first else rng.choice(SCENARIOS)
+        number = (index * self._id_factor + self._id_offset) % 2**128
+        number ^= number >> 64  # its own inverse
+        turn_seconds = 6 + rng.randbelow(8)
+        in_progress = index == 0
         turns = 3 if in_progress else len(scenario.lines)
         return Conversation(
-            k=k,
+            index=index,
             id=prefix + (str(UUID(int=number)) if dashed else f"{number:032x}"),
             agent_id=self._agent_id,
             channel=channel,
             scenario=scenario,
             slots={
-                "name": draw.pick(NAMES),
-                "day": draw.pick(DAYS),
-                "time": draw.pick(TIMES),
-                "place": draw.pick(PLACES),
-                "code": f"{draw.pick(('LK', 'QT', 'ZX', 'MN'))}{draw.below(90000) + 10000}",
+                "name": rng.choice(NAMES),
+                "day": rng.choice(DAYS),
+                "time": rng.choice(TIMES),
+                "place": rng.choice(PLACES),
+                "code": f"{rng.choice(('LK', 'QT', 'ZX', 'MN'))}{rng.randbelow(90000) + 10000}",
             },
-            started=moment(-k * self._step - (draw.below(self._step) if k else 0)),
-            pace=pace,
-            duration=turns * pace + draw.below(pace),
+            started=time_after_newest(
+                -index * self._step_ms - (rng.randbelow(self._step_ms) if index else 0)
+            ),
+            turn_seconds=turn_seconds,
+            duration=turns * turn_seconds + rng.randbelow(turn_seconds),
             in_progress=in_progress,
         )
 
     def find(self, conversation_id: str) -> Conversation | None:
-        """Return the conversation that has this ID."""
+        """Return the conversation with this ID."""
         match = _ID.fullmatch(conversation_id)
         if match is None:
             return None
         number = int("0" + match[1].replace("-", ""), 16)
         number ^= number >> 64
-        k = (number - self._shift) * pow(self._factor, -1, 2**128) % 2**128
-        if k >= self.count:
+        index = (number - self._id_offset) * pow(self._id_factor, -1, 2**128) % 2**128
+        if index >= self.count:
             return None
-        found = self[k]
-        return found if found.id == conversation_id else None
+        conversation = self[index]
+        return conversation if conversation.id == conversation_id else None

@@ -1,11 +1,11 @@
-"""The dialogues that conversations are made of: texts with `{slots}` to fill in."""
+"""The dialogues of the generated conversations: templates with `{slots}` to fill in."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
 class Line(NamedTuple):
-    """One turn: what the caller said and what the agent answered, with English if it was not."""
+    """One turn: the caller's words, the agent's reply and English translations of both."""
 
     caller: str
     agent: str
@@ -15,7 +15,7 @@ class Line(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A function that the agent called in the given turn."""
+    """A function call of the agent."""
 
     turn: int
     name: str
@@ -24,7 +24,7 @@ class Call(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """A dialogue and what is known about it afterwards."""
+    """A dialogue, its summary and its metadata."""
 
     heading: str
     content: str
@@ -200,7 +200,7 @@ JAPANESE = Scenario(
     score=6.0,
 )
 
-PROBE = Scenario(
+MARKUP = Scenario(
     heading="Somebody tried the text box",
     content="A visitor typed markup into the chat & asked for the weather.",
     lines=(
@@ -220,6 +220,6 @@ SILENT = Scenario(
     ),
 )
 
-# The first conversations show one of everything; the later ones are drawn.
-OPENING = (PARCEL, HOTEL, PROBE, BILLING, TABLE, SILENT, GERMAN, PASSWORD, JAPANESE, HOURS)
-SCENARIOS = (*OPENING, HOTEL, TABLE, PARCEL, HOURS, PASSWORD, BILLING)
+# The newest conversations cover every scenario; the others are random.
+FIRST_SCENARIOS = (PARCEL, HOTEL, MARKUP, BILLING, TABLE, SILENT, GERMAN, PASSWORD, JAPANESE, HOURS)
+SCENARIOS = (*FIRST_SCENARIOS, HOTEL, TABLE, PARCEL, HOURS, PASSWORD, BILLING)

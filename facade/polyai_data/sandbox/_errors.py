@@ -1,8 +1,8 @@
-"""How a request fails: raised by whoever finds out, answered in one place."""
+"""The exception that becomes an error response."""
 
 
-class Problem(Exception):
-    """An error answer: its status, code, sentence, and headers beyond the usual ones."""
+class APIError(Exception):
+    """An error response: status, error code, message and extra headers."""
 
     def __init__(
         self, status: int, code: str, message: str, headers: dict[str, str] | None = None
@@ -14,11 +14,11 @@ class Problem(Exception):
         self.headers = headers or {}
 
 
-def invalid(message: str) -> Problem:
-    """Return the answer to a query or body that the schema does not allow."""
-    return Problem(400, "SCHEMA_VALIDATION_FAILED", message)
+def invalid(message: str) -> APIError:
+    """Return the error for a query or body that violates the schema."""
+    return APIError(400, "SCHEMA_VALIDATION_FAILED", message)
 
 
-def not_found() -> Problem:
-    """Return the answer to an ID that no conversation has."""
-    return Problem(404, "CONVERSATIONS_NOT_FOUND", "Conversation ID does not exist.")
+def not_found() -> APIError:
+    """Return the error for an unknown conversation ID."""
+    return APIError(404, "CONVERSATIONS_NOT_FOUND", "Conversation ID does not exist.")

@@ -1,4 +1,4 @@
-"""What may stand in a query or a body; anything else is a 400 that names the field."""
+"""Validation of queries and bodies. Errors are 400 responses that name the field."""
 
 import json
 import re
@@ -15,24 +15,24 @@ _ROLES = ("user", "agent")
 _ANNOTATION_TYPES = ("missing_topic", "wrong_transcript", "wrong_info")
 
 
-def query_integer(request: Request, name: str, default: int, lowest: int) -> int:
-    """Read an integer of at least `lowest` from the query."""
-    text = _single(request, name, str(default))
-    # Python refuses to read integers of more than 4,300 digits, and would read "1_0" and "１".
-    if not re.fullmatch(r"-?[0-9]{1,4000}", text) or int(text) < lowest:
-        raise invalid(f"{name}: must be an integer of at least {lowest}")
-    return int(text)
+def query_integer(request: Request, name: str, default: int, minimum: int) -> int:
+    """Return an integer query parameter."""
+    value = _query_value(request, name, str(default))
+    # `int` refuses more than 4,300 digits, and accepts "1_0" and "１".
+    if not re.fullmatch(r"-?[0-9]{1,4000}", value) or int(value) < minimum:
+        raise invalid(f"{name}: must be an integer of at least {minimum}")
+    return int(value)
 
 
 def query_choice(request: Request, name: str, choices: Sequence[str]) -> str:
-    """Read one of some words from the query; the first is the default."""
-    text = _single(request, name, choices[0])
-    if text not in choices:
+    """Return a query parameter that must be one of `choices`; the first is the default."""
+    value = _query_value(request, name, choices[0])
+    if value not in choices:
         raise invalid(f"{name}: must be one of {', '.join(choices)}")
-    return text
+    return value
 
 
-def _single(request: Request, name: str, default: str) -> str:
+def _query_value(request: Request, name: str, default: str) -> str:
     values = request.query_params.getlist(name) or [default]
     if len(values) > 1:
         raise invalid(f"{name}: given more than once")
@@ -40,10 +40,10 @@ def _single(request: Request, name: str, default: str) -> str:
 
 
 async def body_object(request: Request) -> Json:
-    """Read a JSON object from the body."""
+    """Return the body, which must be a JSON object."""
     try:
         body = json.loads(await request.body())
-        # What cannot be sent back, such as NaN or half a surrogate pair, is not taken in either.
+        # Reject values that a response cannot contain, such as NaN or a lone surrogate.
         json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise invalid("body: must be JSON") from None
@@ -52,8 +52,8 @@ async def body_object(request: Request) -> Json:
     return body
 
 
-def check_field(body: Json, name: str, kind: type, *, required: bool = False) -> Any:
-    """Return a field of the body, or None where it is absent and may be."""
+def body_field(body: Json, name: str, kind: type, *, required: bool = False) -> Any:
+    """Return a field of the body, or None if it is optional and missing."""
     if name not in body:
         if required:
             raise invalid(f"{name}: is missing")
@@ -64,33 +64,34 @@ def check_field(body: Json, name: str, kind: type, *, required: bool = False) ->
 
 
 async def chat_body(request: Request) -> Json:
-    """Read a body with the fields that both debug chat operations have."""
+    """Return the body, after validating the fields that both debug chat operations share."""
     body = await body_object(request)
-    check_field(body, "clientEnv", str, required=True)
-    check_field(body, "asrLangCode", str)
-    check_field(body, "ttsLangCode", str)
+    body_field(body, "clientEnv", str, required=True)
+    body_field(body, "asrLangCode", str)
+    body_field(body, "ttsLangCode", str)
     return body
 
 
-async def annotations(request: Request) -> list[Json]:
-    """Read the annotations of a body."""
-    found: list[Any] = check_field(await body_object(request), "annotations", list, required=True)
-    if not found:
+async def annotations_body(request: Request) -> list[Json]:
+    """Return the annotations in the body."""
+    body = await body_object(request)
+    annotations: list[Any] = body_field(body, "annotations", list, required=True)
+    if not annotations:
         raise invalid("annotations: must not be empty")
-    for at, item in enumerate(found):
-        _check_annotation(f"annotations[{at}]", item)
-    return found
+    for index, annotation in enumerate(annotations):
+        _check_annotation(f"annotations[{index}]", annotation)
+    return annotations
 
 
-def _check_annotation(where: str, item: Any) -> None:
-    if not isinstance(item, dict):
-        raise invalid(f"{where}: must be an object")
-    turn = item.get("turnId")
-    # JSON knows one kind of number: 2.0 is an integer; Python thinks that true is one.
-    if isinstance(turn, bool) or not (
-        isinstance(turn, int) or (isinstance(turn, float) and turn.is_integer())
+def _check_annotation(path: str, annotation: Any) -> None:
+    if not isinstance(annotation, dict):
+        raise invalid(f"{path}: must be an object")
+    turn_id = annotation.get("turnId")
+    # In JSON, 2.0 is an integer and true is not; in Python, it is the other way around.
+    if isinstance(turn_id, bool) or not (
+        isinstance(turn_id, int) or (isinstance(turn_id, float) and turn_id.is_integer())
     ):
-        raise invalid(f"{where}.turnId: must be an integer")
+        raise invalid(f"{path}.turnId: must be an integer")
     for name, choices in (("role", _ROLES), ("annotationType", _ANNOTATION_TYPES)):
-        if item.get(name) not in choices:
-            raise invalid(f"{where}.{name}: must be one of {', '.join(choices)}")
+        if annotation.get(name) not in choices:
+            raise invalid(f"{path}.{name}: must be one of {', '.join(choices)}")

@@ -1,21 +1,20 @@
-"""The sandbox in a thread of its own."""
+"""Serves the sandbox in a background thread."""
 
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Unpack
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ._app import Received, create_app
-from ._damage import TRANSPORT
-from ._faults import Fault
+from ._app import SandboxOptions, create_app
+from ._fault_injection import TRANSPORT
 
 
 class _Server(uvicorn.Server):
-    """A server that tells when it answers, so that nobody has to poll."""
+    """A server that signals when it is ready, so that callers need not poll."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -26,14 +25,14 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Whoever could read the rest of an answer is gone, or has left the block.
+        # The `with` block has ended, so nobody reads the rest of any response.
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await super().shutdown(sockets)
 
 
-class _WithTransport:
-    """Hands each request its connection, so that an answer can be broken."""
+class _TransportMiddleware:
+    """Adds the connection to the ASGI scope of each request, for faults that break it."""
 
     def __init__(self, app: ASGIApp, connections: Callable[[], Iterable[Any]]) -> None:
         self._app = app
@@ -42,76 +41,44 @@ class _WithTransport:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             transports = [connection.transport for connection in self._connections()]
-            mine = (t for t in transports if t.get_extra_info("peername")[:2] == scope["client"])
-            scope.setdefault("extensions", {})[TRANSPORT] = next(mine, None)
+            matches = (t for t in transports if t.get_extra_info("peername")[:2] == scope["client"])
+            scope.setdefault("extensions", {})[TRANSPORT] = next(matches, None)
         await self._app(scope, receive, send)
 
 
 @contextmanager
 def serve(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    api_key: str = "sandbox",
-    agent_id: str = "PROJECT-DEMO",
-    conversations: int = 200,
-    seed: int = 0,
-    faults: Iterable[Fault] = (),
-    received: list[Received] | None = None,
-    max_page_size: int | None = None,
-    recording_bytes: int | None = None,
-    ranges: bool = True,
+    *, host: str = "127.0.0.1", port: int = 0, **options: Unpack[SandboxOptions]
 ) -> Iterator[str]:
     """Serve the sandbox from a background thread while the `with` block runs.
 
     Args:
         host: the address to listen on.
-        port: the port to listen on; 0 for a free one.
-        api_key: the key that requests must carry in `X-API-KEY`.
-        agent_id: the only agent that the key may read.
-        conversations: how many conversations there are, up to a billion. They are computed when
-            they are asked for, so any number costs the same memory.
-        seed: another seed gives other conversations; the same one, the same bytes again.
-        faults: failures to answer with. A request can ask for one too, with the header
-            `X-Sandbox-Fault` and a `Fault` as JSON: `{"kind": "late", "delay": 2}`.
-        received: a list to add each request to, when it arrives.
-        max_page_size: the most conversations in a list answer; None for as many as are asked for.
-        recording_bytes: the size of every recording in bytes, from 44 (rounded down to an even
-            number); None for the length that the conversation has.
-        ranges: whether a part of a recording can be asked for.
+        port: the port to listen on. 0 picks a free port.
+        **options: the options of `create_app`, such as `conversations=3000` and `seed=3`.
 
     Yields:
-        The base URL, such as `http://127.0.0.1:49152`; it answers from now on.
+        The base URL, such as `http://127.0.0.1:49152`. The server is ready.
 
     Raises:
-        ValueError: an option is out of range; the text names it.
-        OSError: the address cannot be listened on; the port is taken, for example.
+        ValueError: an option is out of range.
+        OSError: the server cannot listen on the address, for example because the port is in use.
 
     """
     if not 0 <= port <= 65535:
         raise ValueError(f"port must be from 0 to 65535, not {port}")
-    app = create_app(
-        api_key=api_key,
-        agent_id=agent_id,
-        conversations=conversations,
-        seed=seed,
-        faults=faults,
-        received=received,
-        max_page_size=max_page_size,
-        recording_bytes=recording_bytes,
-        ranges=ranges,
-    )
+    app = create_app(**options)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Bound here, not by the server: nobody else can take the port in between.
+    # Listen before the server starts, so that no other process can take the port meanwhile.
     with socket.create_server((host, port), family=family) as listener:
-        # Connections inherit this; without it, answers wait 40 ms for a delayed acknowledgement.
+        # Connections inherit this. Without it, responses wait 40 ms for a delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
-            _WithTransport(app, lambda: server.server_state.connections),
-            log_config=None,  # the logging of this process is its owner's
+            _TransportMiddleware(app, lambda: server.server_state.connections),
+            log_config=None,  # leave the logging of this process alone
             access_log=False,
             ws="none",
-            proxy_headers=False,  # nothing stands in front of it
+            proxy_headers=False,  # there is no proxy in front
         )
         server = _Server(config)
         thread = threading.Thread(

@@ -1,4 +1,4 @@
-"""What the sandbox holds: generated conversations, debug chats, and what was written to them."""
+"""The state of the sandbox: conversations, debug chats, notes and annotations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,84 +6,87 @@ from typing import Any
 from ._audio import Wav
 from ._chat import Chat, new_chat_id
 from ._data import Conversation, Conversations, Json
-from ._errors import Problem, invalid, not_found
+from ._errors import APIError, invalid, not_found
 from ._turns import detail
 
 
 class Store:
-    """The conversations of one agent, newest first: debug chats, then the generated ones."""
+    """The conversations of one agent, newest first: debug chats, then generated ones."""
 
     def __init__(self, agent_id: str, conversations: int, seed: int) -> None:
         self._agent_id = agent_id
         self._seed = seed
         self._generated = Conversations(agent_id, conversations, seed)
         self._chats: dict[str, Chat] = {}
-        self._started = 0
+        self._chats_started = 0
         self._notes: dict[str, str] = {}
         self._reviews: dict[str, list[tuple[int, Json]]] = {}
 
     def page(self, limit: int, offset: int) -> Json:
-        """Return a list answer."""
-        chats = len(self._chats)
-        count = chats + self._generated.count
+        """Return a page of conversations."""
+        chat_count = len(self._chats)
+        count = chat_count + self._generated.count
         end = min(offset + limit, count)
-        newest = list(reversed(self._chats.values()))[offset:end]
-        older = range(max(offset - chats, 0), end - chats)
-        found = [chat.summary() for chat in newest] + [self._generated[k].summary() for k in older]
-        for conversation in found:
+        chats = list(reversed(self._chats.values()))[offset:end]
+        indexes = range(max(offset - chat_count, 0), end - chat_count)
+        conversations = [chat.summary() for chat in chats]
+        conversations += [self._generated[index].summary() for index in indexes]
+        for conversation in conversations:
             self._add_note(conversation)
-        return {"conversations": found, "count": count, "limit": limit, "offset": offset}
+        return {"conversations": conversations, "count": count, "limit": limit, "offset": offset}
 
     def get(self, conversation_id: str) -> Json:
-        """Return a conversation with its turns, its note and the reviews of its turns."""
-        conversation = self._find(conversation_id)
-        found = conversation.detail() if isinstance(conversation, Chat) else detail(conversation)
-        self._add_note(found)
+        """Return a conversation with its turns, reviews and note."""
+        found = self._find(conversation_id)
+        conversation = found.detail() if isinstance(found, Chat) else detail(found)
+        self._add_note(conversation)
         for index, review in self._reviews.get(conversation_id, ()):
-            found["turns"][index]["reviews"].append(review)
-        return found
+            conversation["turns"][index]["reviews"].append(review)
+        return conversation
 
     def recording(
         self, conversation_id: str, direction: str, redacted: bool, total_bytes: int | None
     ) -> Wav:
         """Return a recording."""
         conversation = self._find(conversation_id)
-        if isinstance(conversation, Chat) or not conversation.recorded:
-            raise Problem(
+        if isinstance(conversation, Chat) or not conversation.has_recording:
+            raise APIError(
                 404, "CONVERSATIONS_RECORDING_NOT_FOUND", "The conversation has no recording."
             )
-        return Wav(conversation.speech(), direction, redacted, total_bytes)
+        return Wav(conversation.speakers(), direction, redacted, total_bytes)
 
     def annotate(self, conversation_id: str, annotations: list[Json]) -> None:
-        """Add annotations, all or none of them."""
+        """Add all annotations, or none if one of them is invalid."""
         turns = len(self.get(conversation_id)["turns"])
         reviews = []
-        for at, annotation in enumerate(annotations):
+        for position, annotation in enumerate(annotations):
             index = int(annotation["turnId"])
             if not 0 <= index < turns:
                 raise invalid(
-                    f"annotations[{at}].turnId: no turn {index} in a conversation of {turns} turns"
+                    f"annotations[{position}].turnId: "
+                    f"no turn {index} in a conversation of {turns} turns"
                 )
             review = {"role": annotation["role"], "annotation_type": annotation["annotationType"]}
             reviews.append((index, review))
         self._reviews.setdefault(conversation_id, []).extend(reviews)
 
     def set_note(self, conversation_id: str, note: str) -> None:
-        """Set the note, in place of the one before."""
+        """Set or replace the note."""
         self._find(conversation_id)
         self._notes[conversation_id] = note
 
     def start_chat(self, body: Mapping[str, Any]) -> Json:
-        """Start a debug chat; one of the same ID is forgotten."""
-        self._started += 1
-        chat_id = body.get("conversationId") or new_chat_id(self._seed, self._started)
+        """Start a debug chat. An existing chat with the same ID is deleted."""
+        self._chats_started += 1
+        chat_id = body.get("conversationId") or new_chat_id(self._seed, self._chats_started)
         if self._generated.find(chat_id):
-            raise Problem(
-                400, "CONVERSATIONS_VALIDATION_FAILED", "conversationId: that ID is in use."
+            raise APIError(
+                400, "CONVERSATIONS_VALIDATION_FAILED", "conversationId: this ID is in use."
             )
-        for old in (self._chats, self._notes, self._reviews):
-            old.pop(chat_id, None)
-        chat = self._chats[chat_id] = Chat(self._started, chat_id, self._agent_id, body)
+        for data in (self._chats, self._notes, self._reviews):
+            data.pop(chat_id, None)
+        chat = Chat(self._chats_started, chat_id, self._agent_id, body)
+        self._chats[chat_id] = chat
         return chat.greet()
 
     def send(self, chat_id: str, body: Mapping[str, Any]) -> Json:

@@ -1,25 +1,27 @@
-"""What the detail of a conversation adds to its summary: turns, metrics and function events."""
+"""The turns, metrics and function events of a conversation."""
 
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-from ._data import Conversation, Draw, Json, iso
+from ._data import Conversation, Json, StableRandom, isoformat
 from ._dialogues import Call
 
 
-def make_turn(turn_id: int, when: datetime, user: str, agent: str, **more: Any) -> Json:
-    """Return one turn with all its keys; `more` replaces what is empty otherwise."""
+def make_turn(turn_id: int, time: datetime, user: str, agent: str, **fields: Any) -> Json:
+    """Return a turn with all its fields. `fields` replaces the empty defaults."""
     return {
         "turn_id": turn_id,
         "user_input": user,
-        "user_input_datetime": iso(when) if user else None,
+        "user_input_datetime": isoformat(time) if user else None,
         "user_input_dtmf": "",
         "user_input_dtmf_finish_key": "",
         "user_input_audio_url": "",
         "translated_user_input": "",
         "agent_response": agent,
-        "agent_response_datetime": iso(when + timedelta(milliseconds=1900)) if agent else None,
+        "agent_response_datetime": isoformat(time + timedelta(milliseconds=1900))
+        if agent
+        else None,
         "english_agent_response": agent,
         "asr_lang_code": "",
         "tts_lang_code": "",
@@ -44,14 +46,14 @@ def make_turn(turn_id: int, when: datetime, user: str, agent: str, **more: Any) 
             "safety": None,
             "top_transcripts": [],
         },
-        **more,
+        **fields,
     }
 
 
 def detail(conversation: Conversation) -> Json:
-    """Return the summary with `turns`, `metrics` and `functionEvents`."""
+    """Return the summary plus `turns`, `metrics` and `functionEvents`."""
     summary = conversation.summary()
-    turns = _turns(conversation) if conversation.transcribed else []
+    turns = _turns(conversation) if conversation.has_transcript else []
     return {
         **summary,
         "turns": turns,
@@ -60,12 +62,12 @@ def detail(conversation: Conversation) -> Json:
     }
 
 
-def _at(conversation: Conversation, index: int) -> datetime:
-    return conversation.started + timedelta(seconds=index * conversation.pace)
+def _turn_time(conversation: Conversation, index: int) -> datetime:
+    return conversation.started + timedelta(seconds=index * conversation.turn_seconds)
 
 
 def _turn_id(conversation: Conversation, index: int) -> int:
-    # Larger than a double can hold exactly, as the real ones are.
+    # Like real turn IDs, too large for a double to hold exactly.
     return int(conversation.started.timestamp() * 1000) * 1_000_000 + index * 4099 + 7
 
 
@@ -73,13 +75,13 @@ def _turns(conversation: Conversation) -> list[Json]:
     turns = []
     language = conversation.scenario.language
     for index, line in enumerate(conversation.lines):
-        draw = Draw(conversation.id, "turn", index)
+        rng = StableRandom(conversation.id, "turn", index)
         user, agent = conversation.fill(line.caller), conversation.fill(line.agent)
-        silent = index > 0 and not user and not line.keypad
-        seconds = (350 + draw.below(1900)) / 1000
-        made = make_turn(
+        is_silence = index > 0 and not user and not line.keypad
+        seconds = (350 + rng.randbelow(1900)) / 1000
+        turn = make_turn(
             _turn_id(conversation, index),
-            _at(conversation, index),
+            _turn_time(conversation, index),
             user,
             agent,
             user_input_dtmf=line.keypad,
@@ -88,21 +90,21 @@ def _turns(conversation: Conversation) -> list[Json]:
             english_agent_response=conversation.fill(line.agent_english) or agent,
             asr_lang_code=language,
             tts_lang_code=language,
-            barge_in=index > 1 and draw.below(6) == 0,
+            barge_in=index > 1 and rng.randbelow(6) == 0,
         )
         if index > 0:
             day = conversation.slots["day"]
-            made["entities"] = [{"name": "day", "value": day}] if day in user else []
-            made["intents"] = [] if silent else [{"name": conversation.scenario.tags[0]}]
-            made["is_ood"] = False
-            made["is_silence"] = silent
-            made["latency"] = {
+            turn["entities"] = [{"name": "day", "value": day}] if day in user else []
+            turn["intents"] = [] if is_silence else [{"name": conversation.scenario.tags[0]}]
+            turn["is_ood"] = False
+            turn["is_silence"] = is_silence
+            turn["latency"] = {
                 "label": "fast" if seconds < 1.2 else "slow",
                 "perceived_latency": seconds,
-                "perceived_latency_percentile_1d": draw.pick((0.5, 0.75, 0.9, None)),
+                "perceived_latency_percentile_1d": rng.choice((0.5, 0.75, 0.9, None)),
             }
-            made["llm_requests"] = [{"id": _llm_id(conversation, index), "model": "demo"}]
-            made["metadata"] |= {
+            turn["llm_requests"] = [{"id": _llm_id(conversation, index), "model": "demo"}]
+            turn["metadata"] |= {
                 "asr_corrected_user_input": user,
                 "current_node": "start" if index == 1 else "follow_up",
                 "function_events": [
@@ -112,7 +114,7 @@ def _turns(conversation: Conversation) -> list[Json]:
                 "safety": {"flagged": "<script>" in user},
                 "top_transcripts": [user] if user else [],
             }
-        turns.append(made)
+        turns.append(turn)
     return turns
 
 
@@ -120,8 +122,9 @@ def _metrics(conversation: Conversation) -> Json:
     metrics: Json = {}
     for index, name, value in conversation.scenario.metrics:
         if index < len(conversation.lines):
-            when = _at(conversation, index).replace(tzinfo=None) + timedelta(microseconds=757917)
-            metrics.setdefault(name, []).append({"timestamp": when.isoformat(), "value": value})
+            time = _turn_time(conversation, index) + timedelta(microseconds=757917)
+            timestamp = time.replace(tzinfo=None).isoformat()
+            metrics.setdefault(name, []).append({"timestamp": timestamp, "value": value})
     return metrics
 
 
@@ -134,17 +137,17 @@ def _function_events(conversation: Conversation) -> Json:
 
 
 def _function_event(conversation: Conversation, call: Call) -> Json:
-    draw = Draw(conversation.id, "event", call.turn, call.name)
+    rng = StableRandom(conversation.id, "event", call.turn, call.name)
     handoff = conversation.scenario.handoff
     return {
-        "id": f"{draw.below(2**64):016x}",
+        "id": f"{rng.randbelow(2**64):016x}",
         "name": call.name,
         "function_id": f"FUNCTION-{call.name}",
         "function_version": "3",
         "conversation_id": conversation.id,
         "turn_id": call.turn,
-        "start_time": format_datetime(_at(conversation, call.turn), usegmt=True),
-        "duration": 20 + draw.below(400),
+        "start_time": format_datetime(_turn_time(conversation, call.turn), usegmt=True),
+        "duration": 20 + rng.randbelow(400),
         "arguments": {
             name: conversation.fill(value) if isinstance(value, str) else value
             for name, value in call.arguments.items()
@@ -155,7 +158,7 @@ def _function_event(conversation: Conversation, call: Call) -> Json:
         "hangup": False,
         "llm_request_id": _llm_id(conversation, call.turn),
         "logs": [],
-        "state_changes": draw.pick(
+        "state_changes": rng.choice(
             (None, {"added": {call.name: True}, "removed": {}, "updated": {}})
         ),
         "transition": None,
@@ -165,4 +168,4 @@ def _function_event(conversation: Conversation, call: Call) -> Json:
 
 
 def _llm_id(conversation: Conversation, index: int) -> str:
-    return f"llm-{Draw(conversation.id, 'llm', index).below(2**48):012x}"
+    return f"llm-{StableRandom(conversation.id, 'llm', index).randbelow(2**48):012x}"

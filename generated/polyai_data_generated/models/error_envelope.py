@@ -12,7 +12,7 @@ T = TypeVar("T", bound="ErrorEnvelope")
 
 @_attrs_define
 class ErrorEnvelope:
-    """What an error answer of the API looks like.
+    """The body of an error response.
 
     Attributes:
         success (bool | None):

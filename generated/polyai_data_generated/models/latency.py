@@ -12,7 +12,7 @@ T = TypeVar("T", bound="Latency")
 
 @_attrs_define
 class Latency:
-    """How long the user waited for the agent's answer.
+    """How long the user waited for the agent's reply.
 
     Attributes:
         label (None | str):

@@ -17,7 +17,7 @@ class MetricValue:
 
     Attributes:
         timestamp (datetime.datetime | None): When the value was taken; UTC, without an offset
-        value (None | str): The value, as text
+        value (None | str): The value, as a string
     """
 
     timestamp: datetime.datetime | None

@@ -18,8 +18,8 @@ T = TypeVar("T", bound="Turn")
 
 @_attrs_define
 class Turn:
-    """One exchange of a conversation: what the user said and what the agent answered. Either text is empty where that side
-    said nothing; the first turn usually holds only the greeting.
+    """One exchange of a conversation: what the user said and what the agent replied. A text is empty if that side said
+    nothing; the first turn usually has only the greeting.
 
         Attributes:
             turn_id (int | None): A large number; not the index that annotations use
@@ -29,7 +29,7 @@ class Turn:
             user_input_dtmf_finish_key (None | str):
             user_input_audio_url (None | str):
             translated_user_input (None | str):
-            agent_response (None | str): What the agent answered
+            agent_response (None | str): What the agent replied
             agent_response_datetime (datetime.datetime | None):
             english_agent_response (None | str):
             asr_lang_code (None | str): Speech recognition language, such as en-US

@@ -12,7 +12,7 @@ T = TypeVar("T", bound="TurnMetadata")
 
 @_attrs_define
 class TurnMetadata:
-    """What the agent did to produce its answer.
+    """What the agent did to produce its reply.
 
     Attributes:
         asr_corrected_user_input (Any):

@@ -1,19 +1,15 @@
 # Written by `make generate`. Do not edit: the next run overwrites it.
-from __future__ import annotations
-
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
+import httpx
+
 from ... import errors
+from ...client import AuthenticatedClient, Client
 from ...models.conversation_page import ConversationPage
 from ...models.error_envelope import ErrorEnvelope
 from ...types import UNSET, Response, Unset
-
-if TYPE_CHECKING:
-    import httpx
-
-    from ...client import AuthenticatedClient, Client
 
 
 def _get_kwargs(

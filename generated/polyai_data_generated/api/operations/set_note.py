@@ -1,20 +1,16 @@
 # Written by `make generate`. Do not edit: the next run overwrites it.
-from __future__ import annotations
-
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
+import httpx
+
 from ... import errors
+from ...client import AuthenticatedClient, Client
 from ...models.error_envelope import ErrorEnvelope
+from ...models.set_note_body import SetNoteBody
 from ...models.write_result import WriteResult
 from ...types import Response
-
-if TYPE_CHECKING:
-    import httpx
-
-    from ...client import AuthenticatedClient, Client
-    from ...models.set_note_body import SetNoteBody
 
 
 def _get_kwargs(

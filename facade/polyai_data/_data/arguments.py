@@ -1,0 +1,66 @@
+"""Checks of arguments, so that an invalid one raises before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from polyai_data_generated.types import UNSET
+
+from .._config import Config
+from ..errors import ConfigurationError
+
+_FORBIDDEN_IN_IDS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def require_agent_id(config: Config, agent_id: str | None) -> str:
+    agent_id = agent_id if agent_id is not None else config.agent_id
+    if agent_id is None:
+        raise ConfigurationError(
+            "No agent: pass agent_id= to the client or the method, or set POLYAI_AGENT_ID. It is "
+            "the project ID, such as PROJECT-58RP822I, or the project's name in a Studio URL."
+        )
+    return check_id("agent_id", agent_id)
+
+
+def check_id(name: str, value: str) -> str:
+    """Return an ID if it can be a segment of a path. The generated client quotes it."""
+    check_str(name, value)
+    if value in ("", ".", ".."):
+        raise ValueError(f"{name}={value!r} is not a valid ID. Pass the ID as PolyAI shows it.")
+    forbidden = _FORBIDDEN_IN_IDS.search(value)
+    if forbidden is not None:
+        raise ValueError(
+            f"{name} contains an invalid character, U+{ord(forbidden[0]):04X} at position "
+            f"{forbidden.start()}. If you read it from a file, strip the line break."
+        )
+    return value
+
+
+def check_str(name: str, value: str, *, required: bool = False) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}.")
+    if required and not value:
+        raise ValueError(f"{name} is empty.")
+    return value
+
+
+def check_int(name: str, value: int, *, minimum: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}.")
+    if value < minimum:
+        raise ValueError(f"{name}={value}: expected {minimum} or more.")
+    return value
+
+
+def str_or_unset(name: str, value: str | None) -> Any:
+    return UNSET if value is None else check_str(name, value, required=True)
+
+
+def mapping_or_unset(name: str, value: Mapping[str, Any] | None) -> Any:
+    if value is None:
+        return UNSET
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping, not {type(value).__name__}.")
+    return dict(value)

@@ -1,0 +1,65 @@
+"""Which responses are audio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from .._http import response
+from .._http.error_map import without_frames
+from .._http.response import RawResponse, unreadable
+from ..errors import APIStatusError, PolyAIError, ResponseDecodeError
+
+SNIFF_BYTES = 64
+"""How much of a body tells audio from text."""
+
+Progress = Callable[[int, int | None], object]
+"""A callback with the bytes so far, and the total or None."""
+
+
+def is_audio_type(headers: Mapping[str, str]) -> bool:
+    """Whether the Content-Type is audio, bytes, or missing."""
+    kind = headers.get("content-type", "").lower().strip()
+    return not kind or kind.startswith(("audio/", "application/octet-stream", "binary/"))
+
+
+def check_audio(raw: RawResponse) -> RawResponse:
+    """Return the response, or raise an exception if its status or headers exclude a recording."""
+    if raw.status == 206:
+        raise unreadable(raw, "The server sent a part of the recording only")
+    if raw.is_success and is_audio_type(raw.headers):
+        return raw
+    raise _not_audio_error(raw)
+
+
+def check_start(raw: RawResponse, start: bytes) -> PolyAIError | None:
+    """Return an exception for text: audio starts with RIFF, or with bytes that are not text."""
+    is_audio = response.has_accepted_encoding(raw.headers) and not is_text(start)
+    if is_audio or start.startswith((b"RIFF", b"RF64", b"RIFX")):
+        return None
+    return _not_audio_error(attrs.evolve(raw, content=start))
+
+
+def is_text(start: bytes) -> bool:
+    """Whether a body that starts like this is text, such as JSON or HTML, or empty."""
+    text = start.decode("utf-8-sig", errors="ignore")
+    undecoded = len(start) - len(text.encode())
+    return undecoded <= 6 and all(c.isprintable() or c.isspace() for c in text)
+
+
+def _not_audio_error(raw: RawResponse) -> PolyAIError:
+    try:
+        response.load_json(raw)
+    except APIStatusError as error:
+        return without_frames(error)
+    except ResponseDecodeError:
+        pass
+    if not raw.content:
+        return unreadable(raw, "The recording is empty")
+    if not response.has_accepted_encoding(raw.headers):
+        return unreadable(raw, response.describe_body(raw))
+    if response.is_html(raw):
+        return unreadable(raw, "Expected audio, got an HTML page")
+    kind = "text" if is_audio_type(raw.headers) else response.media_type(raw.headers)
+    return unreadable(raw, f"Expected audio, got {kind}")

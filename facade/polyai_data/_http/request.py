@@ -1,0 +1,134 @@
+"""Requests, built and checked before anything is sent, and their responses before parsing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+import httpx
+from attrs import field, frozen
+
+from .._config import Config
+from .._models.decode import ResponseMeta
+from .._version import __version__
+from ..errors import APIStatusError
+
+_PYTHON = ".".join(map(str, sys.version_info[:3]))
+USER_AGENT = f"polyai-data/{__version__} python/{_PYTHON} httpx/{httpx.__version__}"
+MAX_URL_LENGTH = 65_536  # characters; httpx accepts no more
+ACCEPTED_ENCODINGS = ("gzip", "deflate")  # they decompress to at most a thousand times their size
+
+_T = TypeVar("_T")
+
+
+@frozen
+class PreparedRequest(Generic[_T]):
+    """A request that is ready to be sent, and how to read its response."""
+
+    config: Config
+    operation: str  # such as `get_conversation`
+    method: str
+    url: str
+    content: bytes | None = field(repr=False)
+    parse: Callable[[Any], _T] = field(repr=False)  # returns what the method returns
+    accept: str = "application/json"
+    accept_encoding: Sequence[str] = ACCEPTED_ENCODINGS
+    idempotent: bool = True  # whether sending it twice has the effect of sending it once
+    error_types: Mapping[int, type[APIStatusError]] = field(factory=dict)  # if there is no code
+    reports_success: bool = False  # whether a success has `success: true`
+    # It finds the request in PolyAI's logs.
+    correlation_id: str = field(init=False, factory=lambda: f"polyai-data-{os.urandom(16).hex()}")
+
+    @property
+    def is_write(self) -> bool:
+        return self.method != "GET"
+
+    def to_httpx(self, timeout: Mapping[str, float]) -> httpx.Request:
+        """Return the request for a transport. It holds the key: do not keep it in a variable."""
+        headers = [
+            ("Host", self.url.split("/", 3)[2]),
+            ("Accept", self.accept),
+            ("Accept-Encoding", ", ".join(self.accept_encoding) or "identity"),
+            ("Connection", "keep-alive"),
+            ("User-Agent", USER_AGENT),
+            ("X-PolyAI-Correlation-Id", self.correlation_id),
+        ]
+        if self.content is not None:
+            headers.append(("Content-Type", "application/json"))
+            headers.append(("Content-Length", str(len(self.content))))
+        request = httpx.Request(
+            self.method,
+            self.url,
+            headers=[*headers, *self.config.key.headers()],
+            # A stream is taken as it is; for anything else httpx adds headers, which is slow.
+            stream=httpx.ByteStream(self.content or b""),
+            extensions={"timeout": timeout},
+        )
+        request.read()  # transports may use request.content
+        return request
+
+
+AnyRequest = PreparedRequest[Any]
+
+
+@frozen(repr=False)
+class RawResponse:
+    """A response before parsing. Its repr shows no content: a server may echo the key."""
+
+    request: AnyRequest
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    elapsed: float = 0.0
+    attempts: int = 1
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def correlation_id(self) -> str:
+        received = self.headers.get("x-polyai-correlation-id")
+        return self.request.config.key.redact(received or self.request.correlation_id)
+
+    def meta(self) -> ResponseMeta:
+        """Return where the response came from, without the key if the server echoed it."""
+        redact = self.request.config.key.redact
+        return ResponseMeta(
+            status_code=self.status,
+            headers={name: redact(value) for name, value in self.headers.items()},
+            correlation_id=self.correlation_id,
+            elapsed=timedelta(seconds=self.elapsed),
+            attempts=self.attempts,
+        )
+
+
+def build_request(
+    config: Config,
+    operation: str,
+    request: Mapping[str, Any],
+    parse: Callable[[Any], _T],
+    **options: Any,
+) -> PreparedRequest[_T]:
+    """Return the request for what `_get_kwargs` returned, with other fields as `options`."""
+    url = config.base_url_for(operation) + request["url"]
+    if "params" in request:
+        url = f"{url}?{httpx.QueryParams(request['params'])}"
+    if len(url) > MAX_URL_LENGTH:
+        limit = f"at most {MAX_URL_LENGTH:,} are allowed"
+        raise ValueError(f"The URL is too long: {len(url):,} characters, {limit}.")
+    method = request["method"].upper()
+    content = _encode(request["json"]) if "json" in request else None
+    return PreparedRequest(config, operation, method, url, content, parse, **options)
+
+
+def _encode(body: Any) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"Cannot encode the arguments as JSON: {error}.") from None

@@ -1,0 +1,167 @@
+"""Responses: read within their size limit, and parsed into a model or an exception."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from functools import cache
+from typing import Any, cast
+
+import httpx
+
+from .._models.decode import MissingRequiredField
+from .error_map import status_error
+from .error_map import unreadable as unreadable
+from .request import ACCEPTED_ENCODINGS, AnyRequest
+from .request import RawResponse as RawResponse
+
+_MEDIA_TYPE = r"[A-Za-z][A-Za-z0-9.+-]{0,40}([/,] ?[A-Za-z][A-Za-z0-9.+-]{0,60}){0,3}"
+
+_THRESHOLD = 1024 * 1024  # bytes after which msgspec is worth its import, which takes 10 ms
+_bytes_read = 0
+
+
+def read_headers(response: httpx.Response) -> dict[str, str]:
+    """Return the headers, with their names in lower case and repeated headers joined."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in response.headers.raw:
+        name = raw_name.decode("latin-1").lower()
+        try:
+            value = raw_value.decode()
+        except UnicodeDecodeError:
+            value = raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def iter_body(response: httpx.Response, headers: Mapping[str, str]) -> Iterable[bytes]:
+    """Return the chunks of the body, decompressed, also if a transport has read it before."""
+    stream = cast(httpx.SyncByteStream, response.stream)  # as it is, which is faster
+    return response.iter_bytes() if _needs_httpx(response, headers) else stream
+
+
+def aiter_body(response: httpx.Response, headers: Mapping[str, str]) -> AsyncIterable[bytes]:
+    stream = cast(httpx.AsyncByteStream, response.stream)
+    return response.aiter_bytes() if _needs_httpx(response, headers) else stream
+
+
+def _needs_httpx(response: httpx.Response, headers: Mapping[str, str]) -> bool:
+    # Only the compressions of the request are decompressed: with others, a few hundred bytes
+    # become gigabytes before any limit applies.
+    return response.is_stream_consumed or (
+        is_compressed(headers) and has_accepted_encoding(headers)
+    )
+
+
+def is_compressed(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-encoding", "").strip().lower() not in ("", "identity")
+
+
+def has_accepted_encoding(headers: Mapping[str, str]) -> bool:
+    """Whether the body is uncompressed, or compressed once in an accepted way."""
+    encoding = headers.get("content-encoding", "").strip().lower()
+    return encoding in ("", "identity", *ACCEPTED_ENCODINGS)
+
+
+class ResponseReader:
+    """Collects the body of a response up to the size limit; a larger success is an error."""
+
+    def __init__(self, request: AnyRequest, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.is_success = 200 <= self.status < 300
+        self.headers = read_headers(response)
+        self._request = request
+        self._content: bytes | bytearray = b""
+
+    def feed(self, chunk: bytes) -> bool:
+        """Keep a chunk. Return whether to read on."""
+        limit = self._request.config.max_response_bytes
+        if not self._content:
+            self._content = chunk  # most bodies are one chunk, and need no copy
+        elif isinstance(self._content, bytes):
+            self._content = bytearray(self._content) + chunk
+        else:
+            self._content += chunk
+        if len(self._content) <= limit:
+            return True
+        if self.is_success:
+            reason = f"The response is larger than max_response_bytes={limit:,}"
+            raise unreadable(RawResponse(self._request, self.status, self.headers, b""), reason)
+        return False
+
+    def finish(self, elapsed: float, attempts: int) -> RawResponse:
+        content = bytes(self._content[: self._request.config.max_response_bytes])
+        return RawResponse(self._request, self.status, self.headers, content, elapsed, attempts)
+
+
+def read_json(content: bytes) -> Any:
+    """Read JSON, once there is enough of it with msgspec, which is twice as fast."""
+    global _bytes_read
+    if _bytes_read < _THRESHOLD:
+        _bytes_read += len(content)
+    if _bytes_read >= _THRESHOLD:
+        try:
+            return _fast_reader()(content)
+        except (ValueError, RecursionError):
+            pass  # NaN, lone surrogates and other encodings: only the standard library reads them
+    return json.loads(content)
+
+
+@cache
+def _fast_reader() -> Callable[[bytes], Any]:
+    try:
+        from msgspec.json import Decoder
+    except ImportError:  # msgspec is a C extension, and not available everywhere
+        return json.loads
+    return Decoder().decode
+
+
+def load_json(raw: RawResponse) -> Any:
+    if not raw.is_success:
+        raise status_error(raw)
+    try:
+        data = read_json(raw.content)
+    except (ValueError, RecursionError):
+        raise unreadable(raw, describe_body(raw)) from None
+    if isinstance(data, dict):
+        success = data.get("success")
+        failed = success is False and "conversationId" not in data
+        if raw.request.reports_success:  # a write: its status alone does not count
+            failed = success is not True and (success is not None or "error" in data)
+        if failed:
+            raise status_error(raw)
+    return data
+
+
+def parse_response(raw: RawResponse) -> Any:
+    try:
+        result = raw.request.parse(load_json(raw))
+    except MissingRequiredField as error:
+        raise unreadable(raw, f"Unexpected response to this operation: {error}") from None
+    result.meta = raw.meta()
+    return result
+
+
+def describe_body(raw: RawResponse) -> str:
+    if not raw.content.strip():
+        return "The response body is empty"
+    if not has_accepted_encoding(raw.headers):
+        encoding = media_type(raw.headers, "content-encoding")
+        return f"The response has an unsupported Content-Encoding ({encoding})"
+    if is_html(raw):
+        return "Expected JSON, got an HTML page, probably from a gateway or proxy"
+    kind = media_type(raw.headers)
+    return f"Expected JSON, got {len(raw.content):,} bytes of Content-Type {kind}"
+
+
+def media_type(headers: Mapping[str, str], name: str = "content-type") -> str:
+    value = headers.get(name, "").partition(";")[0].strip()
+    if not value:
+        return "unknown"
+    return value if re.fullmatch(_MEDIA_TYPE, value) else "invalid"
+
+
+def is_html(raw: RawResponse) -> bool:
+    has_html_type = "html" in raw.headers.get("content-type", "").lower()
+    return has_html_type or raw.content.lstrip().startswith(b"<")

@@ -1,0 +1,123 @@
+"""Retries: whether and when a request is sent again. Both clients share these decisions."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Iterator
+
+from .. import errors
+from .._config import Retry
+from .error_map import connection_error
+from .rate_limit import MAX_PAUSE, RateLimiter
+from .request import AnyRequest
+
+FIRST_DELAY = 0.5
+MAX_DELAY = 8.0
+MIN_SECONDS = 0.001  # a deadline with less time left has passed; a shorter pause is skipped
+RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+
+_log = logging.getLogger("polyai_data")
+
+monotonic = time.monotonic  # tests replace it
+
+
+def backoff(
+    request: AnyRequest, error: errors.PolyAIError, attempt: int, time_left: float, jitter: float
+) -> float | None:
+    """Return the seconds to wait before a retry, or None if there is no retry."""
+    if isinstance(error, errors.APIConnectionError):
+        transient = error._transient
+    else:
+        is_status = isinstance(error, errors.APIStatusError)
+        transient = is_status and error.status_code in RETRYABLE_STATUSES
+    harmless = request.idempotent or not error.outcome_unknown
+    if not (transient and harmless) or attempt > request.config.max_retries:
+        return None
+    delay = error.retry_after
+    if delay is None:
+        delay = jitter * min(MAX_DELAY, FIRST_DELAY * 2 ** min(attempt - 1, 10))
+    elif delay > MAX_PAUSE:
+        return None
+    return delay if delay < time_left else None
+
+
+class Cancelled(BaseException):
+    """Nobody waits for the result any more. Like asyncio.CancelledError, it is not an error."""
+
+
+class RetryState:
+    """The attempts of one call, and the time left for them."""
+
+    def __init__(
+        self, request: AnyRequest, limiter: RateLimiter, cancelled: threading.Event | None = None
+    ) -> None:
+        self.attempt: int = 1
+        self.cancelled = cancelled
+        self._request = request
+        self._limiter = limiter
+        self._end = monotonic() + (request.config.deadline or float("inf"))
+
+    @property
+    def time_left(self) -> float:
+        return self._end - monotonic()
+
+    @property
+    def deadline_exceeded(self) -> bool:
+        return self.time_left < MIN_SECONDS
+
+    def timeouts(self) -> dict[str, float]:
+        connect, read = self._request.config.timeout
+        left = max(self.time_left, MIN_SECONDS)  # 0 would mean no timeout
+        read = min(read, left)
+        return {"connect": min(connect, left), "read": read, "write": read, "pool": read}
+
+    def check(self) -> None:
+        """Raise TimeoutError after the deadline, Cancelled if nobody waits any more."""
+        self._check_cancelled()
+        if self.deadline_exceeded:
+            raise TimeoutError
+
+    def _check_cancelled(self) -> None:
+        if self.cancelled is not None and self.cancelled.is_set():
+            raise Cancelled
+
+    def wait_for_turn(self) -> Iterator[float]:
+        """Yield the seconds to wait, one after the other, before the next attempt may start."""
+        self._check_cancelled()
+        pause = self._limiter.acquire(monotonic(), self.time_left)
+        if pause is None:
+            error = connection_error(self._request, TimeoutError(), deadline_exceeded=True)
+            error.outcome_unknown = False
+            error.attempts = self.attempt - 1
+            raise error
+        while pause > MIN_SECONDS:
+            yield pause
+            self._check_cancelled()
+            # Meanwhile, the server may have refused a request of another call.
+            pause = self._limiter.remaining_pause(monotonic())
+
+    def next_delay(self, error: errors.PolyAIError, *, retryable: bool = True) -> float | None:
+        """Record a failed attempt. Return the seconds until the next, or None if there is none."""
+        error.attempts = self.attempt
+        if not retryable or (self.cancelled is not None and self.cancelled.is_set()):
+            return None
+        jitter = random.random()  # noqa: S311
+        delay = backoff(self._request, error, self.attempt, self.time_left, jitter)
+        if isinstance(error, errors.RateLimitError):
+            pause = delay if error.retry_after is None else error.retry_after
+            self._limiter.on_429(monotonic(), pause)
+        if delay is None:
+            return None
+        name, on_retry = self._request.operation, self._request.config.on_retry
+        # The status of an incomplete success would be misleading.
+        has_status = isinstance(error, errors.APIStatusError)
+        reason = error.status_code if has_status else type(error).__name__
+        message = "%s: attempt %d failed (%s), next attempt in %.1f s"
+        _log.info(message, name, self.attempt, reason, delay)
+        if on_retry is not None:
+            on_retry(Retry(name, self.attempt, delay, error))
+        self.attempt += 1
+        return delay

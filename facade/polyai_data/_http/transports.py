@@ -1,0 +1,124 @@
+"""The default transports: httpx's own, or aiohttp for asyncio, which needs a tenth of the CPU."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+from urllib.request import getproxies, getproxies_environment, proxy_bypass
+
+import httpx
+
+from ..errors import ConfigurationError, PolyAIError
+
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=5.0)
+
+
+@contextmanager
+def _setup_errors() -> Iterator[None]:
+    """Raise ConfigurationError for an environment that httpx cannot work with."""
+    try:
+        yield
+    except Exception as failure:
+        detail = str(failure).rstrip(".")
+        if isinstance(failure, httpx.InvalidURL):
+            # The message is not shown: it may contain a part of the proxy's password.
+            detail = "invalid proxy URL; escape special characters in its password"
+        raise ConfigurationError(
+            f"Cannot set up the connection: {detail}. Check the environment variables for proxies "
+            "(HTTPS_PROXY, ALL_PROXY) and certificates (SSL_CERT_FILE, SSL_CERT_DIR)."
+        ) from None
+
+
+@_setup_errors()
+def default_transport(base_url: str) -> httpx.BaseTransport:
+    verify, proxy = _ssl_context(base_url), proxy_for(base_url)
+    return httpx.HTTPTransport(verify=verify, limits=LIMITS, proxy=proxy)
+
+
+@_setup_errors()
+def default_async_transport(base_url: str) -> httpx.AsyncBaseTransport:
+    verify, proxy = _ssl_context(base_url), proxy_for(base_url)
+    if proxy is not None:  # httpx supports SOCKS proxies too, aiohttp does not
+        return httpx.AsyncHTTPTransport(verify=verify, limits=LIMITS, proxy=proxy)
+    from .aiohttp_transport import AiohttpTransport  # slow to import
+
+    return AiohttpTransport(verify, LIMITS)
+
+
+class ConnectionBase:
+    """Whether the transport of a client and its copies may be used."""
+
+    def __init__(self, transport: object, method: str) -> None:
+        if transport is not None and not hasattr(transport, method):
+            raise TypeError(
+                f"transport={type(transport).__name__} has no method {method}. DataClient takes an "
+                "httpx.BaseTransport, AsyncDataClient an httpx.AsyncBaseTransport."
+            )
+        self.is_default = transport is None
+        self._process = os.getpid()
+        self._is_closed = False
+
+    def _check(self) -> None:
+        if self._is_closed:
+            raise PolyAIError("This client is closed. Create another one.")
+        if self._process != os.getpid():
+            raise PolyAIError(
+                "This client was created in another process, and would share its connections. "
+                "Create a client in each process."
+            )
+
+
+def _ssl_context(base_url: str) -> ssl.SSLContext:
+    if base_url.startswith("http:"):  # needs no certificates, and loading them is slow
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.create_ssl_context()
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the URL of the proxy for an https URL, or None.
+
+    HTTPS_PROXY and ALL_PROXY name it, or else the settings of macOS or Windows. NO_PROXY lists
+    exceptions: hosts and their subdomains, IP addresses, networks such as 10.0.0.0/8, each with or
+    without a port, or `*`.
+    """
+    if not url.lower().startswith("https:"):  # a proxy would see the key
+        return None
+    in_environment = getproxies_environment()
+    proxies = in_environment or getproxies()
+    proxy = proxies.get("https") or proxies.get("all")
+    if not proxy:
+        return None
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 443
+    bypass = _matches(proxies.get("no", ""), host, port) if in_environment else proxy_bypass(host)
+    if bypass:
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _matches(no_proxy: str, host: str, port: int) -> bool:
+    for entry in no_proxy.lower().split(","):
+        name, entry_port = _split_port(entry.strip())
+        if entry_port not in ("", str(port)):
+            continue
+        try:
+            matches = ipaddress.ip_address(host) in ipaddress.ip_network(name, strict=False)
+        except ValueError:  # a host name
+            domain = name.lstrip("*").strip(".")
+            matches = name == "*" or (domain != "" and f".{host}".endswith(f".{domain}"))
+        if matches:
+            return True
+    return False
+
+
+def _split_port(entry: str) -> tuple[str, str]:
+    """Split `host:port`; IPv6 addresses may be in brackets."""
+    if entry.startswith("["):
+        name, _, rest = entry[1:].partition("]")
+        return name, rest.removeprefix(":")
+    name, _, port = entry.partition(":")
+    return (name, port) if port.isdecimal() else (entry, "")

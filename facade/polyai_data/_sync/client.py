@@ -1,0 +1,604 @@
+# Written by `make sync` from _async/client.py. Do not edit: the next run overwrites it.
+"""The synchronous client: a method for each operation, and the sending of requests."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import (
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar
+
+import httpx
+
+from .._auth import ApiKey
+from .._config import Config, OnRetry, Timeout, resolve_config
+from .._data import operations
+from .._data.bulk import BulkResult, check_bulk
+from .._data.operations import ChatOptions
+from .._data.recordings import Progress, check_audio, is_audio_type
+from .._files import recording_target, require_directory
+from .._http.error_map import to_error, without_frames
+from .._http.rate_limit import RateLimiter
+from .._http.request import PreparedRequest
+from .._http.response import RawResponse, ResponseReader, iter_body, parse_response
+from .._http.retry import RetryState
+from .._models.conversations import Conversation
+from .._models.summaries import ConversationPage
+from .._models.writes import Annotation, WriteResult
+from .._regions import Region, parse_studio_url
+from ..errors import PolyAIError
+from .chats import Chat
+from .io import ID_SOURCES, Connection, call_many, sleep
+from .list import ConversationList
+from .recording import Recording
+
+_T = TypeVar("_T")
+
+
+class DataClient:
+    """A synchronous client for PolyAI's Data API.
+
+    Use it in `with`, or call `close`. Creating a client sends nothing. Threads, or the tasks
+    of one event loop, may share a client. A forked process needs its own. Each method raises a
+    `PolyAIError` for any failure, a more specific one if there is one: see `polyai_data.errors`.
+
+    Args:
+        api_key: The API key, created in Agent Studio. Default: `POLYAI_API_KEY_<REGION>`, such as
+            `POLYAI_API_KEY_US`, or `POLYAI_API_KEY`.
+        region: Your workspace's region: `us`, `eu`, `uk` or `studio`. Default: `POLYAI_REGION`.
+            Required, unless there is a base URL.
+        agent_id: The agent, also called project ID. Default: `POLYAI_AGENT_ID`.
+        base_url: The URL of the API if it is not the region's, for example a gateway or the
+            sandbox: https, or http on loopback. Default: `POLYAI_BASE_URL`.
+        timeout: Seconds to connect, and to wait for each part of a response: one number, or a pair
+            (connect, read). Default: 5 and 30.
+        max_retries: Maximum number of retries after transient failures. Default: 2. 0 disables
+            retries. Annotations and chat messages are retried only if the server cannot have
+            processed them. A note is retried like a read, since setting it twice is harmless.
+        deadline: Seconds for a call with all its retries; for a list, for each page; for a
+            recording, including the download. Default: none.
+        max_response_bytes: Maximum size of a JSON response. Default: 64 MiB.
+        max_requests_per_second: Maximum rate, retries included. Default: none. After a 429, all
+            calls pause as long as the server asks, up to a minute, and resume at half their rate.
+        on_retry: A callback with a `Retry`, before each retry.
+        transport: An httpx transport to use, for example `httpx.HTTPTransport(proxy=…)`.
+
+    Raises:
+        ConfigurationError: if the key or the region is missing, or a setting is invalid.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | ApiKey | None = None,
+        region: str | Region | None = None,
+        agent_id: str | None = None,
+        base_url: str | None = None,
+        timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
+        max_response_bytes: int | None = None,
+        max_requests_per_second: float | None = None,
+        on_retry: OnRetry | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        api_key = ApiKey.wrap(api_key)  # first, so that no traceback shows the plain string
+        self._config: Config = resolve_config(
+            api_key=api_key,
+            region=region,
+            agent_id=agent_id,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            deadline=deadline,
+            max_response_bytes=max_response_bytes,
+            max_requests_per_second=max_requests_per_second,
+            on_retry=on_retry,
+        )
+        self._limiter = RateLimiter(self._config.max_requests_per_second)
+        self._cancelled: threading.Event | None = None
+        self._connection = Connection(transport, self._config.base_url)
+
+    @classmethod
+    def from_studio_url(cls, url: str, **options: Any) -> Self:
+        """Return a client for the region and agent of an Agent Studio URL.
+
+        Args:
+            url: The URL, such as `https://studio.us.poly.ai/acme/PROJECT-1/conversations`.
+            **options: Arguments of the constructor, except `region` and `agent_id`.
+
+        Raises:
+            ConfigurationError: if it is not the URL of an agent, or a setting is invalid.
+        """
+        options["api_key"] = ApiKey.wrap(options.get("api_key"))  # first, as in the constructor
+        region, agent_id = parse_studio_url(url)
+        return cls(region=region, agent_id=agent_id, **options)
+
+    def with_options(
+        self,
+        *,
+        agent_id: str | None = None,
+        timeout: Timeout | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
+        max_response_bytes: int | None = None,
+        on_retry: OnRetry | None = None,
+    ) -> Self:
+        """Return a client with other options, such as `client.with_options(deadline=60)`.
+
+        Both share the connections and the rate limit, and closing one closes both. Options that you
+        leave out, or pass as None, stay as they are.
+
+        Args:
+            agent_id: The agent.
+            timeout: Seconds, as in the constructor.
+            max_retries: Maximum number of retries.
+            deadline: Seconds for a call with all its retries.
+            max_response_bytes: Maximum size of a JSON response.
+            on_retry: A callback before each retry.
+
+        Raises:
+            ConfigurationError: if an option is invalid.
+        """
+        config = self._config.with_options(
+            agent_id=agent_id,
+            timeout=timeout,
+            max_retries=max_retries,
+            deadline=deadline,
+            max_response_bytes=max_response_bytes,
+            on_retry=on_retry,
+        )
+        return self._copy(_config=config)
+
+    def list_conversations(
+        self,
+        *,
+        page_size: int = 50,
+        offset: int = 0,
+        max_items: int | None = None,
+        strict: bool = False,
+        prefetch: int = 1,
+        agent_id: str | None = None,
+    ) -> ConversationList:
+        """Return an iterable over all conversations of the agent, newest first.
+
+        No request is sent until you iterate. Then the next page is fetched while you use the
+        current one. New and deleted conversations cause neither repeated nor missing ones.
+
+        Args:
+            page_size: Number of conversations to request at a time, 1 or more.
+            offset: Number of conversations to skip at the start.
+            max_items: Maximum number of conversations. Default: all.
+            strict: Whether to raise an exception for a record that has `problems`.
+            prefetch: 1, or 0 to fetch a page only when the previous one is used up. With 1,
+                stopping early cancels the next page (asyncio), or waits for it (threads).
+            agent_id: The agent, if not the client's.
+
+        Raises:
+            ValueError: if a number is out of range.
+        """
+        return ConversationList(
+            self._send,
+            self._config,
+            page_size=page_size,
+            offset=offset,
+            max_items=max_items,
+            strict=strict,
+            prefetch=prefetch,
+            agent_id=agent_id,
+        )
+
+    def get_page(
+        self, *, limit: int = 50, offset: int = 0, agent_id: str | None = None
+    ) -> ConversationPage:
+        """Return one page of the list, for your own pagination.
+
+        Args:
+            limit: Number of conversations, 1 or more. The server may return fewer.
+            offset: Position of the first conversation. The newest has position 0.
+            agent_id: The agent, if not the client's.
+
+        Raises:
+            ValueError: if a number is out of range. No request is sent.
+        """
+        request = operations.list_conversations(
+            self._config, limit=limit, offset=offset, agent_id=agent_id
+        )
+        return self._send(request)
+
+    def get_conversation(
+        self, conversation_id: str, *, agent_id: str | None = None
+    ) -> Conversation:
+        """Return a conversation with its transcript, metrics and function events.
+
+        Args:
+            conversation_id: The ID, such as `CA681f3ad0d037c1884614548178a5bc1b`.
+            agent_id: The agent, if not the client's.
+
+        Raises:
+            ValueError: if an ID is invalid. No request is sent.
+            ConversationNotFoundError: if the conversation does not exist (404).
+        """
+        request = operations.get_conversation(self._config, conversation_id, agent_id=agent_id)
+        return self._send(request)
+
+    def get_conversations(
+        self,
+        ids: Iterable[str],
+        *,
+        concurrency: int = 16,
+        in_order: bool = False,
+        agent_id: str | None = None,
+    ) -> Generator[BulkResult[Conversation]]:
+        """Read many conversations, several at once.
+
+        ```python
+        for result in client.get_conversations(ids):
+            if result.error is None:
+                store(result.value)
+            else:
+                log(result.id, result.error)
+        ```
+
+        A failed call does not end the others. At most 2 × `concurrency` IDs are read ahead. If you
+        stop early, closing the iterator (see `contextlib.closing`) cancels the running calls; with
+        a custom transport, the synchronous client waits for them instead.
+
+        Args:
+            ids: The conversations' IDs.
+            concurrency: Number of calls at a time.
+            in_order: Whether to yield results in the order of `ids`. Default: as they complete.
+            agent_id: The agent, if not the client's.
+
+        Yields:
+            A `BulkResult` for each ID, with the conversation as `value`, or an `error`.
+
+        Raises:
+            TypeError: if `ids` is a single string, or not iterable.
+            ValueError: if `concurrency` is less than 1.
+        """
+        check_bulk(ids, concurrency, ID_SOURCES)
+        return call_many(
+            self, "get_conversation", ids, concurrency, in_order=in_order, agent_id=agent_id
+        )
+
+    @contextmanager
+    def open_recording(
+        self,
+        conversation_id: str,
+        direction: str = "combined",
+        redacted: bool = False,
+        *,
+        agent_id: str | None = None,
+    ) -> Iterator[Recording]:
+        """Open the recording of a voice conversation as a stream, in a `with` statement.
+
+        Args:
+            conversation_id: The conversation's ID.
+            direction: Which side: `combined`, `user` or `agent`.
+            redacted: Whether to remove personal data.
+            agent_id: The agent, if not the client's.
+
+        Yields:
+            The recording, to be read once with `iter_bytes`, `read` or `save`.
+
+        Raises:
+            ValueError: if the ID or the direction is invalid. No request is sent.
+            RecordingNotFoundError: if there is no recording, as for a chat (404).
+            ResponseDecodeError: if the response is not audio.
+        """
+        request = operations.get_recording(
+            self._config, conversation_id, direction, redacted, agent_id=agent_id
+        )
+        state = RetryState(request, self._limiter, self._cancelled)
+
+        def open_response() -> tuple[httpx.Response, RawResponse]:
+            return self._send_with_retries(request, state, check_audio, is_audio_type)
+
+        response, raw = open_response()
+        recording = Recording(
+            response, raw, state, open_response, conversation_id, direction, redacted
+        )
+        try:
+            yield recording
+        finally:
+            recording._is_closed = True
+            recording._response.close()
+
+    def download_recording(
+        self,
+        conversation_id: str,
+        path: str | os.PathLike[str],
+        *,
+        direction: str = "combined",
+        redacted: bool = False,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+        agent_id: str | None = None,
+    ) -> Path:
+        """Save the recording of a voice conversation as a WAV file, and return its path.
+
+        An interrupted download starts over. The file is written as `<name>.<random>.part`, and
+        renamed when it is complete.
+
+        Args:
+            conversation_id: The conversation's ID.
+            path: The file, or a directory; then the file is named after the conversation.
+            direction: Which side: `combined`, `user` or `agent`.
+            redacted: Whether to remove personal data.
+            overwrite: Whether to replace an existing file.
+            progress: A callback with the bytes so far, and the total or None.
+            agent_id: The agent, if not the client's.
+
+        Raises:
+            FileExistsError: if the file exists, unless `overwrite` is set. No request is sent.
+            ValueError: if the ID or the direction is invalid. No request is sent.
+            RecordingNotFoundError: if there is no recording, as for a chat (404).
+            APIConnectionError: if the download is interrupted, and retries do not help.
+        """
+        operations.check_recording(conversation_id, direction, redacted)
+        target = recording_target(path, conversation_id, direction, redacted, overwrite=overwrite)
+        with self.open_recording(
+            conversation_id, direction, redacted, agent_id=agent_id
+        ) as recording:
+            return recording.save(target, overwrite=overwrite, progress=progress)
+
+    def download_recordings(
+        self,
+        ids: Iterable[str],
+        directory: str | os.PathLike[str],
+        *,
+        concurrency: int = 4,
+        in_order: bool = False,
+        direction: str = "combined",
+        redacted: bool = False,
+        overwrite: bool = False,
+        agent_id: str | None = None,
+    ) -> Generator[BulkResult[Path]]:
+        """Save recordings in a directory, several at once: `download_recording` in bulk.
+
+        Args:
+            ids: The conversations' IDs.
+            directory: The directory. Each file is named after its conversation.
+            concurrency: Number of downloads at a time.
+            in_order: Whether to yield results in the order of `ids`. Default: as they complete.
+            direction: Which side: `combined`, `user` or `agent`.
+            redacted: Whether to remove personal data.
+            overwrite: Whether to replace existing files.
+            agent_id: The agent, if not the client's.
+
+        Yields:
+            A `BulkResult` for each ID, with the path as `value`, or an `error`.
+
+        Raises:
+            FileNotFoundError: if the directory does not exist.
+            TypeError: if `ids` is a single string, or not iterable.
+            ValueError: if `concurrency` is less than 1, or the direction is invalid.
+        """
+        check_bulk(ids, concurrency, ID_SOURCES)
+        operations.check_recording("CA", direction, redacted)
+        return call_many(
+            self,
+            "download_recording",
+            ids,
+            concurrency,
+            in_order=in_order,
+            path=require_directory(directory),
+            direction=direction,
+            redacted=redacted,
+            overwrite=overwrite,
+            agent_id=agent_id,
+        )
+
+    def add_annotations(
+        self,
+        conversation_id: str,
+        annotations: Iterable[Annotation],
+        *,
+        agent_id: str | None = None,
+    ) -> WriteResult:
+        """Add annotations to a conversation: what is wrong in which turn, on which side.
+
+        Args:
+            conversation_id: The conversation's ID.
+            annotations: At least one `Annotation(turn=0, role="agent", type="wrong_info")`. Turns
+                are counted from 0.
+            agent_id: The agent, if not the client's.
+
+        Raises:
+            ValueError: if there is no annotation, or the ID is invalid. No request is sent.
+            ConversationNotFoundError: if the conversation does not exist (404).
+        """
+        request = operations.add_annotations(
+            self._config, conversation_id, annotations, agent_id=agent_id
+        )
+        return self._send(request)
+
+    def set_note(
+        self, conversation_id: str, note: str, *, agent_id: str | None = None
+    ) -> WriteResult:
+        """Set the note of a conversation. It replaces the previous note.
+
+        Args:
+            conversation_id: The conversation's ID.
+            note: The new note.
+            agent_id: The agent, if not the client's.
+
+        Raises:
+            ValueError: if the ID is invalid. No request is sent.
+            ConversationNotFoundError: if the conversation does not exist (404).
+        """
+        request = operations.set_note(self._config, conversation_id, note, agent_id=agent_id)
+        return self._send(request)
+
+    def start_chat(
+        self,
+        environment: str,
+        *,
+        language: str | None = None,
+        asr_language: str | None = None,
+        tts_language: str | None = None,
+        variant_id: str | None = None,
+        channel: str | None = None,
+        conversation_id: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        agent_id: str | None = None,
+    ) -> Chat:
+        """Start a debug chat with the agent, for testing. Its greeting is the first reply.
+
+        Args:
+            environment: The environment of the agent: `sandbox`, `pre-release` or `live`.
+            language: The language, such as `en-US`; sets both of the next two. Default: the
+                server's.
+            asr_language: The language of speech recognition.
+            tts_language: The language of speech synthesis.
+            variant_id: The variant of the agent.
+            channel: The channel, such as `chat.polyai`.
+            conversation_id: An ID for the chat. Default: the server creates one.
+            attributes: Values that the agent's functions can read, by name, as JSON.
+            agent_id: The agent, if not the client's.
+
+        Raises:
+            ValueError: if an argument is invalid. No request is sent.
+        """
+        options = ChatOptions(environment, agent_id).with_languages(
+            language, asr_language, tts_language
+        )
+        request = operations.start_chat(
+            self._config,
+            options,
+            attributes,
+            variant_id=variant_id,
+            channel=channel,
+            conversation_id=conversation_id,
+        )
+        greeting = self._send(request)
+        return Chat(self._send, self._config, options, greeting.conversation_id, greeting)
+
+    def resume_chat(
+        self,
+        conversation_id: str,
+        environment: str,
+        *,
+        language: str | None = None,
+        asr_language: str | None = None,
+        tts_language: str | None = None,
+        agent_id: str | None = None,
+    ) -> Chat:
+        """Return a chat that was started before, to send more messages. No request is sent.
+
+        Args:
+            conversation_id: The chat's ID.
+            environment: The environment in which it was started.
+            language: The language, such as `en-US`; sets both of the next two.
+            asr_language: The language of speech recognition.
+            tts_language: The language of speech synthesis.
+            agent_id: The agent, if not the client's.
+
+        Raises:
+            ValueError: if an argument is invalid.
+        """
+        options = ChatOptions(environment, agent_id).with_languages(
+            language, asr_language, tts_language
+        )
+        return Chat(self._send, self._config, options, conversation_id, None)
+
+    def _copy(self, **changes: Any) -> Self:
+        """Return a client that shares everything with this one but the changes."""
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self), **changes)
+        return copy
+
+    def _send(self, request: PreparedRequest[_T]) -> _T:
+        state = RetryState(request, self._limiter, self._cancelled)
+        result: _T
+        _, result = self._send_with_retries(request, state, parse_response)
+        return result
+
+    def _send_with_retries(
+        self,
+        request: PreparedRequest[Any],
+        state: RetryState,
+        parse: Callable[[RawResponse], Any],
+        should_stream: Callable[[Mapping[str, str]], bool] = lambda _: False,
+    ) -> tuple[httpx.Response, Any]:
+        """Return the response, unread if it is a success to stream, and what `parse` returns."""
+        while True:
+            transport = self._connection.ensure_open()
+            for pause in state.wait_for_turn():
+                sleep(state, pause)
+            try:
+                response, raw = self._send_once(transport, request, state, should_stream)
+                try:
+                    return response, parse(raw)
+                except PolyAIError:
+                    response.close()  # a stream is still open
+                    raise
+            except PolyAIError as failure:
+                error = without_frames(failure)
+            delay = state.next_delay(error)
+            if delay is None:
+                raise error
+            sleep(state, delay)
+
+    def _send_once(
+        self,
+        transport: httpx.BaseTransport,
+        request: PreparedRequest[Any],
+        state: RetryState,
+        should_stream: Callable[[Mapping[str, str]], bool],
+    ) -> tuple[httpx.Response, RawResponse]:
+        started = time.perf_counter()
+        response = None
+        try:
+            response = transport.handle_request(request.to_httpx(state.timeouts()))
+            reader = ResponseReader(request, response)
+            if not (reader.is_success and should_stream(reader.headers)):
+                try:
+                    for chunk in iter_body(response, reader.headers):
+                        state.check()
+                        if not reader.feed(chunk):
+                            break
+                finally:
+                    response.close()
+            return response, reader.finish(time.perf_counter() - started, state.attempt)
+        except BaseException as failure:
+            error = to_error(request, response, failure, deadline_exceeded=state.deadline_exceeded)
+        # Outside of the except clause: the frames of the failure hold the key.
+        raise error
+
+    def close(self) -> None:
+        """Close the connections. A closed client, or a copy of it, sends no more requests."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        self._connection.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._connection.__exit__(exc_type, exc_value, traceback)
+
+    def __repr__(self) -> str:
+        config: Config | None = vars(self).get("_config")  # None in the traceback of a failed init
+        if config is None:
+            return f"<{type(self).__name__} not set up>"
+        where = config.describe(config.base_url)
+        return f"<{type(self).__name__} {where} agent {config.agent_id}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A client cannot be pickled. Create one in each process instead.")

@@ -1,0 +1,134 @@
+# Written by `make sync` from _async/list.py. Do not edit: the next run overwrites it.
+"""The list of conversations, fetched page by page while it is iterated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+from .._config import Config
+from .._data import operations
+from .._data.arguments import check_int
+from .._data.pagination import Cursor, ListUnstable, record_key
+from .._http.error_map import redacted_body
+from .._http.request import PreparedRequest
+from .._models.summaries import ConversationPage, ConversationSummary
+from ..errors import PolyAIError, ResponseDecodeError
+from .io import Background
+
+
+class ConversationList:
+    """All conversations of an agent, newest first; from `DataClient.list_conversations`.
+
+    Iterate it with `for`, as often as you like. Pages are fetched as they are needed. New and
+    deleted conversations cause neither repeated nor missing ones. A record that cannot be read is
+    an UnreadableRecord.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[PreparedRequest[ConversationPage]], ConversationPage],
+        config: Config,
+        *,
+        page_size: int,
+        offset: int,
+        max_items: int | None,
+        strict: bool,
+        prefetch: int,
+        agent_id: str | None,
+    ) -> None:
+        self._total: int | None = None
+        check_int("page_size", page_size, minimum=1)
+        if max_items is not None:
+            check_int("max_items", max_items, minimum=0)
+        if check_int("prefetch", prefetch, minimum=0) > 1:
+            raise ValueError(f"prefetch={prefetch}: expected 0 or 1.")
+        self._send = send
+        self._page_request = partial(operations.list_conversations, config, agent_id=agent_id)
+        self._page_request(limit=page_size, offset=offset)  # raises now if the settings are invalid
+        self._new_cursor = partial(Cursor, page_size, offset, max_items)
+        self._strict = strict
+        self._prefetch = prefetch == 1
+
+    @property
+    def total(self) -> int | None:
+        """The number of all conversations, as of the latest page; None before the first."""
+        return self._total
+
+    def __iter__(self) -> Generator[ConversationSummary]:
+        with closing(_Pages(self)) as pages:
+            while page := pages.next():
+                for conversation in page.conversations:
+                    yield conversation
+
+    def pages(self) -> Generator[ConversationPage]:
+        """Yield the conversations as pages."""
+        with closing(_Pages(self)) as pages:
+            while page := pages.next():
+                yield page
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} total {self._total}>"
+
+    def _next_request(self, cursor: Cursor) -> PreparedRequest[ConversationPage] | None:
+        if cursor.request is None:
+            return None
+        return self._page_request(limit=cursor.request.limit, offset=cursor.request.offset)
+
+    def _accept(
+        self, cursor: Cursor, request: PreparedRequest[Any], page: ConversationPage
+    ) -> ConversationPage:
+        self._total = page.count if type(page.count) is int else None
+        meta: Any = page.meta  # every response has it
+        origin: dict[str, Any] = {"method": request.method, "url": request.url}
+        origin.update(status_code=meta.status_code, correlation_id=meta.correlation_id)
+        try:
+            new = cursor.accept([record_key(r.raw) for r in page.conversations], self._total)
+        except ListUnstable:
+            raise PolyAIError(
+                "The list changed too much between two pages to continue without gaps. Start over.",
+                **origin,
+            ) from None
+        for index in new if self._strict else ():
+            record = page.conversations[index]
+            if record.problems:
+                problem = record.problems[0]
+                name: Any = record.conversation_id  # of another type, if the API has changed
+                if not isinstance(name, str) or not name:
+                    name = f"conversations[{index}]"
+                raise ResponseDecodeError(
+                    " ".join(f"{name}: {problem.field} {problem.reason}".split()),
+                    body=redacted_body(request, json.dumps(record.raw).encode()),
+                    **origin,
+                )
+        page.conversations = [page.conversations[index] for index in new]
+        return page
+
+
+class _Pages:
+    """The pages of one iteration. Not a generator: asyncio does not close nested ones in order."""
+
+    def __init__(self, conversations: ConversationList) -> None:
+        self._list = conversations
+        self._cursor = conversations._new_cursor()
+        self._request = conversations._next_request(self._cursor)
+        self._background = Background()
+
+    def next(self) -> ConversationPage | None:
+        """Return the next page that is not empty, and start to fetch the one after it."""
+        while self._request is not None:
+            request = self._request
+            received = self._background.result(self._list._send, request)
+            page = self._list._accept(self._cursor, request, received)
+            self._request = self._list._next_request(self._cursor)
+            if self._request is not None and self._list._prefetch:
+                self._background.start(self._list._send, self._request)
+            if page.conversations:
+                return page
+        return None
+
+    def close(self) -> None:
+        self._background.close()

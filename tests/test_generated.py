@@ -1,0 +1,144 @@
+"""The generated low-level client works without the facade."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from generate import corrected_document
+from polyai_data.sandbox import serve
+from polyai_data_generated import AuthenticatedClient
+from polyai_data_generated.models import (
+    AddAnnotationsBody,
+    Annotation,
+    AnnotationRole,
+    AnnotationType,
+    ChatReply,
+    Conversation,
+    ConversationPage,
+    ConversationSummary,
+    ErrorEnvelope,
+    RecordingDirection,
+    SendChatMessageBody,
+    SetNoteBody,
+    StartChatBody,
+    Turn,
+    WriteResult,
+)
+from polyai_data_generated.types import File, Response
+
+CONVERSATION_ID = "CA22d437f4405070690f8906b76c8ea4ed"
+CHAT_ID = "AS_CHAT_generated"
+
+# The arguments of each operation. The last one needs the chat that the one before it starts.
+CALLS: dict[str, dict[str, Any]] = {
+    "list_conversations": {"limit": 2, "offset": 1},
+    "get_conversation": {"conversation_id": CONVERSATION_ID},
+    "get_recording": {
+        "conversation_id": CONVERSATION_ID,
+        "direction": RecordingDirection.USER,
+        "redacted": True,
+    },
+    "add_annotations": {
+        "conversation_id": CONVERSATION_ID,
+        "body": AddAnnotationsBody(
+            [Annotation(1, AnnotationRole.AGENT, AnnotationType.WRONG_INFO)]
+        ),
+    },
+    "set_note": {"conversation_id": CONVERSATION_ID, "body": SetNoteBody("Called back.")},
+    "start_chat": {"body": StartChatBody("sandbox", conversation_id=CHAT_ID)},
+    "send_chat_message": {
+        "conversation_id": CHAT_ID,
+        "body": SendChatMessageBody("sandbox", message="Hello."),
+    },
+}
+
+
+def function(operation: str, name: str) -> Callable[..., Any]:
+    """Return one of the functions that the generator writes for an operation."""
+    module = importlib.import_module(f"polyai_data_generated.api.operations.{operation}")
+    found: Callable[..., Any] = getattr(module, name)
+    return found
+
+
+def call_sync(client: AuthenticatedClient, agent_id: str) -> list[Response[Any]]:
+    with client:
+        return [
+            function(name, "sync_detailed")(agent_id, client=client, **arguments)
+            for name, arguments in CALLS.items()
+        ]
+
+
+def call_async(client: AuthenticatedClient, agent_id: str) -> list[Response[Any]]:
+    async def call() -> list[Response[Any]]:
+        async with client:
+            return [
+                await function(name, "asyncio_detailed")(agent_id, client=client, **arguments)
+                for name, arguments in CALLS.items()
+            ]
+
+    return asyncio.run(call())
+
+
+CallAll = Callable[[AuthenticatedClient, str], list[Response[Any]]]
+both = pytest.mark.parametrize("call_all", [call_sync, call_async], ids=["sync", "async"])
+
+
+def responses(call_all: CallAll, agent_id: str) -> dict[str, Response[Any]]:
+    """Return the response of a new sandbox to each call."""
+    with serve(recording_bytes=100) as base_url:
+        client = AuthenticatedClient(
+            base_url,
+            "sandbox",
+            prefix="",
+            auth_header_name="X-API-KEY",
+            raise_on_unexpected_status=True,
+        )
+        return dict(zip(CALLS, call_all(client, agent_id), strict=True))
+
+
+def test_every_operation_of_the_spec_is_called() -> None:
+    operations = {
+        operation["operationId"]
+        for path_item in corrected_document()["paths"].values()
+        for operation in path_item.values()
+        if isinstance(operation, dict) and "responses" in operation
+    }
+    assert set(CALLS) == operations
+
+
+@both
+def test_each_operation_returns_its_model(call_all: CallAll) -> None:
+    found = responses(call_all, "PROJECT-DEMO")
+    assert {
+        name: (response.status_code, type(response.parsed)) for name, response in found.items()
+    } == {
+        "list_conversations": (200, ConversationPage),
+        "get_conversation": (200, Conversation),
+        "get_recording": (200, File),
+        "add_annotations": (201, WriteResult),
+        "set_note": (201, WriteResult),
+        "start_chat": (201, ChatReply),
+        "send_chat_message": (200, ChatReply),
+    }
+    parsed: Any = {name: response.parsed for name, response in found.items()}
+    page, conversation = parsed["list_conversations"], parsed["get_conversation"]
+    assert (page.limit, page.offset) == (2, 1)
+    assert [type(one) for one in page.conversations] == [ConversationSummary] * 2
+    assert conversation.conversation_id == CONVERSATION_ID
+    assert {type(turn) for turn in conversation.turns} == {Turn}
+    assert parsed["get_recording"].payload.read(4) == b"RIFF"
+    assert parsed["add_annotations"].success is parsed["set_note"].success is True
+    assert parsed["start_chat"].conversation_id == CHAT_ID
+    assert parsed["send_chat_message"].user_input == "Hello."
+
+
+@both
+def test_each_operation_returns_the_error_of_the_spec(call_all: CallAll) -> None:
+    for name, response in responses(call_all, "PROJECT-OTHER").items():
+        assert response.status_code == 403, name
+        assert type(response.parsed) is ErrorEnvelope
+        assert response.parsed.error_message
