@@ -114,7 +114,7 @@ CHANGES = st.lists(
 
 
 @pytest.mark.parametrize("prefetch", [0, 1])
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples * 6 // 10)
 @given(size=st.integers(0, 30), page_size=st.integers(1, 8), cap=st.integers(2, 8), changes=CHANGES)
 def test_no_change_between_two_requests_repeats_or_hides_any(
     call: Caller,

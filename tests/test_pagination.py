@@ -56,7 +56,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=20 * settings().max_examples, deadline=None)
 @given(
     size=st.integers(0, 60),
     page_size=st.integers(1, 12),
@@ -83,7 +83,7 @@ def test_no_change_makes_it_repeat_a_record_or_skip_one_that_was_there_throughou
     assert server.throughout - skipped <= set(found)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5 * settings().max_examples, deadline=None)
 @given(
     size=st.integers(0, 300), page_size=st.integers(1, 3), cap=st.integers(2, 4), changes=CHANGES
 )
