@@ -558,7 +558,7 @@ def skip_backoff() -> None:
     async def pause(seconds: float) -> None:
         await asyncio.sleep(seconds * 0)
 
-    sync_io._sleep = lambda _: None
+    sync_io._sleep = lambda *_: False
     async_io._sleep = pause  # type: ignore[assignment]  # asyncio.sleep is overloaded
 
 

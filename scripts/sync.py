@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "facade" / "polyai_data"
-FILES = ("chats.py", "client.py", "list.py", "recording.py")
+FILES = ("body.py", "chats.py", "client.py", "list.py", "recording.py")
 HEADER = "# Written by `make sync` from _async/{name}. Do not edit: the next run overwrites it.\n"
 RULES = [
     (re.compile(pattern), replacement)
@@ -22,6 +22,7 @@ RULES = [
         (r"\bawait ", ""),
         (r"\basync (?=def|with|for)", ""),
         (r" \| AsyncIterable\[str\]", ""),
+        (r"\bAsync(?=ByteStream)", "Sync"),
         (r"Awaitable\[(\w+)\]", r"\1"),
         (r"\bAsync(?=[A-Z])", ""),
         (r"\basynchronous client:", "synchronous client:"),
@@ -32,7 +33,7 @@ RULES = [
         (r"\basynccontextmanager\b", "contextmanager"),
         (r"\bhandle_async_request\b", "handle_request"),
         (r"\b__a(?=enter__|exit__|iter__)", "__"),
-        (r"\ba(?=(iter|next)\()", ""),
+        (r"\ba(?=(iter|next|iter_bytes)\()", ""),
         (r"\baiter_body\b", "iter_body"),
     )
 ]

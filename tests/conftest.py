@@ -26,7 +26,7 @@ from polyai_data import (
     PolyAIError,
 )
 from polyai_data._async import io as async_io
-from polyai_data._http import retry
+from polyai_data._http import clock
 from polyai_data._sync import io as sync_io
 
 settings.register_profile("polyai-data", deadline=None, derandomize=True, database=None)
@@ -346,13 +346,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that the clients wanted to wait between attempts; no test really waits."""
     waited: list[float] = []
-    monotonic = retry.monotonic
+    monotonic = clock.monotonic
 
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(retry, "monotonic", lambda: monotonic() + sum(waited))
-    monkeypatch.setattr(sync_io, "_sleep", waited.append)
+    monkeypatch.setattr(clock, "monotonic", lambda: monotonic() + sum(waited))
+    monkeypatch.setattr(sync_io, "_sleep", lambda _, seconds: waited.append(seconds))
     monkeypatch.setattr(async_io, "_sleep", sleep)
     return waited
 

@@ -24,6 +24,7 @@ from polyai_data._http.aiohttp_transport import AiohttpTransport
 from polyai_data.sandbox import serve
 from scenarios import CONVERSATION_ID, SCENARIOS, Scenario, Step
 from scrub import AGENT_ID, Scrubber, scrubbed
+from vcr.errors import CannotOverwriteExistingCassetteException
 
 ERRORS: dict[str, type[PolyAIError]] = {
     "400": polyai_data.BadRequestError,
@@ -150,10 +151,11 @@ def test_every_documented_status_of_every_operation_has_its_cassette() -> None:
 )
 def test_replay_matches_the_body(note: str, asynchronous: bool) -> None:
     step = Step("set_note", (CONVERSATION_ID, note))
-    with recorder("none").use_cassette("set_note.201.yaml"):
-        result = call(Scenario("201", step), asynchronous=asynchronous)
-    assert isinstance(result, polyai_data.APIConnectionError)
-    assert "CannotOverwriteExistingCassette" in str(result)
+    with (
+        recorder("none").use_cassette("set_note.201.yaml"),
+        pytest.raises(CannotOverwriteExistingCassetteException),
+    ):
+        call(Scenario("201", step), asynchronous=asynchronous)
 
 
 @BOTH_CLIENTS
@@ -163,10 +165,11 @@ def test_replay_matches_the_body(note: str, asynchronous: bool) -> None:
 )
 def test_replay_matches_the_query(options: dict[str, Any], asynchronous: bool) -> None:
     step = Step("get_recording", (CONVERSATION_ID,), options)
-    with recorder("none").use_cassette("get_recording.200.yaml"):
-        result = call(Scenario("200", step), asynchronous=asynchronous)
-    assert isinstance(result, polyai_data.APIConnectionError)
-    assert "CannotOverwriteExistingCassette" in str(result)
+    with (
+        recorder("none").use_cassette("get_recording.200.yaml"),
+        pytest.raises(CannotOverwriteExistingCassetteException),
+    ):
+        call(Scenario("200", step), asynchronous=asynchronous)
 
 
 @BOTH_CLIENTS
@@ -185,10 +188,11 @@ def test_replay_matches_host_and_path(
 ) -> None:
     step = Step("get_conversation", (conversation_id,))
     scenario = Scenario("200.us", step, region, agent_id)
-    with recorder("none").use_cassette("get_conversation.200.us.yaml"):
-        result = call(scenario, asynchronous=asynchronous)
-    assert isinstance(result, polyai_data.APIConnectionError)
-    assert "CannotOverwriteExistingCassette" in str(result)
+    with (
+        recorder("none").use_cassette("get_conversation.200.us.yaml"),
+        pytest.raises(CannotOverwriteExistingCassetteException),
+    ):
+        call(scenario, asynchronous=asynchronous)
 
 
 def production_transport(*, asynchronous: bool) -> tuple[Any, str]:

@@ -23,7 +23,6 @@ from polyai_data import (
     AsyncDataClient,
     AuthenticationError,
     ConfigurationError,
-    DataClient,
     PolyAIError,
     ResponseDecodeError,
     ServerError,
@@ -57,19 +56,10 @@ HTTPX_EXCEPTIONS = [
 ]
 
 OTHER_EXCEPTIONS = [
-    OSError(5, "input/output"),
-    TimeoutError("late"),
+    socket.gaierror(-2, "Name not known"),
     ConnectionResetError("reset"),
     BrokenPipeError(),
-    RuntimeError("event loop is closed"),
-    ValueError("odd"),
-    KeyError("missing"),
-    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "odd"),
-    AssertionError(),
-    MemoryError(),
-    RecursionError("deep"),
     ssl.SSLError(1, "[SSL] odd"),
-    ExceptionGroup("several", [OSError("one")]),
 ]
 
 
@@ -122,7 +112,6 @@ HOST = "api.us.poly.ai"
     [
         (httpx.ConnectTimeout(""), f"no connection to {HOST} within 2 s"),
         (httpx.ReadTimeout(""), f"no data from {HOST} for 7.5 s"),
-        (TimeoutError(), f"no data from {HOST} for 7.5 s"),
         (httpx.WriteTimeout(""), f"{HOST} did not accept the request within 7.5 s"),
         (
             httpx.PoolTimeout(""),
@@ -131,8 +120,8 @@ HOST = "api.us.poly.ai"
         (httpx.ProxyError("407 Denied"), "the proxy refused: 407 Denied"),
         (httpx.RemoteProtocolError("Odd."), f"{HOST} dropped the connection: Odd."),
         (httpx.ReadError(""), "ReadError: no details"),
-        (RuntimeError("two\nlines"), "RuntimeError: two lines"),
-        (RuntimeError("x" * 300), f"RuntimeError: {'x' * 199}…"),
+        (ConnectionError("two\nlines"), "ConnectionError: two lines"),
+        (ConnectionError("x" * 300), f"ConnectionError: {'x' * 199}…"),
         (
             caused(httpx.ConnectError(""), untrusted()),
             f"TLS: the certificate of {HOST} is not trusted: self-signed certificate",
@@ -150,7 +139,10 @@ HOST = "api.us.poly.ai"
             f"cannot resolve the name of {HOST} (DNS): odd resolver",
         ),
         (
-            ExceptionGroup("all", [OSError(), ExceptionGroup("v4", [ConnectionRefusedError()])]),
+            caused(
+                httpx.ConnectError(""),
+                ExceptionGroup("all", [OSError(), ExceptionGroup("", [ConnectionRefusedError()])]),
+            ),
             f"{HOST} refused the connection",
         ),
         (circle(), "ConnectError: round"),
@@ -245,11 +237,7 @@ def test_a_response_that_is_not_http_says_so(call: Caller, listening: Listening)
     with listening(answering(b"220 mail.example ESMTP\r\n\r\n")) as address:
         error = call.fails(base_url=f"http://{address}")
     assert type(error) is APIConnectionError
-    words = ["illegal status line"]
-    if call.kind is AsyncDataClient:
-        words = ["Bad status line", "Expected HTTP/"]  # newer and older versions of aiohttp
-    assert any(error.message.startswith(f"{address} dropped the connection: {w}") for w in words)
-    assert "mail.example" not in error.message or call.kind is DataClient
+    assert error.message.startswith(f"{address} dropped the connection: illegal status line")
 
 
 INCOMPLETE = "dropped the connection: peer closed connection without sending complete message body"
@@ -288,7 +276,7 @@ ENCODED = gzip.compress(b'{"conversationId": "CA1"}', mtime=0)
             head("200 OK", "Content-Encoding: gzip", f"Content-Length: {len(ENCODED) - 12}")
             + ENCODED[:-12],
             ResponseDecodeError,
-            "bytes of Content-Type unknown",
+            "Invalid compressed data: the compressed data was cut off",
         ),
         (
             head("200 OK", "Content-Length: 100") + b'{"conversationId": "CA1"',
@@ -320,8 +308,6 @@ def test_an_incomplete_or_damaged_body_is_an_error(
     with listening(answering(answer)) as address:
         error = call.fails(base_url=f"http://{address}")
     assert type(error) is kind
-    if message == INCOMPLETE and call.kind is AsyncDataClient:
-        message = "Not enough data to satisfy content length header"
     assert message in error.message
     if kind is AuthenticationError:
         assert error.correlation_id == "theirs"
@@ -337,14 +323,14 @@ def test_a_response_that_fails_while_it_is_closed_is_an_error(call: Caller) -> N
             yield b'{"conversationId": "CA1"}'
 
         def close(self) -> None:
-            raise OSError("already gone")
+            raise BrokenPipeError("already gone")
 
         async def aclose(self) -> None:
-            raise OSError("already gone")
+            raise BrokenPipeError("already gone")
 
     error = call.fails(lambda _: httpx.Response(200, stream=Stream()))
     assert type(error) is APIConnectionError
-    assert error.message == "OSError: already gone"
+    assert error.message == "BrokenPipeError: already gone"
 
 
 def test_a_complete_response_over_a_real_socket_is_read(call: Caller, listening: Listening) -> None:
@@ -393,14 +379,12 @@ def test_a_client_is_not_shared_by_processes(call: Caller, monkeypatch: pytest.M
 
     client = call.client(answer, api_key="key", region="us", agent_id="A")
     here = os.getpid()
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch:  # in a process that was forked before the first call
         patch.setattr(os, "getpid", lambda: here + 1)
-        with pytest.raises(
-            PolyAIError, match=r"was created in another process, .* in each process\.$"
-        ):
-            call.use(client, lambda client: client.get_conversation("CA1"))
-    assert asked == []
-    call.run(client, lambda client: client.get_conversation("CA1"))
+        call.use(client, lambda client: client.get_conversation("CA1"))
+    with pytest.raises(PolyAIError, match=r"was used in another process, .* in each process\.$"):
+        call.use(client, lambda client: client.get_conversation("CA1"))
+    assert len(asked) == 1
 
 
 def tls_context(client: Any) -> Any:

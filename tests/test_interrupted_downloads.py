@@ -20,7 +20,7 @@ from polyai_data import (
     Retry,
 )
 from polyai_data._async import io as async_io
-from polyai_data._http import retry
+from polyai_data._http import clock
 from polyai_data._sync import io as sync_io
 
 if TYPE_CHECKING:
@@ -357,7 +357,7 @@ def test_ctrl_c_leaves_no_file_and_closes_the_stream(
     def interrupt(_: float) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sync_io, "_sleep", interrupt)
+    monkeypatch.setattr(sync_io, "_sleep", lambda _, seconds: interrupt(seconds))
     monkeypatch.setattr(async_io, "_sleep", interrupt)
     in_body = responding(Chunks(SOUND[:400], KeyboardInterrupt()))
     server = Server(in_body if when == "in the middle of a body" else dropped())
@@ -371,7 +371,7 @@ def test_a_deadline_limits_the_download_too(
     call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = iter(range(1000))
-    monkeypatch.setattr(retry, "monotonic", lambda: next(now))
+    monkeypatch.setattr(clock, "monotonic", lambda: next(now))
     with pytest.raises(APITimeoutError, match="the deadline of 5 s has passed"):
         download(call, Server(whole()), tmp_path, deadline=5)
     assert list(tmp_path.iterdir()) == []

@@ -202,9 +202,7 @@ def test_no_operation_shows_a_key_that_the_server_echoes(
         assert "[API key]" in str(error) + repr(error.body), name
 
 
-@pytest.mark.parametrize(
-    "failure", [httpx.ConnectError(KEY), httpx.ReadTimeout(KEY), RuntimeError(KEY)], ids=repr
-)
+@pytest.mark.parametrize("failure", [httpx.ConnectError(KEY), httpx.ReadTimeout(KEY)], ids=repr)
 def test_no_operation_shows_the_key_when_the_transport_fails(
     call: Caller, operations: dict[str, Operation], failure: Exception
 ) -> None:
@@ -268,10 +266,6 @@ def test_a_key_too_short_to_be_a_secret_is_left_in_texts(
         httpx.ConnectError(f"bad header {KEY}"),
         httpx.ReadTimeout(""),
         httpx.DecodingError(KEY),
-        RuntimeError(KEY),
-        KeyboardInterrupt(),
-        SystemExit(1),
-        asyncio.CancelledError(),
     ],
     ids=repr,
 )

@@ -124,7 +124,7 @@ def test_aioresponses_does_not_support_this_aiohttp() -> None:
     assert row("aioresponses]")["async"].startswith("no: version 0.7.9")
     with aioresponses() as mock:
         mock.get(f"{CLOSED}{PATH}", payload=RESPONSE)
-        with pytest.raises(APIConnectionError, match="stream_writer"):
+        with pytest.raises(TypeError, match="stream_writer"):
             get_asynchronously(**settings(CLOSED))
 
 

@@ -29,6 +29,11 @@ class ApiKey:
         """Return the key if it is valid, else raise ConfigurationError without the key."""
         if not self._value:
             raise ConfigurationError("The API key is empty, or not a string.")
+        if self._value[0] in "\"'" and self._value[0] == self._value[-1]:
+            raise ConfigurationError(
+                "The API key is in quotation marks. Remove them: docker's --env-file, for one, "
+                "keeps them as a part of the value."
+            )
         if not re.fullmatch(r"[\x21-\x7e]+", self._value):
             raise ConfigurationError(
                 "The API key contains line breaks, spaces or non-ASCII characters, which an HTTP "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,21 +55,42 @@ def recording_target(
     """Return the file to write: the path itself, or a file in it if it is a directory."""
     target = Path(path)
     if os.fspath(path).endswith(("/", os.sep)):
-        require_directory(path)
+        make_directory(path)
     if target.is_dir():
         target /= recording_file_name(conversation_id, direction, redacted)
-    if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} exists. Pass overwrite=True to replace it.")
-    require_directory(target.parent)
+    check_target(target, overwrite=overwrite)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"The directory {_quoted(target.parent)} does not exist.")
     with suppress(FileNotFoundError):  # an invalid file name raises now, before anything is sent
         os.lstat(_part_path(target))
     return target
 
 
-def require_directory(path: str | os.PathLike[str]) -> Path:
-    if not Path(path).is_dir():
-        raise FileNotFoundError(f"The directory {short_repr(os.fspath(path))} does not exist.")
+def make_directory(path: str | os.PathLike[str]) -> Path:
+    """Create a directory if it does not exist."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(f"{_quoted(path)} is a file, not a directory.") from None
     return Path(path)
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Raise FileExistsError if a file may not be written there."""
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        raise FileExistsError(
+            f"{_quoted(target)} is not a regular file, and is not replaced. Choose another name."
+        )
+    if not overwrite:
+        raise FileExistsError(f"{target} exists. Pass overwrite=True to replace it.")
+
+
+def _quoted(path: str | os.PathLike[str]) -> str:
+    return short_repr(os.fspath(path))
 
 
 def _part_path(target: Path) -> Path:
@@ -79,14 +101,17 @@ def _part_path(target: Path) -> Path:
 def part_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     """Open a file for writing under a temporary name; rename it when the `with` block is over.
 
-    The name is `<name>.<random>.part`, so two downloads never share a file. If the block raises, no
-    file is left.
+    The name is `<name>.<random>.part`, so two downloads never share a file. The content is on the
+    disk before the file gets its name. If the block raises, no file is left.
     """
     part = _part_path(target)
     file: BinaryIO = part.open("xb", buffering=_BUFFER_SIZE)
     try:
         with file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
+        check_target(target, overwrite=True)  # it may have been created meanwhile
         if overwrite:
             os.replace(part, target)
         else:

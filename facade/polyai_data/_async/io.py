@@ -13,7 +13,9 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterable,
+    Mapping,
 )
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import Any, Self
 
@@ -29,18 +31,42 @@ class Connection(ConnectionBase):
     """The transport of a client and its copies."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None, base_url: str) -> None:
-        super().__init__(transport, "handle_async_request")
+        super().__init__(transport, "handle_async_request", base_url)
         self._base_url = base_url
         self._transport = transport or default_async_transport(base_url)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._sleepers: set[asyncio.Future[None]] = set()
 
     def ensure_open(self) -> httpx.AsyncBaseTransport:
         self._check()
         self._enter_loop()
         return self._transport
 
+    async def sleep(self, state: RetryState, seconds: float) -> None:  # noqa: ARG002  # as in `_sync`
+        """Wait before the next attempt. Closing the client ends the wait."""
+        sleeper = asyncio.ensure_future(_sleep(seconds))
+        self._sleepers.add(sleeper)
+        try:
+            await asyncio.wait([sleeper])
+        finally:
+            self._sleepers.discard(sleeper)
+            sleeper.cancel()
+        self._check()
+
+    def _close(self) -> None:
+        self._enter_loop()
+        self._is_closed = True
+        for sleeper in self._sleepers:
+            sleeper.cancel()
+
     def _enter_loop(self) -> None:
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise PolyAIError(
+                "The asynchronous client needs asyncio. With trio, use the synchronous client in a "
+                "thread: trio.to_thread.run_sync."
+            ) from None
         if self._loop is not None and self._loop is not loop:
             if not self._loop.is_closed():
                 raise PolyAIError(
@@ -57,14 +83,12 @@ class Connection(ConnectionBase):
 
     async def __aexit__(self, *exc_info: Any) -> None:
         if not self._is_closed:
-            self._enter_loop()
-            self._is_closed = True
+            self._close()
             await self._transport.__aexit__(*exc_info)
 
     async def aclose(self) -> None:
         if not self._is_closed:
-            self._enter_loop()
-            self._is_closed = True
+            self._close()
             await self._transport.aclose()
 
 
@@ -72,8 +96,18 @@ ID_SOURCES: Any = (Iterable, AsyncIterable)
 _sleep = asyncio.sleep  # tests replace it
 
 
-async def sleep(state: RetryState, seconds: float) -> None:  # noqa: ARG001  # as in `_sync`
-    await _sleep(seconds)
+def deadline_scope(state: RetryState) -> AbstractAsyncContextManager[Any]:
+    """Return a context manager that raises TimeoutError at the deadline."""
+    return asyncio.timeout(max(0.0, state.time_left)) if state.has_deadline else nullcontext()
+
+
+def tracer(state: RetryState) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+    """Return a callback for the `trace` extension of httpx."""
+
+    async def trace(name: str, info: Mapping[str, Any]) -> None:
+        state.on_trace(name, info)
+
+    return trace
 
 
 class Background:

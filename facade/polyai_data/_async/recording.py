@@ -10,14 +10,16 @@ from typing import Any, cast
 
 import httpx
 
-from .._data.recordings import SNIFF_BYTES, Progress, check_start
+from .._data.recordings import SNIFF_BYTES, Progress, check_start, has_end, wav_size
 from .._files import part_file, recording_target
-from .._http.error_map import incomplete_download, to_error
-from .._http.response import RawResponse, aiter_body, is_compressed
+from .._http.compression import content_encoding
+from .._http.error_map import incomplete_download, to_error, unverified_download
+from .._http.response import RawResponse
 from .._http.retry import RetryState
 from .._models.decode import ResponseMeta
 from ..errors import PolyAIError
-from .io import sleep
+from .body import aiter_body
+from .io import deadline_scope
 
 
 class AsyncRecording:
@@ -29,6 +31,8 @@ class AsyncRecording:
         redacted: Whether personal data was removed.
         content_length: The size in bytes, or None if the server did not say.
         content_type: The media type, such as `audio/wav`, or None.
+        is_complete: Once it was read: True if it is whole, or None if nothing tells, neither a
+            length in the response nor one in the WAV header. Before, None.
         meta: The HTTP side of the response.
     """
 
@@ -38,6 +42,7 @@ class AsyncRecording:
         raw: RawResponse,
         state: RetryState,
         reopen: Callable[[], Awaitable[Any]],
+        sleep: Callable[[RetryState, float], Awaitable[None]],
         conversation_id: str,
         direction: str,
         redacted: bool,
@@ -50,15 +55,17 @@ class AsyncRecording:
         self.meta: ResponseMeta
         self._state = state
         self._reopen = reopen
+        self._sleep = sleep
         self._was_read = False
         self._is_closed = False
         self._set_response(response, raw)
 
     def _set_response(self, response: httpx.Response, raw: RawResponse) -> None:
         self.content_type = raw.headers.get("content-type")
+        self.is_complete: bool | None = None
         self.meta = raw.meta()
         length = raw.headers.get("content-length", "")
-        has_length = length.isdecimal() and not is_compressed(raw.headers)
+        has_length = length.isdecimal() and not content_encoding(raw.headers)
         self.content_length = int(length) if has_length else None
         self._response = response
         self._raw = raw
@@ -101,6 +108,7 @@ class AsyncRecording:
         path: str | os.PathLike[str],
         *,
         overwrite: bool = False,
+        allow_unverified: bool = False,
         progress: Progress | None = None,
     ) -> Path:
         """Save the recording and return its path.
@@ -110,12 +118,14 @@ class AsyncRecording:
         Args:
             path: The file, or a directory; then the file is named after the conversation.
             overwrite: Whether to replace an existing file.
+            allow_unverified: Whether to save it if `is_complete` is None in the end.
             progress: A callback with the bytes so far, and the total or None.
 
         Raises:
-            FileExistsError: if the file exists, unless `overwrite` is set.
+            FileExistsError: if the file exists, unless `overwrite` is set, or if it is a device, a
+                pipe or a symbolic link.
             APIConnectionError: if the download is interrupted, and retries do not help.
-            ResponseDecodeError: if it is not audio.
+            ResponseDecodeError: if it is not audio, or nothing tells whether it is complete.
         """
         target = recording_target(
             path, self.conversation_id, self.direction, self.redacted, overwrite=overwrite
@@ -130,6 +140,8 @@ class AsyncRecording:
                         file.write(chunk)
                     if progress is not None:
                         progress(self._received, self.content_length)
+            if not (self.is_complete or allow_unverified):
+                raise unverified_download(self._raw)
         return target
 
     async def _chunks(self, *, allow_restart: bool) -> AsyncGenerator[bytes | None]:
@@ -148,13 +160,15 @@ class AsyncRecording:
             while True:
                 try:
                     self._state.check()
-                    chunk = await anext(body, None)
+                    async with deadline_scope(self._state):
+                        chunk = await anext(body, None)
                 except BaseException as failure:
                     error: BaseException | None = to_error(
                         self._raw.request,
                         self._response,
                         failure,
                         deadline_exceeded=self._state.deadline_exceeded,
+                        sent=True,
                     )
                     break
                 error = self._accept(chunk)
@@ -164,7 +178,7 @@ class AsyncRecording:
             if error is None:
                 return
             # Outside of the except clause: the frames of the failure hold the key.
-            await sleep(self._state, self._next_delay(error, allow_restart=allow_restart))
+            await self._sleep(self._state, self._next_delay(error, allow_restart=allow_restart))
             await self._response.aclose()
             response, raw = await self._reopen()
             self._set_response(response, raw)
@@ -175,8 +189,13 @@ class AsyncRecording:
         """Count a chunk; None is the end. Return an exception if this is not a whole recording."""
         is_start = len(self._start) < SNIFF_BYTES
         if chunk is None:
-            if self.content_length not in (None, self._received):
-                return incomplete_download(self._raw.request, self._received, self.content_length)
+            is_framed = has_end(self._response, self._raw.headers)
+            expected = self.content_length if is_framed else wav_size(self._start)
+            if expected is not None and (
+                self._received < expected or (is_framed and self._received > expected)
+            ):
+                return incomplete_download(self._raw.request, self._received, expected)
+            self.is_complete = True if is_framed or expected is not None else None
         else:
             self._received += len(chunk)
             if is_start:

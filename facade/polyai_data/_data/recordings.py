@@ -1,13 +1,15 @@
-"""Which responses are audio."""
+"""Which responses are audio, and whether it is complete."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 import attrs
+import httpx
 
 from .._http import response
-from .._http.error_map import without_frames
+from .._http.compression import ACCEPTED_ENCODINGS, content_encoding, is_readable
+from .._http.error_map import unchained
 from .._http.response import RawResponse, unreadable
 from ..errors import APIStatusError, PolyAIError, ResponseDecodeError
 
@@ -35,10 +37,34 @@ def check_audio(raw: RawResponse) -> RawResponse:
 
 def check_start(raw: RawResponse, start: bytes) -> PolyAIError | None:
     """Return an exception for text: audio starts with RIFF, or with bytes that are not text."""
-    is_audio = response.has_accepted_encoding(raw.headers) and not is_text(start)
+    is_audio = is_readable(raw.headers) and not is_text(start)
     if is_audio or start.startswith((b"RIFF", b"RF64", b"RIFX")):
         return None
     return _not_audio_error(attrs.evolve(raw, content=start))
+
+
+def has_end(response: httpx.Response, headers: Mapping[str, str]) -> bool:
+    """Whether the response says where it ends, so that the transport notices if it is cut off."""
+    return (
+        "content-length" in headers
+        or "chunked" in headers.get("transfer-encoding", "").lower()
+        or content_encoding(headers) in ACCEPTED_ENCODINGS
+        or response.http_version == "HTTP/2"
+    )
+
+
+def wav_size(start: bytes) -> int | None:
+    """Return the size in bytes that a WAV header states, or None if it states none.
+
+    A header that was written before the end was known has 0 or 0xFFFFFFFF.
+    """
+    if start.startswith(b"RF64") and start[12:16] == b"ds64" and len(start) >= 28:
+        size = int.from_bytes(start[20:28], "little")
+    elif start.startswith((b"RIFF", b"RIFX")) and len(start) >= 8:
+        size = int.from_bytes(start[4:8], "little" if start.startswith(b"RIFF") else "big")
+    else:
+        return None
+    return None if size in (0, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF) else size + 8
 
 
 def is_text(start: bytes) -> bool:
@@ -52,12 +78,12 @@ def _not_audio_error(raw: RawResponse) -> PolyAIError:
     try:
         response.load_json(raw)
     except APIStatusError as error:
-        return without_frames(error)
+        return unchained(error)
     except ResponseDecodeError:
         pass
     if not raw.content:
         return unreadable(raw, "The recording is empty")
-    if not response.has_accepted_encoding(raw.headers):
+    if not is_readable(raw.headers):
         return unreadable(raw, response.describe_body(raw))
     if response.is_html(raw):
         return unreadable(raw, "Expected audio, got an HTML page")

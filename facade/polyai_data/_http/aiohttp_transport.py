@@ -13,8 +13,10 @@ import attrs
 import httpx
 from yarl import URL
 
-MAX_HEADER_SIZE = 64 * 1024  # bytes; aiohttp's default is 8 KiB
+from .aiohttp_protocol import Connector
+
 READ_SIZE = 256 * 1024  # bytes; at most twice as much is buffered before it is read
+PIECE = 64 * 1024  # bytes of a request body, for each of which the write timeout holds
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -25,10 +27,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._keep_alive = limits.keepalive_expiry
         self._slots = asyncio.Semaphore(limits.max_connections or 100)
         self._session: aiohttp.ClientSession | None = None
+        self._guard: AsyncIterator[None] | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         timeout = request.extensions["timeout"]
-        session = self._session = self._session or self._open()
+        headers = [(name.decode(), value.decode()) for name, value in request.headers.raw]
+        session = self._session or await self._open()
         try:
             # A timer is slow: set one only if there is a wait.
             async with asyncio.timeout(timeout["pool"] if self._slots.locked() else None):
@@ -36,16 +40,19 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         except TimeoutError:
             raise httpx.PoolTimeout("") from None
         try:
-            response = await session.request(
-                request.method,
-                URL(str(request.url), encoded=True),
-                headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
-                data=request.content or None,
-                allow_redirects=False,
-                timeout=_timeout(timeout["connect"], timeout["read"]),
-            )
+            async with asyncio.timeout(None) as write_timeout:
+                response = await session.request(
+                    request.method,
+                    URL(str(request.url), encoded=True),
+                    headers=headers,
+                    data=_pieces(request.content, write_timeout, timeout["write"]),
+                    allow_redirects=False,
+                    timeout=_timeout(timeout["connect"], timeout["read"]),
+                )
         except BaseException as failure:
             self._slots.release()
+            if write_timeout.expired():
+                raise httpx.WriteTimeout("") from None
             if isinstance(failure, aiohttp.ClientError | OSError):  # from a mock of aiohttp
                 error, cause = _map_exception(failure)
                 raise error from cause
@@ -53,18 +60,19 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         body = _Body(response, self._slots, timeout["read"])
         return httpx.Response(response.status, headers=response.raw_headers, stream=body)
 
-    def _open(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+    async def _open(self) -> aiohttp.ClientSession:
+        session = self._session = aiohttp.ClientSession(
+            connector=Connector(
                 ssl=self._context, limit=0, keepalive_timeout=self._keep_alive or 5.0
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             read_bufsize=READ_SIZE,
-            max_line_size=MAX_HEADER_SIZE,
-            max_field_size=MAX_HEADER_SIZE,
             middlewares=(_send_once,),
         )
+        self._guard = _close_with_loop(session)
+        await anext(self._guard)
+        return session
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -76,6 +84,30 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         if self._session is not None and not self._session.closed:
             with suppress(Exception):
                 self._session.close().send(None)
+
+
+async def _close_with_loop(session: aiohttp.ClientSession) -> AsyncIterator[None]:
+    """Close the session when the event loop ends, which closes its asynchronous generators."""
+    try:
+        yield
+    finally:
+        await session.close()
+
+
+def _pieces(
+    content: bytes, timeout: asyncio.Timeout, seconds: float
+) -> bytes | AsyncIterator[bytes] | None:
+    """Return a large body in pieces that move the timeout, since aiohttp has none for writing."""
+    if len(content) <= PIECE:  # fits into the socket's buffer
+        return content or None
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), PIECE):
+            timeout.reschedule(asyncio.get_running_loop().time() + seconds)
+            yield content[start : start + PIECE]
+        timeout.reschedule(None)
+
+    return pieces()
 
 
 @lru_cache(maxsize=32)  # a deadline makes many of them
@@ -103,14 +135,14 @@ def _map_exception(failure: Exception) -> tuple[httpx.TransportError, BaseExcept
         return httpx.ConnectError(str(failure.os_error)), failure.os_error
     if isinstance(failure, TimeoutError):
         return httpx.ReadTimeout(str(failure)), failure
-    cause = failure if isinstance(failure, OSError) else failure.__cause__ or failure
+    if isinstance(failure, aiohttp.ServerDisconnectedError):
+        return httpx.RemoteProtocolError("Server disconnected without sending a response."), failure
+    cause: BaseException = failure
+    while not isinstance(cause, OSError) and cause.__cause__ is not None:
+        cause = cause.__cause__
     if isinstance(cause, OSError):
         return httpx.ReadError(str(cause)), cause
-    message = getattr(cause, "message", str(cause))
-    if not isinstance(message, str):  # the headers that arrived so far
-        message = "Server disconnected in the headers"
-    # The first line says what is wrong; the others quote the response.
-    return httpx.RemoteProtocolError(message.partition("\n")[0].rstrip(":")), cause
+    return httpx.RemoteProtocolError(str(cause)), cause
 
 
 @attrs.define(eq=False, repr=False)
@@ -130,9 +162,6 @@ class _Body(httpx.AsyncByteStream):
                     async with asyncio.timeout(self._timeout):
                         chunk = await content.readany()
             except TimeoutError:
-                connection = self._response.connection
-                if connection is None or connection.closed:
-                    raise httpx.RemoteProtocolError("illegal body") from None
                 raise httpx.ReadTimeout("") from None
             except (aiohttp.ClientError, OSError) as failure:
                 error, cause = _map_exception(failure)

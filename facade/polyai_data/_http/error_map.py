@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -18,7 +19,9 @@ from polyai_data_generated.models import ErrorEnvelope
 
 from .. import errors
 from .._models.decode import decode
+from .foreign import find_foreign, without_frames
 from .request import AnyRequest, RawResponse
+from .threads import SHUTTING_DOWN
 from .transports import proxy_for
 
 _Error = TypeVar("_Error", bound=BaseException)
@@ -50,6 +53,7 @@ _PHONE_NUMBER = (  # compiled when it is first used
 )
 
 _TIMEOUTS = (httpx.TimeoutException, TimeoutError)
+_TRANSIENT = (httpx.NetworkError, httpx.RemoteProtocolError, ConnectionError, socket.gaierror)
 # Failures before the server can have seen the request:
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _NOT_SENT = (*_NO_CONNECTION, httpx.ProxyError, httpx.UnsupportedProtocol)
@@ -69,7 +73,7 @@ def status_error(raw: RawResponse) -> errors.APIStatusError:
     if is_envelope and (code is None or status == 410):
         # From the API itself, not from a gateway. 410 means the same with any code.
         kind = request.error_types.get(status, kind)
-    retry_after = _parse_retry_after(raw.headers.get("retry-after", ""))
+    retry_after = _parse_retry_after(raw.headers)
     refused = (status < 500 and status != 408) or (status == 503 and retry_after is not None)
     message = _text(envelope.error_message) or _text(envelope.error) or ""
     message = re.sub(_PHONE_NUMBER, "[number]", message) or _summarize(raw, body)
@@ -109,18 +113,28 @@ def _summarize(raw: RawResponse, body: Any) -> str:
     return f"{reason} (plain text, not from the API; see body)"
 
 
-def _parse_retry_after(value: str) -> float | None:
-    """Return the seconds of a Retry-After header, which has seconds or a date."""
+def _parse_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a Retry-After header, which has seconds or a date.
+
+    A date is compared with the response's own: the clock of this machine may be wrong.
+    """
+    value = headers.get("retry-after", "")
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
+        until = _parse_date(value)
+        if until is None:
             return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # HTTP dates are UTC
-        seconds = moment.timestamp() - time.time()
+        seconds = until - (_parse_date(headers.get("date", "")) or time.time())
     return max(0.0, seconds) if seconds < float("inf") else None
+
+
+def _parse_date(value: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()  # HTTP dates are UTC
 
 
 def redacted_body(request: AnyRequest, content: bytes) -> Any:
@@ -153,11 +167,24 @@ def to_error(
     failure: BaseException,
     *,
     deadline_exceeded: bool,
+    sent: bool | None = None,
 ) -> BaseException:
-    """Return an exception without traceback and context: their frames hold the API key."""
-    if isinstance(failure, errors.PolyAIError) or not isinstance(failure, Exception):
-        return without_frames(failure)  # ours, or Ctrl-C, or a cancelled task
-    error = connection_error(request, failure, deadline_exceeded=deadline_exceeded)
+    """Return an exception without the frames that hold the API key.
+
+    Args:
+        request: The request.
+        response: The response, once its headers have arrived.
+        failure: What was raised. If it is not about the connection, it is returned as it is.
+        deadline_exceeded: Whether the deadline has passed.
+        sent: Whether the request was sent, if the transport tells.
+    """
+    if isinstance(failure, errors.PolyAIError):
+        return unchained(failure)
+    if (foreign := find_foreign(failure)) is not None:
+        return without_frames(foreign)
+    if not isinstance(failure, Exception):
+        return without_frames(failure)  # Ctrl-C, or a cancelled task
+    error = connection_error(request, failure, deadline_exceeded=deadline_exceeded, sent=sent)
     if response is not None:
         raw = RawResponse(request, response.status_code, response.headers, b"")
         if not raw.is_success:
@@ -168,14 +195,18 @@ def to_error(
     return error
 
 
-def without_frames(error: _Error) -> _Error:
-    """Drop the traceback and context of an exception: their frames may hold the key."""
+def unchained(error: _Error) -> _Error:
+    """Drop the traceback and context of an exception of ours: their frames may hold the key."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
 
 def connection_error(
-    request: AnyRequest, failure: BaseException, *, deadline_exceeded: bool
+    request: AnyRequest,
+    failure: BaseException,
+    *,
+    deadline_exceeded: bool,
+    sent: bool | None = None,
 ) -> errors.APIConnectionError:
     timed_out = isinstance(failure, _TIMEOUTS)
     kind = errors.APITimeoutError if timed_out else errors.APIConnectionError
@@ -183,7 +214,8 @@ def connection_error(
     if timed_out and deadline_exceeded:
         message = f"the deadline of {request.config.deadline:g} s has passed"
     error = kind(request.config.key.redact(message), **_fields(request))
-    error.outcome_unknown = request.is_write and not _was_not_sent(failure)
+    may_be_sent = not _was_not_sent(failure) if sent is None else sent
+    error.outcome_unknown = request.is_write and may_be_sent
     error._transient = _is_transient(failure)
     return error
 
@@ -197,6 +229,14 @@ def incomplete_download(
     return error
 
 
+def unverified_download(raw: RawResponse) -> errors.ResponseDecodeError:
+    return unreadable(
+        raw,
+        "Neither the response nor the WAV header says how long the recording is, so it may be cut "
+        "off. Pass allow_unverified=True to save it all the same",
+    )
+
+
 def _fields(request: AnyRequest) -> dict[str, Any]:
     return {name: getattr(request, name) for name in ("method", "url", "correlation_id")}
 
@@ -207,7 +247,7 @@ def _was_not_sent(failure: BaseException) -> bool:
     # was dropped after the request. Then only the cause is proof.
     return isinstance(failure, _NOT_SENT) and (
         cause is None
-        or type(cause).__module__.partition(".")[0] == "httpcore"
+        or type(cause).__module__.partition(".")[0] in ("httpcore", "builtins", "ssl", "socket")
         or any(isinstance(one, _CONNECT_CAUSES) for one in _causes(cause))
     )
 
@@ -216,7 +256,7 @@ def _is_transient(failure: BaseException) -> bool:
     """Whether a retry may succeed: not if a certificate is invalid, or a proxy refuses."""
     if isinstance(failure, httpx.ConnectError):
         return not any(isinstance(cause, ssl.SSLError) for cause in _causes(failure))
-    return isinstance(failure, (*_TIMEOUTS, httpx.NetworkError, httpx.RemoteProtocolError))
+    return isinstance(failure, (*_TRANSIENT, *_TIMEOUTS))
 
 
 def _describe_failure(request: AnyRequest, failure: BaseException) -> str:
@@ -234,6 +274,8 @@ def _describe_failure(request: AnyRequest, failure: BaseException) -> str:
     if isinstance(failure, _TIMEOUTS):
         return f"no data from {host} for {read:g} s"
     detail = errors.truncate(str(failure)) or "no details"
+    if isinstance(failure, RuntimeError) and "shutdown" in detail:  # of Python's thread pools
+        return SHUTTING_DOWN
     if isinstance(failure, httpx.ProxyError):
         return f"the proxy refused: {detail}"
     for cause in _causes(failure):
@@ -248,7 +290,8 @@ def _describe_failure(request: AnyRequest, failure: BaseException) -> str:
         if isinstance(cause, ConnectionRefusedError):
             return f"{peer} refused the connection"
     if isinstance(failure, httpx.RemoteProtocolError):
-        return f"{host} dropped the connection: {detail}"
+        # What follows are the bytes that broke the rules of HTTP. They may be about a caller.
+        return f"{host} dropped the connection: {detail.partition(': bytearray(')[0]}"
     return f"{type(failure).__name__}: {detail}"
 
 

@@ -16,11 +16,11 @@ from .._config import Config
 from .._models.decode import ResponseMeta
 from .._version import __version__
 from ..errors import APIStatusError
+from .compression import ACCEPTED_ENCODINGS
 
 _PYTHON = ".".join(map(str, sys.version_info[:3]))
 USER_AGENT = f"polyai-data/{__version__} python/{_PYTHON} httpx/{httpx.__version__}"
 MAX_URL_LENGTH = 65_536  # characters; httpx accepts no more
-ACCEPTED_ENCODINGS = ("gzip", "deflate")  # they decompress to at most a thousand times their size
 
 _T = TypeVar("_T")
 
@@ -47,7 +47,7 @@ class PreparedRequest(Generic[_T]):
     def is_write(self) -> bool:
         return self.method != "GET"
 
-    def to_httpx(self, timeout: Mapping[str, float]) -> httpx.Request:
+    def to_httpx(self, extensions: Mapping[str, Any]) -> httpx.Request:
         """Return the request for a transport. It holds the key: do not keep it in a variable."""
         headers = [
             ("Host", self.url.split("/", 3)[2]),
@@ -66,7 +66,7 @@ class PreparedRequest(Generic[_T]):
             headers=[*headers, *self.config.key.headers()],
             # A stream is taken as it is; for anything else httpx adds headers, which is slow.
             stream=httpx.ByteStream(self.content or b""),
-            extensions={"timeout": timeout},
+            extensions=dict(extensions),
         )
         request.read()  # transports may use request.content
         return request

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import httpx
 
 from .._models.decode import MissingRequiredField
+from .compression import is_readable
 from .error_map import status_error
 from .error_map import unreadable as unreadable
-from .request import ACCEPTED_ENCODINGS, AnyRequest
+from .request import AnyRequest
 from .request import RawResponse as RawResponse
 
 _MEDIA_TYPE = r"[A-Za-z][A-Za-z0-9.+-]{0,40}([/,] ?[A-Za-z][A-Za-z0-9.+-]{0,60}){0,3}"
 
 _THRESHOLD = 1024 * 1024  # bytes after which msgspec is worth its import, which takes 10 ms
 _bytes_read = 0
+
+BLOCK = 64 * 1024  # bytes
 
 
 def read_headers(response: httpx.Response) -> dict[str, str]:
@@ -35,35 +38,6 @@ def read_headers(response: httpx.Response) -> dict[str, str]:
     return headers
 
 
-def iter_body(response: httpx.Response, headers: Mapping[str, str]) -> Iterable[bytes]:
-    """Return the chunks of the body, decompressed, also if a transport has read it before."""
-    stream = cast(httpx.SyncByteStream, response.stream)  # as it is, which is faster
-    return response.iter_bytes() if _needs_httpx(response, headers) else stream
-
-
-def aiter_body(response: httpx.Response, headers: Mapping[str, str]) -> AsyncIterable[bytes]:
-    stream = cast(httpx.AsyncByteStream, response.stream)
-    return response.aiter_bytes() if _needs_httpx(response, headers) else stream
-
-
-def _needs_httpx(response: httpx.Response, headers: Mapping[str, str]) -> bool:
-    # Only the compressions of the request are decompressed: with others, a few hundred bytes
-    # become gigabytes before any limit applies.
-    return response.is_stream_consumed or (
-        is_compressed(headers) and has_accepted_encoding(headers)
-    )
-
-
-def is_compressed(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-encoding", "").strip().lower() not in ("", "identity")
-
-
-def has_accepted_encoding(headers: Mapping[str, str]) -> bool:
-    """Whether the body is uncompressed, or compressed once in an accepted way."""
-    encoding = headers.get("content-encoding", "").strip().lower()
-    return encoding in ("", "identity", *ACCEPTED_ENCODINGS)
-
-
 class ResponseReader:
     """Collects the body of a response up to the size limit; a larger success is an error."""
 
@@ -72,26 +46,31 @@ class ResponseReader:
         self.is_success = 200 <= self.status < 300
         self.headers = read_headers(response)
         self._request = request
-        self._content: bytes | bytearray = b""
+        self._blocks: list[bytes] = []
+        self._block = bytearray()  # of small chunks: each on its own would need memory of its own
+        self._left = request.config.max_response_bytes
 
     def feed(self, chunk: bytes) -> bool:
         """Keep a chunk. Return whether to read on."""
-        limit = self._request.config.max_response_bytes
-        if not self._content:
-            self._content = chunk  # most bodies are one chunk, and need no copy
-        elif isinstance(self._content, bytes):
-            self._content = bytearray(self._content) + chunk
-        else:
-            self._content += chunk
-        if len(self._content) <= limit:
+        if len(chunk) <= self._left:
+            self._left -= len(chunk)
+            if not self._blocks:
+                self._blocks.append(chunk)  # most bodies are one chunk
+            else:
+                self._block += chunk
+                if len(self._block) >= BLOCK:
+                    self._blocks.append(bytes(self._block))
+                    self._block.clear()
             return True
         if self.is_success:
+            limit = self._request.config.max_response_bytes
             reason = f"The response is larger than max_response_bytes={limit:,}"
             raise unreadable(RawResponse(self._request, self.status, self.headers, b""), reason)
+        self._block += chunk[: self._left]
         return False
 
     def finish(self, elapsed: float, attempts: int) -> RawResponse:
-        content = bytes(self._content[: self._request.config.max_response_bytes])
+        content = b"".join((*self._blocks, self._block))
         return RawResponse(self._request, self.status, self.headers, content, elapsed, attempts)
 
 
@@ -120,6 +99,8 @@ def _fast_reader() -> Callable[[bytes], Any]:
 def load_json(raw: RawResponse) -> Any:
     if not raw.is_success:
         raise status_error(raw)
+    if raw.status in (204, 205) and raw.request.reports_success:
+        return {"success": True}  # a success without a body
     try:
         data = read_json(raw.content)
     except (ValueError, RecursionError):
@@ -146,7 +127,7 @@ def parse_response(raw: RawResponse) -> Any:
 def describe_body(raw: RawResponse) -> str:
     if not raw.content.strip():
         return "The response body is empty"
-    if not has_accepted_encoding(raw.headers):
+    if not is_readable(raw.headers):
         encoding = media_type(raw.headers, "content-encoding")
         return f"The response has an unsupported Content-Encoding ({encoding})"
     if is_html(raw):

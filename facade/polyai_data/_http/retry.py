@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .. import errors
 from .._config import Retry
+from . import clock
+from .clock import Seconds
 from .error_map import connection_error
 from .rate_limit import MAX_PAUSE, RateLimiter
 from .request import AnyRequest
@@ -17,11 +19,10 @@ from .request import AnyRequest
 FIRST_DELAY = 0.5
 MAX_DELAY = 8.0
 MIN_SECONDS = 0.001  # a deadline with less time left has passed; a shorter pause is skipped
-RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+# 520 to 524 and 530 come from Cloudflare in front of a server, 529 from an overloaded one.
+RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, *range(520, 525), 529, 530})
 
 _log = logging.getLogger("polyai_data")
-
-monotonic = time.monotonic  # tests replace it
 
 
 def backoff(
@@ -55,24 +56,37 @@ class RetryState:
         self, request: AnyRequest, limiter: RateLimiter, cancelled: threading.Event | None = None
     ) -> None:
         self.attempt: int = 1
-        self.cancelled = cancelled
+        self._cancelled = cancelled
+        # Whether the request was sent, as far as the transport tells: None if it does not.
+        self.sent: bool | None = None
         self._request = request
         self._limiter = limiter
-        self._end = monotonic() + (request.config.deadline or float("inf"))
+        self._end = clock.monotonic() + (request.config.deadline or float("inf"))
 
     @property
     def time_left(self) -> float:
-        return self._end - monotonic()
+        return self._end - clock.monotonic()
 
     @property
     def deadline_exceeded(self) -> bool:
         return self.time_left < MIN_SECONDS
 
+    @property
+    def has_deadline(self) -> bool:
+        return self._request.config.deadline is not None
+
     def timeouts(self) -> dict[str, float]:
         connect, read = self._request.config.timeout
-        left = max(self.time_left, MIN_SECONDS)  # 0 would mean no timeout
-        read = min(read, left)
-        return {"connect": min(connect, left), "read": read, "write": read, "pool": read}
+        if self.has_deadline:
+            left = max(self.time_left, MIN_SECONDS)  # 0 would mean no timeout
+            connect, read = Seconds(min(connect, left)), Seconds(min(read, left))
+            connect.end = read.end = self._end
+        return {"connect": connect, "read": read, "write": read, "pool": read}
+
+    def on_trace(self, name: str, info: Mapping[str, Any]) -> None:
+        """Note how far the request has come. Transports of httpx call this."""
+        starts = name.endswith("send_request_headers.started")
+        self.sent = bool(self.sent) or (starts and info["request"].method != b"CONNECT")
 
     def check(self) -> None:
         """Raise TimeoutError after the deadline, Cancelled if nobody waits any more."""
@@ -80,35 +94,44 @@ class RetryState:
         if self.deadline_exceeded:
             raise TimeoutError
 
+    @property
+    def is_cancelled(self) -> bool:
+        return self._cancelled is not None and self._cancelled.is_set()
+
     def _check_cancelled(self) -> None:
-        if self.cancelled is not None and self.cancelled.is_set():
+        if self.is_cancelled:
             raise Cancelled
 
     def wait_for_turn(self) -> Iterator[float]:
         """Yield the seconds to wait, one after the other, before the next attempt may start."""
         self._check_cancelled()
-        pause = self._limiter.acquire(monotonic(), self.time_left)
-        if pause is None:
-            error = connection_error(self._request, TimeoutError(), deadline_exceeded=True)
-            error.outcome_unknown = False
-            error.attempts = self.attempt - 1
-            raise error
-        while pause > MIN_SECONDS:
+        now = clock.monotonic()
+        pause = self._limiter.acquire(now, self.time_left)
+        while True:
+            if pause is None or pause > self.time_left or self.deadline_exceeded:
+                error = connection_error(self._request, TimeoutError(), deadline_exceeded=True)
+                error.outcome_unknown = False
+                error.attempts = self.attempt - 1
+                raise error
+            if pause <= MIN_SECONDS:
+                return
             yield pause
             self._check_cancelled()
-            # Meanwhile, the server may have refused a request of another call.
-            pause = self._limiter.remaining_pause(monotonic())
+            # Meanwhile, the server may have refused a request of another call. The time of the
+            # pause has passed even if a test of the user's has stopped the clock.
+            now = max(clock.monotonic(), now + pause)
+            pause = self._limiter.remaining_pause(now)
 
     def next_delay(self, error: errors.PolyAIError, *, retryable: bool = True) -> float | None:
         """Record a failed attempt. Return the seconds until the next, or None if there is none."""
         error.attempts = self.attempt
-        if not retryable or (self.cancelled is not None and self.cancelled.is_set()):
+        if not retryable or self.is_cancelled:
             return None
         jitter = random.random()  # noqa: S311
         delay = backoff(self._request, error, self.attempt, self.time_left, jitter)
         if isinstance(error, errors.RateLimitError):
             pause = delay if error.retry_after is None else error.retry_after
-            self._limiter.on_429(monotonic(), pause)
+            self._limiter.on_429(clock.monotonic(), pause)
         if delay is None:
             return None
         name, on_retry = self._request.operation, self._request.config.on_retry
@@ -120,4 +143,5 @@ class RetryState:
         if on_retry is not None:
             on_retry(Retry(name, self.attempt, delay, error))
         self.attempt += 1
+        self.sent = None
         return delay

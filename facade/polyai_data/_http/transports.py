@@ -13,6 +13,7 @@ from urllib.request import getproxies, getproxies_environment, proxy_bypass
 import httpx
 
 from ..errors import ConfigurationError, PolyAIError
+from .network import protect
 
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=5.0)
 
@@ -36,14 +37,18 @@ def _setup_errors() -> Iterator[None]:
 @_setup_errors()
 def default_transport(base_url: str) -> httpx.BaseTransport:
     verify, proxy = _ssl_context(base_url), proxy_for(base_url)
-    return httpx.HTTPTransport(verify=verify, limits=LIMITS, proxy=proxy)
+    transport = httpx.HTTPTransport(verify=verify, limits=LIMITS, proxy=proxy)
+    protect(transport)
+    return transport
 
 
 @_setup_errors()
 def default_async_transport(base_url: str) -> httpx.AsyncBaseTransport:
     verify, proxy = _ssl_context(base_url), proxy_for(base_url)
     if proxy is not None:  # httpx supports SOCKS proxies too, aiohttp does not
-        return httpx.AsyncHTTPTransport(verify=verify, limits=LIMITS, proxy=proxy)
+        transport = httpx.AsyncHTTPTransport(verify=verify, limits=LIMITS, proxy=proxy)
+        protect(transport)
+        return transport
     from .aiohttp_transport import AiohttpTransport  # slow to import
 
     return AiohttpTransport(verify, LIMITS)
@@ -52,22 +57,25 @@ def default_async_transport(base_url: str) -> httpx.AsyncBaseTransport:
 class ConnectionBase:
     """Whether the transport of a client and its copies may be used."""
 
-    def __init__(self, transport: object, method: str) -> None:
+    def __init__(self, transport: object, method: str, base_url: str) -> None:
         if transport is not None and not hasattr(transport, method):
             raise TypeError(
                 f"transport={type(transport).__name__} has no method {method}. DataClient takes an "
                 "httpx.BaseTransport, AsyncDataClient an httpx.AsyncBaseTransport."
             )
         self.is_default = transport is None
-        self._process = os.getpid()
+        # Through a proxy, exceptions do not tell whether the request was sent, but a trace does.
+        self.needs_trace = self.is_default and proxy_for(base_url) is not None
+        self._process: int | None = None  # of the first call
         self._is_closed = False
 
     def _check(self) -> None:
         if self._is_closed:
             raise PolyAIError("This client is closed. Create another one.")
+        self._process = self._process or os.getpid()
         if self._process != os.getpid():
             raise PolyAIError(
-                "This client was created in another process, and would share its connections. "
+                "This client was used in another process, and would share its connections. "
                 "Create a client in each process."
             )
 

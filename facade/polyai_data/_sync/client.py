@@ -26,19 +26,20 @@ from .._data import operations
 from .._data.bulk import BulkResult, check_bulk
 from .._data.operations import ChatOptions
 from .._data.recordings import Progress, check_audio, is_audio_type
-from .._files import recording_target, require_directory
-from .._http.error_map import to_error, without_frames
+from .._files import make_directory, recording_target
+from .._http.error_map import to_error, unchained
 from .._http.rate_limit import RateLimiter
 from .._http.request import PreparedRequest
-from .._http.response import RawResponse, ResponseReader, iter_body, parse_response
+from .._http.response import RawResponse, ResponseReader, parse_response
 from .._http.retry import RetryState
 from .._models.conversations import Conversation
 from .._models.summaries import ConversationPage
 from .._models.writes import Annotation, WriteResult
 from .._regions import Region, parse_studio_url
 from ..errors import PolyAIError
+from .body import iter_body
 from .chats import Chat
-from .io import ID_SOURCES, Connection, call_many, sleep
+from .io import ID_SOURCES, Connection, call_many, deadline_scope, tracer
 from .list import ConversationList
 from .recording import Recording
 
@@ -307,7 +308,14 @@ class DataClient:
 
         response, raw = open_response()
         recording = Recording(
-            response, raw, state, open_response, conversation_id, direction, redacted
+            response,
+            raw,
+            state,
+            open_response,
+            self._connection.sleep,
+            conversation_id,
+            direction,
+            redacted,
         )
         try:
             yield recording
@@ -323,6 +331,7 @@ class DataClient:
         direction: str = "combined",
         redacted: bool = False,
         overwrite: bool = False,
+        allow_unverified: bool = False,
         progress: Progress | None = None,
         agent_id: str | None = None,
     ) -> Path:
@@ -333,15 +342,18 @@ class DataClient:
 
         Args:
             conversation_id: The conversation's ID.
-            path: The file, or a directory; then the file is named after the conversation.
+            path: The file, or a directory, then the file is named after the conversation. A path
+                that ends in a slash is a directory, and is created.
             direction: Which side: `combined`, `user` or `agent`.
             redacted: Whether to remove personal data.
             overwrite: Whether to replace an existing file.
+            allow_unverified: Whether to save a recording even if nothing says how long it is.
             progress: A callback with the bytes so far, and the total or None.
             agent_id: The agent, if not the client's.
 
         Raises:
-            FileExistsError: if the file exists, unless `overwrite` is set. No request is sent.
+            FileExistsError: if the file exists, unless `overwrite` is set, or if it is a device, a
+                pipe or a symbolic link. No request is sent.
             ValueError: if the ID or the direction is invalid. No request is sent.
             RecordingNotFoundError: if there is no recording, as for a chat (404).
             APIConnectionError: if the download is interrupted, and retries do not help.
@@ -351,7 +363,12 @@ class DataClient:
         with self.open_recording(
             conversation_id, direction, redacted, agent_id=agent_id
         ) as recording:
-            return recording.save(target, overwrite=overwrite, progress=progress)
+            return recording.save(
+                target,
+                overwrite=overwrite,
+                allow_unverified=allow_unverified,
+                progress=progress,
+            )
 
     def download_recordings(
         self,
@@ -363,25 +380,28 @@ class DataClient:
         direction: str = "combined",
         redacted: bool = False,
         overwrite: bool = False,
+        allow_unverified: bool = False,
         agent_id: str | None = None,
     ) -> Generator[BulkResult[Path]]:
         """Save recordings in a directory, several at once: `download_recording` in bulk.
 
         Args:
             ids: The conversations' IDs.
-            directory: The directory. Each file is named after its conversation.
+            directory: The directory. It is created if it does not exist. Each file is named after
+                its conversation.
             concurrency: Number of downloads at a time.
             in_order: Whether to yield results in the order of `ids`. Default: as they complete.
             direction: Which side: `combined`, `user` or `agent`.
             redacted: Whether to remove personal data.
             overwrite: Whether to replace existing files.
+            allow_unverified: Whether to save recordings even if nothing says how long they are.
             agent_id: The agent, if not the client's.
 
         Yields:
             A `BulkResult` for each ID, with the path as `value`, or an `error`.
 
         Raises:
-            FileNotFoundError: if the directory does not exist.
+            NotADirectoryError: if there is a file of that name.
             TypeError: if `ids` is a single string, or not iterable.
             ValueError: if `concurrency` is less than 1, or the direction is invalid.
         """
@@ -393,10 +413,11 @@ class DataClient:
             ids,
             concurrency,
             in_order=in_order,
-            path=require_directory(directory),
+            path=make_directory(directory),
             direction=direction,
             redacted=redacted,
             overwrite=overwrite,
+            allow_unverified=allow_unverified,
             agent_id=agent_id,
         )
 
@@ -536,7 +557,7 @@ class DataClient:
         while True:
             transport = self._connection.ensure_open()
             for pause in state.wait_for_turn():
-                sleep(state, pause)
+                self._connection.sleep(state, pause)
             try:
                 response, raw = self._send_once(transport, request, state, should_stream)
                 try:
@@ -545,11 +566,11 @@ class DataClient:
                     response.close()  # a stream is still open
                     raise
             except PolyAIError as failure:
-                error = without_frames(failure)
+                error = unchained(failure)
             delay = state.next_delay(error)
             if delay is None:
                 raise error
-            sleep(state, delay)
+            self._connection.sleep(state, delay)
 
     def _send_once(
         self,
@@ -560,20 +581,25 @@ class DataClient:
     ) -> tuple[httpx.Response, RawResponse]:
         started = time.perf_counter()
         response = None
+        extensions: dict[str, Any] = {"timeout": state.timeouts()}
+        if self._connection.needs_trace:
+            extensions["trace"] = tracer(state)
         try:
-            response = transport.handle_request(request.to_httpx(state.timeouts()))
-            reader = ResponseReader(request, response)
-            if not (reader.is_success and should_stream(reader.headers)):
-                try:
-                    for chunk in iter_body(response, reader.headers):
-                        state.check()
-                        if not reader.feed(chunk):
-                            break
-                finally:
-                    response.close()
+            with deadline_scope(state):
+                response = transport.handle_request(request.to_httpx(extensions))
+                reader = ResponseReader(request, response)
+                if not (reader.is_success and should_stream(reader.headers)):
+                    try:
+                        for chunk in iter_body(response, reader.headers):
+                            state.check()
+                            if not reader.feed(chunk):
+                                break
+                    finally:
+                        response.close()
             return response, reader.finish(time.perf_counter() - started, state.attempt)
         except BaseException as failure:
-            error = to_error(request, response, failure, deadline_exceeded=state.deadline_exceeded)
+            late, sent = state.deadline_exceeded, state.sent
+            error = to_error(request, response, failure, deadline_exceeded=late, sent=sent)
         # Outside of the except clause: the frames of the failure hold the key.
         raise error
 

@@ -6,11 +6,8 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import aclosing, contextmanager, suppress
-from contextvars import copy_context
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext, suppress
 from functools import partial
 from queue import SimpleQueue
 from types import SimpleNamespace
@@ -19,8 +16,11 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from .._data.bulk import EXHAUSTED, BulkResult
+from .._http import clock
 from .._http.retry import RetryState
+from .._http.threads import ThreadCall
 from .._http.transports import ConnectionBase, default_transport
+from ..errors import PolyAIError
 
 if TYPE_CHECKING:
     import asyncio
@@ -32,12 +32,30 @@ class Connection(ConnectionBase):
     """The transport of a client and its copies."""
 
     def __init__(self, transport: httpx.BaseTransport | None, base_url: str) -> None:
-        super().__init__(transport, "handle_request")
+        super().__init__(transport, "handle_request", base_url)
         self._transport = transport or default_transport(base_url)
+        self._woken = threading.Condition()
 
     def ensure_open(self) -> httpx.BaseTransport:
         self._check()
         return self._transport
+
+    def sleep(self, state: RetryState, seconds: float) -> None:
+        """Wait before the next attempt. Closing the client or cancelling the call ends the wait."""
+        end = clock.monotonic() + seconds
+        with self._woken:
+            while not (self._is_closed or state.is_cancelled) and _sleep(self._woken, seconds):
+                seconds = max(0.0, end - clock.monotonic())
+        self._check()
+
+    def wake(self) -> None:
+        """Let the calls that sleep look whether they are cancelled."""
+        with self._woken:
+            self._woken.notify_all()
+
+    def _close(self) -> None:
+        self._is_closed = True
+        self.wake()
 
     def __enter__(self) -> Self:
         self.ensure_open().__enter__()
@@ -45,38 +63,38 @@ class Connection(ConnectionBase):
 
     def __exit__(self, *exc_info: Any) -> None:
         if not self._is_closed:
-            self._is_closed = True
+            self._close()
             self._transport.__exit__(*exc_info)
 
     def close(self) -> None:
         if not self._is_closed:
-            self._is_closed = True
+            self._close()
             self._transport.close()
 
 
 ID_SOURCES: Any = Iterable
-_sleep = time.sleep  # tests replace it
+_sleep = threading.Condition.wait  # tests replace it
 
 
-def sleep(state: RetryState, seconds: float) -> None:
-    """Wait before the next attempt, but no longer than somebody waits for the result."""
-    if state.cancelled is None:
-        _sleep(seconds)
-    else:
-        state.cancelled.wait(seconds)
+def deadline_scope(state: RetryState) -> AbstractContextManager[Any]:  # noqa: ARG001  # as in `_async`
+    """Do nothing: the transport keeps the deadline."""
+    return nullcontext()
+
+
+def tracer(state: RetryState) -> Callable[[str, Mapping[str, Any]], None]:
+    """Return a callback for the `trace` extension of httpx."""
+    return state.on_trace
 
 
 class Background:
     """Makes one call ahead of time, in a thread."""
 
     def __init__(self) -> None:
-        self._executor: ThreadPoolExecutor | None = None
-        self._future: Future[Any] | None = None
+        self._future: ThreadCall | None = None
 
     def start(self, call: Callable[[Any], Any], argument: Any) -> None:
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(1, thread_name_prefix="polyai-data-prefetch")
-        self._future = self._executor.submit(copy_context().run, call, argument)
+        with suppress(PolyAIError):  # no more threads start: `result` makes the call
+            self._future = ThreadCall(call, argument, name="prefetch")
 
     def result(self, call: Callable[[Any], Any], argument: Any) -> Any:
         """Return the result of the call that was started; if there is none, make it now."""
@@ -84,8 +102,8 @@ class Background:
         return future.result() if future is not None else call(argument)
 
     def close(self) -> None:
-        if self._executor is not None:
-            self._executor.shutdown()
+        if self._future is not None:
+            self._future.join()
 
 
 def call_many(
@@ -146,7 +164,7 @@ def _calls_in_thread(
     cancelled = threading.Event()
     runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
     loop = runner.get_loop()
-    executor = ThreadPoolExecutor(concurrency, thread_name_prefix="polyai-data-bulk")
+    running: list[ThreadCall] = []
     is_default = client._connection.is_default
     twin = object.__new__(async_client.AsyncDataClient)
     if is_default:
@@ -160,8 +178,9 @@ def _calls_in_thread(
         try:
             if is_default:
                 return await target(item)
-            # Each call in its own copy of the context, so that tracing tools see its parent.
-            return await loop.run_in_executor(executor, copy_context().run, target, item)
+            running[:] = [one for one in running if one.is_alive()]
+            running.append(future := ThreadCall(target, item, name="bulk"))
+            return await asyncio.wrap_future(future)
         except (SystemExit, KeyboardInterrupt) as error:  # it would stop the event loop
             results.put(error)
             raise asyncio.CancelledError from None
@@ -201,14 +220,14 @@ def _calls_in_thread(
         with suppress(RuntimeError):  # the event loop has ended, and `results` has the exception
             loop.call_soon_threadsafe(ids.put_nowait, item)
 
-    context = copy_context()
-    thread = threading.Thread(target=context.run, args=(run,), name="polyai-data-bulk", daemon=True)
-    thread.start()
+    engine = ThreadCall(run, name="bulk")
     try:
         yield add, results
     finally:
         cancelled.set()
-        for step in (partial(loop.call_soon_threadsafe, cancel), thread.join, executor.shutdown):
-            # The event loop may have ended, and garbage collection run this in one of the threads.
-            with suppress(RuntimeError):
-                step()
+        client._connection.wake()
+        # The event loop may have ended, and garbage collection run this in one of the threads.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(cancel)
+        for one in (engine, *running):
+            one.join()

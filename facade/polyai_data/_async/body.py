@@ -1,0 +1,35 @@
+"""The body of a response, decompressed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from typing import cast
+
+import httpx
+
+from .._http.compression import ACCEPTED_ENCODINGS, Decompressor, content_encoding
+
+
+def aiter_body(response: httpx.Response, headers: Mapping[str, str]) -> AsyncIterable[bytes]:
+    """Return the chunks of the body, also if a transport has read it before.
+
+    Only the compressions of the request are decompressed: with others, a few hundred bytes become
+    gigabytes before any limit applies.
+    """
+    if response.is_stream_consumed:
+        return response.aiter_bytes()
+    stream = cast(httpx.AsyncByteStream, response.stream)  # as it is, which is faster
+    encoding = content_encoding(headers)
+    if encoding in ACCEPTED_ENCODINGS:
+        return _decompress(stream, Decompressor(encoding))
+    return stream
+
+
+async def _decompress(
+    stream: AsyncIterable[bytes], decompressor: Decompressor
+) -> AsyncIterator[bytes]:
+    async for chunk in stream:
+        yield b""  # for the reader to check the deadline, even if there is nothing to read
+        for piece in decompressor.feed(chunk):
+            yield piece
+    decompressor.finish()
