@@ -21,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with code 0, after a shell completion.
     """
+    from ._streams import replace_closed_streams
+
+    replace_closed_streams()
     try:
         import rich  # noqa: F401
         import typer  # noqa: F401

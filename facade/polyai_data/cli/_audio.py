@@ -1,6 +1,5 @@
 """Implements `polyai-data audio`."""
 
-import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +15,7 @@ from ._errors import error_message
 from ._failures import Failures
 from ._format import pluralize
 from ._options import ConnectionOptions, RecordingOptions
+from ._streams import input_lines
 from ._terminal import Terminal
 from ._text import clean
 
@@ -115,7 +115,7 @@ def _unique_ids(ids: Iterable[str]) -> Iterator[str]:
 def _expand_stdin(ids: Iterable[str]) -> Iterator[str]:
     for argument in ids:
         if argument == "-":
-            yield from filter(None, map(str.strip, sys.stdin))
+            yield from map(str.strip, input_lines())
         else:
             yield argument
 

@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 from polyai_data import ConfigurationError, Region
 
+from ._streams import decode_file
+
 _SERVICE = "polyai-data"
 
 
@@ -41,7 +43,7 @@ def from_file(path: Path) -> Key:
         ConfigurationError: if the file cannot be read.
     """
     try:
-        return Key(str(path), path.read_text(encoding="utf-8", errors="replace"))
+        return Key(str(path), decode_file(path.read_bytes()))
     except OSError as error:
         raise ConfigurationError(f"Could not read the key file {path}: {error.strerror}.") from None
 

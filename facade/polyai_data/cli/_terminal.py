@@ -3,7 +3,7 @@
 import io
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -62,7 +62,8 @@ class Terminal:
     def __init__(self) -> None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a test may replace it
-                stream.reconfigure(errors="backslashreplace")
+                with suppress(OSError):  # it flushes, and the disk may be full
+                    stream.reconfigure(errors="backslashreplace")
         self._out = _SafeConsole(stderr=False)
         self._err = _SafeConsole(stderr=True)
         self._progress_active = False
@@ -112,19 +113,22 @@ class Terminal:
         sys.stdout.write(text)
         sys.stdout.flush()
 
+    def _tell(self, text: Text, **options: Any) -> None:
+        # A message that cannot be printed, as on a full disk, must not stop the command.
+        with suppress(OSError):
+            self._err.print(text, **options)
+
     def info(self, text: str, style: str = "") -> None:
         """Print a message to stderr."""
-        self._err.print(Text(clean(text), style), soft_wrap=True)
+        self._tell(Text(clean(text), style), soft_wrap=True)
 
     def interrupted(self, text: str) -> None:
         """Print a message to stderr, on a new line: on a terminal, the current one shows ^C."""
-        self._err.print(
-            Text(clean_lines(f"\n{text}" if self._err.is_tty else text)), soft_wrap=True
-        )
+        self._tell(Text(clean_lines(f"\n{text}" if self._err.is_tty else text)), soft_wrap=True)
 
     def info_lines(self, text: str) -> None:
         """Print several lines to stderr."""
-        self._err.print(Text(clean_lines(text)), soft_wrap=True)
+        self._tell(Text(clean_lines(text)), soft_wrap=True)
 
     def error(self, message: str, remedy: str) -> None:
         """Print an error and its remedy to stderr."""
@@ -138,7 +142,7 @@ class Terminal:
 
     def _label(self, word: str, style: str, text: str) -> None:
         # Wrapped at words; the terminal itself would break lines anywhere.
-        self._err.print(Text.assemble((word, style), " ", clean(text)))
+        self._tell(Text.assemble((word, style), " ", clean(text)))
 
     def hint(self, text: str) -> None:
         """Print a hint to stderr."""
