@@ -99,8 +99,11 @@ def test_paging_stops_at_a_page_that_is_too_old(run: Run, sandbox: Sandbox) -> N
     sandbox(conversations=1_000_000, received=received)
     ended = run("list", "--since", "1d", "--json")
     assert len(ended.out.splitlines()) in range(850, 950)
+    assert "scanned 1,250 of 1,000,000 conversations.\n" in ended.err  # 250 of them in vain
+    assert lists(received) == 5
+    received.clear()
+    assert run("list", "--since", "1d", "--json", "--page-size", 1000).out == ended.out
     assert lists(received) == 2
-    assert "of 1,000,000 conversations.\n" in ended.err
 
 
 def test_no_more_pages_are_fetched_than_needed(run: Run, sandbox: Sandbox) -> None:
@@ -314,8 +317,8 @@ def test_ids_link_to_agent_studio_where_the_region_is_known(
     ],
 )
 def test_times_are_parsed(text: str, begin: str, end: str) -> None:
-    assert _times.parse_since(text) == datetime.fromisoformat(begin)
-    assert _times.parse_until(text) == datetime.fromisoformat(end)
+    assert _times.parse_since(text).at == datetime.fromisoformat(begin)
+    assert _times.parse_until(text).at == datetime.fromisoformat(end)
 
 
 def test_dates_are_local(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,10 +327,10 @@ def test_dates_are_local(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Europe/London")
     time.tzset()
     # Summer time is one hour ahead of UTC; the day on which it ends has 25 hours.
-    assert _times.parse_since("2026-06-01") == datetime(2026, 5, 31, 23, tzinfo=UTC)
-    day = _times.parse_until("2026-10-25") - _times.parse_since("2026-10-25")
+    assert _times.parse_since("2026-06-01").at == datetime(2026, 5, 31, 23, tzinfo=UTC)
+    day = _times.parse_until("2026-10-25").at - _times.parse_since("2026-10-25").at
     assert day == timedelta(hours=25)
-    assert _times.parse_since("2026-06-01T09:30") == datetime(2026, 6, 1, 8, 30, tzinfo=UTC)
+    assert _times.parse_since("2026-06-01T09:30").at == datetime(2026, 6, 1, 8, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

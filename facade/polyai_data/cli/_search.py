@@ -36,18 +36,18 @@ class Search:
     @property
     def is_filtered(self) -> bool:
         """Whether any filter is set."""
-        filters = {**vars(self._filters), "page_size": None}
-        return any(value not in (None, []) for value in filters.values())
+        return bool(self._filters.selecting)
 
     def matches(self) -> Generator[ConversationSummary, None, None]:
         """Yield matching conversations, up to the limit."""
         if self._limit == 0:
             return
+        is_recent = self._filters.since is not None  # probably on the first pages
         conversations = self._client.list_conversations(
-            page_size=self._filters.page_size,
+            page_size=self._filters.page_size or (250 if is_recent else 1000),
             max_items=None if self.is_filtered else self._limit,
             # Do not fetch a page beyond the last one needed.
-            prefetch=1 if self._limit is None and self._filters.since is None else 0,
+            prefetch=1 if self._limit is None and not is_recent else 0,
         )
         with closing(conversations.pages()) as pages:
             for page in pages:
@@ -72,15 +72,15 @@ class Search:
 
     def _is_too_old(self, conversation: ConversationSummary) -> bool:
         started, since = conversation.started_at, self._filters.since
-        return since is not None and isinstance(started, datetime) and started < since
+        return since is not None and isinstance(started, datetime) and started < since.at
 
     def _matches(self, conversation: ConversationSummary) -> bool:
         """Whether all filters accept a conversation. Unreadable records always match."""
         if isinstance(conversation, UnreadableRecord):
             return True
         filters = self._filters
-        started = conversation.started_at
-        if isinstance(started, datetime) and filters.until is not None and started >= filters.until:
+        started, until = conversation.started_at, filters.until
+        if isinstance(started, datetime) and until is not None and started >= until.at:
             return False
         if self._is_too_old(conversation):
             return False

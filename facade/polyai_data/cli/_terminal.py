@@ -106,6 +106,17 @@ class Terminal:
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
         self._write(f"{to_json(value)}\n")
 
+    def write_bytes(self, data: bytes) -> None:
+        """Write binary data to stdout.
+
+        Raises:
+            BrokenPipeError: if stdout is closed.
+        """
+        buffer = getattr(sys.stdout, "buffer", None)
+        if buffer is None:
+            raise BrokenPipeError
+        buffer.write(data)
+
     def _write(self, text: str) -> None:
         if self._progress_active and self._out.is_tty:  # on the same terminal: print above the bar
             self._err.print(Text(text), end="", soft_wrap=True)
