@@ -240,9 +240,7 @@ DIFFERENT = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("first", "then", "started_with"), DIFFERENT, ids=str
-)
+@pytest.mark.parametrize(("first", "then", "started_with"), DIFFERENT, ids=str)
 def test_resume_requires_the_same_options(
     run: Run, sandbox: Sandbox, first: list[str], then: list[str], started_with: str
 ) -> None:

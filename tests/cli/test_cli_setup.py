@@ -15,9 +15,11 @@ import pytest
 from keyring.backends import fail
 from polyai_data import DataClient, Region
 from polyai_data.cli import _connect
+from polyai_data.cli._install import install_command
 from polyai_data.cli._keys import Keyring, variable_names
 from polyai_data.cli._options import ConnectionOptions
 from polyai_data.sandbox import Fault, Received
+from polyai_data.sandbox import __main__ as sandbox_command
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Memory, Run, Sandbox
@@ -44,7 +46,7 @@ def test_missing_settings_are_explained(run: Run) -> None:
         "export POLYAI_AGENT_ID=",
         "studio.us.poly.ai/<account>/<agent>/",
         "--studio-url",
-        'pip install "polyai-data[sandbox]"',
+        install_command("sandbox"),
         "polyai-data sandbox",
         "POLYAI_BASE_URL=http://127.0.0.1:8765 POLYAI_API_KEY=sandbox",
         "POLYAI_AGENT_ID=PROJECT-DEMO",
@@ -369,8 +371,28 @@ def test_without_its_extra_the_sandbox_says_what_to_install(
     ended = run("sandbox")
     assert ended.code == 1
     assert ended.err == (
-        'error: the sandbox needs Starlette and uvicorn: pip install "polyai-data[sandbox]"\n'
+        f"error: the sandbox needs Starlette and uvicorn: {install_command('sandbox')}\n"
     )
+    assert "--conversations" in run("sandbox", "--help").out
+
+
+def test_both_sandbox_commands_have_the_same_options(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr(sandbox_command, "run", lambda **options: seen.append(options))
+    given = ["--port", "1", "--host", "::1", "--key", "k", "--agent", "A", "--conversations", "2"]
+    for arguments in ([], [*given, "--seed", "3"]):
+        assert run("sandbox", *arguments).code == 0
+        sandbox_command.main(arguments)
+    assert seen[0] == seen[1] != seen[2] == seen[3]
+
+
+def test_a_port_in_use_is_an_error(run: Run, sandbox: Sandbox) -> None:
+    port = sandbox().rpartition(":")[2]
+    ended = run("sandbox", "--port", port)
+    assert (ended.code, ended.out) == (1, "")
+    assert f"cannot listen on 127.0.0.1 port {port}: " in ended.err
 
 
 # --- Retries ---------------------------------------------------------------------------------

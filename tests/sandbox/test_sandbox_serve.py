@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import re
 import runpy
 import signal
 import socket
@@ -16,6 +17,7 @@ from typing import Any, Unpack, get_type_hints
 import httpx
 import pytest
 from polyai_data import sandbox
+from polyai_data.cli._install import install_command
 from polyai_data.sandbox import __main__ as command
 from polyai_data.sandbox import create_app, serve
 
@@ -273,6 +275,17 @@ def test_command_bad_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert "conversations must be from 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [["the-key"], ["--port", "the-key"], ["--the-key"]])
+def test_command_repeats_no_argument(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was typed in the wrong place may be a real key."""
+    with pytest.raises(SystemExit) as raised:
+        command.main(arguments)
+    assert raised.value.code == 2
+    assert "the-key" not in capsys.readouterr().err
+
+
 def test_command_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     """The default port is 8765."""
     seen: dict[str, Any] = {}
@@ -306,7 +319,7 @@ def test_command_as_module(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_missing_package(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Importing the sandbox without one of its dependencies fails with a hint."""
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ImportError, match=r'pip install "polyai-data\[sandbox\]"'):
+    with pytest.raises(ImportError, match=re.escape(install_command("sandbox"))):
         runpy.run_path(str(sandbox.__file__))
 
 
@@ -318,7 +331,7 @@ def test_missing_extra(missing: str, tmp_path: Path) -> None:
         f"raise ModuleNotFoundError('No module named {missing}', name={missing!r})"
     )
     env = environment(str(tmp_path))
-    hint = 'pip install "polyai-data[sandbox]"'
+    hint = install_command("sandbox")
     code = f"try: import polyai_data.sandbox\nexcept ImportError as e: assert {hint!r} in str(e)"
     code += "\nelse: raise SystemExit('it was imported')"
     subprocess.run([sys.executable, "-c", code], check=True, env=env)

@@ -1,6 +1,6 @@
 """The command line `polyai-data`.
 
-It needs `pip install "polyai-data[cli]"`, and uses only the public API of the package.
+It needs the extra `cli`, and uses only the public API of the package.
 """
 
 import sys
@@ -30,9 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name not in ("rich", "typer"):
             raise  # they are installed, but one of their dependencies is not
+        from ._install import install_command
+
         print(
-            "polyai-data: the command line needs more than the library: "
-            'pip install "polyai-data[cli]"',
+            f"polyai-data: the command line needs more than the library: {install_command('cli')}",
             file=sys.stderr,
         )
         return 1

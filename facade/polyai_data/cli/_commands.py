@@ -305,17 +305,24 @@ def _logout(options: RegionOptions) -> None:
     logout(options)
 
 
-@app.command(
-    "sandbox",
-    rich_help_panel=_SET_UP,
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
-def _sandbox(context: typer.Context) -> None:
+@_command("sandbox", _SET_UP)
+def _sandbox(
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", help="Port to listen on; 0 picks a free port.")
+    ] = 8765,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on.")
+    ] = "127.0.0.1",
+    key: Annotated[
+        str, typer.Option("--key", metavar="KEY", help="API key to accept.")
+    ] = "sandbox",
+    agent: Annotated[str, typer.Option(metavar="ID", help="ID of the agent.")] = "PROJECT-DEMO",
+    conversations: Annotated[int, typer.Option(metavar="N", help="Number of conversations.")] = 200,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Seed for generating the conversations.")
+    ] = 0,
+) -> None:
     """Run a sandbox of the API, with invented conversations."""
-    from ._errors import reporting
+    from ._sandbox import run
 
-    with reporting(debug=False):
-        from ._sandbox import run
-
-        raise typer.Exit(run(context.args))
+    run(port=port, host=host, key=key, agent=agent, conversations=conversations, seed=seed)

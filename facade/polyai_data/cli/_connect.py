@@ -9,6 +9,7 @@ from polyai_data import DataClient, Region, Retry, parse_studio_url
 
 from . import _keys
 from ._command import CommandError
+from ._install import install_command
 from ._options import ConnectionOptions, RegionOptions
 from ._terminal import Terminal
 
@@ -34,7 +35,7 @@ _HOW_TO_SET = {
 _SANDBOX_HELP = """
 No account? Try it with invented conversations on your own machine:
 
-  pip install "polyai-data[sandbox]"
+  {install}
   polyai-data sandbox
 
 and in another terminal:
@@ -151,7 +152,7 @@ def _missing_settings(settings: ResolvedSettings) -> CommandError:
     if settings.key is None:
         if settings.key_problem:
             details += f"\n{settings.key_problem}\n"
-        details += _SANDBOX_HELP
+        details += _SANDBOX_HELP.format(install=install_command("sandbox"))
     return CommandError(f"Missing {listed}.", details=details)
 
 

@@ -13,6 +13,7 @@ import typer
 from polyai_data import errors
 
 from ._command import BROKEN_PIPE, CommandError
+from ._hide import hide_keys
 from ._terminal import Terminal
 from ._text import clean
 
@@ -65,7 +66,7 @@ def error_message(error: BaseException) -> str:
 
 
 def _truncate(text: str) -> str:
-    line = clean(text[: 2 * _MAX_LENGTH])
+    line = clean(hide_keys(text)[: 2 * _MAX_LENGTH])
     return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH]}…"
 
 

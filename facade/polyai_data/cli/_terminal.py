@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.segment import Segment
 from rich.text import Text
 
+from ._hide import hide_keys
 from ._text import clean, clean_lines, to_json
 
 _UNLIMITED_WIDTH = 100_000
@@ -131,15 +132,17 @@ class Terminal:
 
     def info(self, text: str, style: str = "") -> None:
         """Print a message to stderr."""
-        self._tell(Text(clean(text), style), soft_wrap=True)
+        self._tell(Text(clean(hide_keys(text)), style), soft_wrap=True)
 
     def interrupted(self, text: str) -> None:
         """Print a message to stderr, on a new line: on a terminal, the current one shows ^C."""
-        self._tell(Text(clean_lines(f"\n{text}" if self._err.is_tty else text)), soft_wrap=True)
+        self._tell(
+            Text(clean_lines(hide_keys(f"\n{text}" if self._err.is_tty else text))), soft_wrap=True
+        )
 
     def info_lines(self, text: str) -> None:
         """Print several lines to stderr."""
-        self._tell(Text(clean_lines(text)), soft_wrap=True)
+        self._tell(Text(clean_lines(hide_keys(text))), soft_wrap=True)
 
     def error(self, message: str, remedy: str) -> None:
         """Print an error and its remedy to stderr."""
@@ -153,7 +156,7 @@ class Terminal:
 
     def _label(self, word: str, style: str, text: str) -> None:
         # Wrapped at words; the terminal itself would break lines anywhere.
-        self._tell(Text.assemble((word, style), " ", clean(text)))
+        self._tell(Text.assemble((word, style), " ", clean(hide_keys(text))))
 
     def hint(self, text: str) -> None:
         """Print a hint to stderr."""

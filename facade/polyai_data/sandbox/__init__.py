@@ -18,9 +18,10 @@ try:
     import uvicorn  # noqa: F401
 except ModuleNotFoundError as _error:
     # Given a name, `python -m` prints the error in one line instead of a traceback.
+    from polyai_data.cli._install import install_command
+
     raise ImportError(
-        'the sandbox needs Starlette and uvicorn: pip install "polyai-data[sandbox]"',
-        name=__name__,
+        f"the sandbox needs Starlette and uvicorn: {install_command('sandbox')}", name=__name__
     ) from _error
 
 from ._app import Received, SandboxOptions, create_app
