@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -295,6 +296,71 @@ def test_ids_link_to_agent_studio_where_the_region_is_known(
     monkeypatch.setattr(Region, "base_url", base_url)
     url = f"https://studio.eu.poly.ai/ACCOUNT-DEMO/PROJECT-DEMO/conversations/{ID}"
     assert url in run("list", "--region", "eu").out
+
+
+@pytest.mark.parametrize(
+    ("options", "title"),
+    [
+        (["--handoff"], "Handoff"),
+        (["--channel", "WEBCHAT"], "Channel"),
+        (["--min-score", 2], "Score"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_columns_that_are_filtered_by_stay(
+    run: Run,
+    sandbox: Sandbox,
+    on_terminal: Callable[..., None],
+    options: list[object],
+    title: str,
+    columns: int,
+) -> None:
+    sandbox()
+    on_terminal(columns)
+    header = rows(run("list", *options).out)[0]
+    assert title in header
+    assert max(map(len, rows(run("list", *options).out))) <= columns
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--min-score", "9"], "Invalid value for '--min-score': 9.0 is not in the range 0<=x<=5"),
+        (["--min-score", "-1"], "Invalid value for '--min-score': -1.0 is not in the range"),
+        (["--min-score", "nan"], "--min-score must be a number up to 5."),
+        (["--since", "1d", "--until", "2d"], "--since is not before --until"),
+        (["--since", "1d", "--until", "1d"], "--since is not before --until"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("command", [["list"], ["export", "-o", "x"]], ids=lambda one: one[0])
+def test_filters_that_cannot_match_are_rejected(
+    run: Run, sandbox: Sandbox, command: list[str], options: list[str], message: str
+) -> None:
+    sandbox()
+    ended = run(*command, *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+    assert list(Path().iterdir()) == []
+
+
+def test_values_are_named_if_nothing_matches(run: Run, sandbox: Sandbox) -> None:
+    sandbox()
+    ended = run("list", "--channel", "voice", "--env", "live")
+    assert ended.code == 0
+    assert "Values of --channel here: VOICE-SIP, WEBCHAT, chat.polyai.\n" in ended.err
+    assert "--env here" not in ended.err
+    assert "Values of --env here: live, pre-release, sandbox.\n" in run("list", "--env", "liv").err
+    assert "here" not in run("list", "--env", "live").err
+
+
+def test_few_of_many_values_are_named(run: Run, sandbox: Sandbox) -> None:
+    records = [{"conversationId": f"CA{n}", "channel": f"C{n:02}"} for n in range(30)]
+    page = {"conversations": [*records, {"conversationId": "CA", "channel": 5}], "count": 31}
+    sandbox(faults=[Fault(200, page)])
+    named = ", ".join(f"C{n:02}" for n in range(10))
+    assert f"Values of --channel here: {named}.\n" in run("list", "--channel", "x").err
 
 
 # --- Times -----------------------------------------------------------------------------------

@@ -115,6 +115,26 @@ def test_a_studio_url_reaches_its_region(
     assert ended.code == 0
 
 
+@pytest.mark.parametrize(
+    "option",
+    [("--region", "uk"), ("--studio-url", "https://studio.uk.poly.ai/acme/PROJECT-DEMO")],
+    ids=lambda option: option[0],
+)
+def test_an_ignored_variable_is_named(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, option: tuple[str, str]
+) -> None:
+    base_url = sandbox(conversations=3)
+    monkeypatch.setattr(Region, "base_url", base_url)
+    monkeypatch.setenv("POLYAI_BASE_URL", "http://127.0.0.1:1")
+    for command in (("list", "-n", "1", "--json"), ("doctor",), ("export", "-o", "-")):
+        ended = run(*command, *option)
+        assert ended.code == 0
+        assert f"POLYAI_BASE_URL is ignored, because of {option[0]}.\n" in ended.err
+    assert "ignored" not in run("list", *option[:0], "--base-url", base_url).err
+    monkeypatch.delenv("POLYAI_BASE_URL")
+    assert "ignored" not in run("list", *option).err
+
+
 def test_an_unknown_region_is_rejected(run: Run) -> None:
     ended = run("list", "--region", "mars")
     assert ended.code == 2
@@ -176,7 +196,8 @@ def test_each_source_of_the_key_is_sent(
     assert "warning" not in ended.err
     monkeypatch.delenv("POLYAI_API_KEY")
     memory.set_password("polyai-data", "eu", "from-the-keyring")
-    run("list", "--region", "eu")
+    monkeypatch.setenv("POLYAI_REGION", "eu")
+    run("list")
     assert sent(received) == "from-the-keyring"
 
 
@@ -213,9 +234,10 @@ def test_a_broken_keyring_does_not_break_other_sources(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox()
-    assert run("list", "-n", 1, "--region", "us").code == 0
+    monkeypatch.setenv("POLYAI_REGION", "us")
+    assert run("list", "-n", 1).code == 0
     monkeypatch.delenv("POLYAI_API_KEY")
-    ended = run("list", "-n", 1, "--region", "us")
+    ended = run("list", "-n", 1)
     assert ended.code == 2
     assert "Could not read the system keyring: the bus is" in ended.err
 

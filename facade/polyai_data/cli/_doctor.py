@@ -49,10 +49,11 @@ def _run_checks(
     except (PolyAIError, CommandError) as error:
         yield _checks.failed_check("settings", error, _checks.SETTINGS_REMEDY)
         return
-    yield from _checks.check_settings(settings)
+    settings_checks = list(_checks.check_settings(settings))
+    yield from settings_checks
     if settings.address is not None:
         yield _checks.check_proxy(settings.address)
-    if not settings.missing:
+    if all(check.state == "ok" for check in settings_checks):
         yield from _checks.check_network(settings, terminal)
     if probe_regions and settings.key is not None:
         terminal.warning("Sending the key to all four regions, because of --probe-regions.")

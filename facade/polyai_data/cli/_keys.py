@@ -29,6 +29,13 @@ class Key:
         """Return the key itself. Pass it to the client directly; do not keep it in a variable."""
         return self._value
 
+    @property
+    def is_quoted(self) -> bool:
+        """Whether the key is in quotes, as `docker run --env-file` passes them on."""
+        return (
+            len(self._value) > 1 and self._value[0] == self._value[-1] and self._value[0] in "\"'"
+        )
+
     def __repr__(self) -> str:
         return f"<Key from {self.source}>"
 

@@ -3,6 +3,7 @@
 Do not import `annotations` from `__future__` here: typer reads the annotations at run time.
 """
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ._command import CommandError
 from ._times import When, parse_since, parse_until
 
 _CONNECTION = "Connection"
@@ -139,7 +141,9 @@ class FilterOptions:
         float | None,
         typer.Option(
             metavar="SCORE",
-            help="Minimum score (5 high, 3 medium, 1 low).",
+            min=0,
+            max=5,
+            help="Minimum score, up to 5 (5 high, 3 medium, 1 low).",
             rich_help_panel=_FILTERS,
         ),
     ] = None
@@ -153,6 +157,14 @@ class FilterOptions:
         ),
     ] = None
 
+    def __post_init__(self) -> None:
+        if self.min_score is not None and math.isnan(self.min_score):  # in every range
+            raise CommandError("--min-score must be a number up to 5.")
+        if self.since is not None and self.until is not None and self.since.at >= self.until.at:
+            raise CommandError(
+                "--since is not before --until, so nothing can match.", "Swap or correct them."
+            )
+
     def as_of(self, moment: datetime) -> "FilterOptions":
         """Return the same options, with relative times as they were at another moment."""
         return replace(
@@ -160,6 +172,16 @@ class FilterOptions:
             since=self.since and self.since.as_of(moment),
             until=self.until and self.until.as_of(moment),
         )
+
+    @property
+    def columns(self) -> set[str]:
+        """The titles of the columns that show what is filtered by."""
+        filters = {
+            "Channel": bool(self.channel),
+            "Handoff": self.handoff is True,
+            "Score": self.min_score is not None,
+        }
+        return {title for title, is_set in filters.items() if is_set}
 
     @property
     def selecting(self) -> dict[str, Any]:

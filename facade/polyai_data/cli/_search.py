@@ -9,6 +9,8 @@ from polyai_data import ConversationPage, ConversationSummary, DataClient, Unrea
 from ._format import is_number
 from ._options import FilterOptions
 
+_MAX_SEEN = 10
+
 
 class Search:
     """Pages through the list, newest first, and yields matching conversations.
@@ -19,6 +21,7 @@ class Search:
         total: The number of conversations on the server, or None if it is not known.
         unreadable: The number of yielded records that could not be read.
         is_exhausted: Whether everything that can match has been seen.
+        seen: The channels and environments seen, if they are filtered by, up to a few.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class Search:
         self.total: int | None = None
         self.unreadable = 0
         self.is_exhausted = False
+        self.seen: dict[str, set[str]] = {"channel": set(), "env": set()}
         self._client = client
         self._filters = filters
         self._limit = limit
@@ -84,15 +88,17 @@ class Search:
             return False
         if self._is_too_old(conversation):
             return False
-        if filters.channel and not _matches_any(conversation.channel, filters.channel):
+        if not self._matches_any("channel", conversation.channel, filters.channel):
             return False
-        if filters.env and not _matches_any(conversation.client_env, filters.env):
+        if not self._matches_any("env", conversation.client_env, filters.env):
             return False
         if filters.handoff is not None and (conversation.handoff is True) is not filters.handoff:
             return False
         score = conversation.poly_score
         return filters.min_score is None or (is_number(score) and score >= filters.min_score)
 
-
-def _matches_any(value: object, names: list[str]) -> bool:
-    return str(value).casefold() in [name.casefold() for name in names]
+    def _matches_any(self, option: str, value: object, names: list[str] | None) -> bool:
+        seen = self.seen[option]
+        if names and isinstance(value, str) and len(seen) < _MAX_SEEN:
+            seen.add(value)
+        return not names or str(value).casefold() in [name.casefold() for name in names]
