@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run, Sandbox
 
 NOW = datetime(2026, 6, 3, 14, 0, tzinfo=UTC)
+SANDBOX_TIME = datetime(2026, 6, 3, 13, 19, 6, 370000, tzinfo=UTC)
 ID = "CA22d437f4405070690f8906b76c8ea4ed"
 COLUMNS = ["Started", "Length", "From", "Channel", "Handoff", "Score", "Heading", "ID"]
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)")
@@ -31,7 +32,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def everything() -> list[dict[str, Any]]:
-    with serve() as base_url:
+    with serve(now=SANDBOX_TIME) as base_url:
         client = DataClient(base_url=base_url, api_key="sandbox", agent_id="PROJECT-DEMO")
         with client:
             return [one.raw for one in client.list_conversations(page_size=200)]

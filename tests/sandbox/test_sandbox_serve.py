@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Unpack, get_type_hints
 
@@ -166,6 +167,7 @@ def test_options_are_passed_on() -> None:
         "max_page_size": 4,
         "recording_bytes": 1000,
         "ranges": False,
+        "now": datetime(2020, 1, 2, 3, 4, tzinfo=UTC),
     }
     assert options.keys() == inspect.signature(create_app).parameters.keys()
     with serve(**options) as base_url, httpx.Client(headers={"X-API-KEY": "k"}) as client:
@@ -173,6 +175,7 @@ def test_options_are_passed_on() -> None:
         ids = [one["conversationId"] for one in page["conversations"]]
         audio = client.get(f"{base_url}/v1/agents/a/conversations/{ids[1]}/audio")
         assert client.get(f"{base_url}/fault").status_code == 418
+    assert page["conversations"][0]["startedAt"] == "2020-01-02T03:03:00.000000+00:00"
     assert (page["count"], len(ids), len(audio.content)) == (9, 4, 1000)
     assert len(received) == 3
     assert "accept-ranges" not in audio.headers
