@@ -47,6 +47,7 @@ async def record(scenario: Scenario, *, real: bool) -> None:
     async with AsyncDataClient(
         api_key=api_key,
         region=scenario.region,
+        base_url=os.environ.get("POLYAI_BASE_URL") if real else None,
         agent_id=agent_id,
         max_retries=0,  # a cassette holds one attempt
         transport=transport,

@@ -162,7 +162,7 @@ def test_a_transcript_wraps_on_a_terminal_and_not_in_a_pipe(
     assert [line[:16].split() for line in piped[:3]] == [
         ["0", "0:01", "agent"],
         ["1", "0:08", "user"],
-        ["0:07", "calls"],
+        ["0:08", "calls"],
     ]
     on_terminal(60)
     narrow = run("transcript", ID).out

@@ -1,5 +1,6 @@
 """What tests can change while a sandbox runs: faults, conversations, replies."""
 
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,6 +39,7 @@ def test_a_sandbox_is_its_base_url(sandbox: Sandbox) -> None:
     assert sandbox.startswith("http://127.0.0.1:")
     assert sandbox.base_url == sandbox
     assert type(sandbox.base_url) is str
+    assert type(pickle.loads(pickle.dumps(sandbox))) is str
 
 
 def test_faults_are_added_and_cleared(sandbox: Sandbox, client: DataClient) -> None:

@@ -29,6 +29,10 @@ class Sandbox(str):
         self.faults, self._store = app.faults, app._store
         return self
 
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        """Pickle it as its base URL: another process cannot change it."""
+        return str, (str(self),)
+
     @property
     def base_url(self) -> str:
         """The base URL, as a plain string."""
