@@ -102,7 +102,7 @@ def test_a_recording_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO())
     monkeypatch.setattr(sys, "stdout", stream)
     assert main(["audio", ONE, "-o", "-", "--direction", "user"]) == 0
-    assert len(stream.buffer.getvalue()) == 1000  # type: ignore[attr-defined]
+    assert len(stream.buffer.getvalue()) == 1000
     monkeypatch.setattr(sys, "stdout", ClosedStream(1))
     assert main(["audio", ONE, "-o", "-"]) == 141
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from polyai_data import DataClient
-from polyai_data.cli import _times
+from polyai_data.cli import _times, main
 from polyai_data.sandbox import Fault, Received, serve
 
 if TYPE_CHECKING:
@@ -354,6 +356,29 @@ def test_values_are_named_if_nothing_matches(run: Run, sandbox: Sandbox) -> None
     assert "--env here" not in ended.err
     assert "Values of --env here: live, pre-release, sandbox.\n" in run("list", "--env", "liv").err
     assert "here" not in run("list", "--env", "live").err
+
+
+@pytest.mark.parametrize("is_pipe", [True, False])
+def test_the_summary_is_left_out_if_another_command_reads_the_list(
+    sandbox: Sandbox,
+    on_terminal: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    is_pipe: bool,
+) -> None:
+    """Both commands share a terminal, and the other one may show a progress bar."""
+    sandbox(conversations=3)
+    on_terminal(stdout=False)
+    reader, writer = os.pipe()
+    if not is_pipe:
+        os.close(writer)
+        writer = os.open(tmp_path / "list.jsonl", os.O_CREAT | os.O_WRONLY)
+    with open(reader), open(writer, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(["list", "--json"]) == 0
+        monkeypatch.undo()
+    assert ("3 conversations in total." in capsys.readouterr().err) is not is_pipe
 
 
 def test_few_of_many_values_are_named(run: Run, sandbox: Sandbox) -> None:

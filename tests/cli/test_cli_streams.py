@@ -122,7 +122,7 @@ def pipe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cal
     """Return a function that puts text into stdin, as different systems write it."""
 
     def put(text: str) -> None:
-        content = io.BufferedReader(io.BytesIO(encoded(request.param, text)))  # type: ignore[arg-type]
+        content = io.BufferedReader(io.BytesIO(encoded(request.param, text)))
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content, "utf-8", newline="\n"))
 
     return put

@@ -83,11 +83,8 @@ def _print(
     client: DataClient, terminal: Terminal, conversation_id: str, options: dict[str, Any]
 ) -> None:
     """Write one recording to stdout while it arrives."""
-    with (
-        client.open_recording(conversation_id, **options) as recording,
-        closing(recording.iter_bytes()) as chunks,
-    ):
-        for chunk in chunks:
+    with client.open_recording(conversation_id, **options) as recording:
+        for chunk in recording.iter_bytes():
             terminal.write_bytes(chunk)
 
 

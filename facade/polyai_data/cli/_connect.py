@@ -95,7 +95,7 @@ class ResolvedSettings:
             )
         base_url, ignored = _find_base_url(connection)
         if connection.studio_url is not None:
-            _, agent_id = parse_studio_url(connection.studio_url)
+            agent_id: str | None = parse_studio_url(connection.studio_url)[1]
         else:
             agent_id = connection.agent or _environment("POLYAI_AGENT_ID")
         return cls(region, base_url, agent_id, key, problem, ignored)

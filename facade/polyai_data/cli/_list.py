@@ -73,6 +73,8 @@ def _print_summary(terminal: Terminal, search: Search, limit: int | None) -> Non
         terminal.warning(
             f"{search.unreadable} could not be read. Use --json to see what the server sent."
         )
+    if terminal.feeds_a_command:
+        return  # a summary would break its progress bar
     if not search.matched:
         for option, values in search.seen.items():
             if values:

@@ -1,6 +1,8 @@
 """Prints data to stdout and messages to stderr, with control characters escaped."""
 
 import io
+import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -73,6 +75,15 @@ class Terminal:
     def is_piped(self) -> bool:
         """Whether stdout is not a terminal, so that data need not fit its width."""
         return not self._out.is_tty
+
+    @property
+    def feeds_a_command(self) -> bool:
+        """Whether another command reads stdout, and shows its own messages on this terminal."""
+        try:
+            is_pipe = stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
+        except (OSError, ValueError):  # replaced by something that is not a file
+            return False
+        return is_pipe and self._err.is_tty
 
     @property
     def width(self) -> int:

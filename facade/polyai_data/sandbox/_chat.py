@@ -146,7 +146,7 @@ class Chat:
             languages,
             delayed=fields.get("delayedResponse") is True,
         )
-        metadata = fields.pop("metadata", {})
+        metadata: Any = fields.pop("metadata", {})
         if isinstance(metadata, Mapping):
             metadata = {**response["metadata"], **metadata}
         return {**response, **fields, "metadata": metadata}
