@@ -17,19 +17,21 @@ _NOT_KEYS = re.compile(
     r"|.*\.[A-Za-z]{1,5}"  # a file name
 )
 _VARIABLES = ("POLYAI_REGION", "POLYAI_BASE_URL")
-_patterns: list[re.Pattern[str]] = []
+_pattern: re.Pattern[str] | None = None
 
 
 def remember(arguments: Sequence[str]) -> None:
     """Remember the arguments of this process, to hide them if they may be a key."""
+    global _pattern  # a process has one command line
     values = [*arguments, *(os.environ.get(name, "") for name in _VARIABLES)]
     found = {part for value in values for part in _parts(value) if may_be_key(part)}
-    # Longest first, in case one is the start of another. What follows the start of a key is hidden,
-    # too, because another message may have cut the key.
-    _patterns[:] = [
-        re.compile(f"{re.escape(part)}|{re.escape(part[:_MIN_LENGTH])}[^\\s'\"]*")
+    # Longest first, in case one is the start of another. What begins like a key is hidden, too,
+    # because another message may have cut the key.
+    choices = [
+        f"{re.escape(part)}|{re.escape(part[:_MIN_LENGTH])}[^\\s'\"]*"
         for part in sorted(found, key=len, reverse=True)
     ]
+    _pattern = re.compile("|".join(choices)) if choices else None
 
 
 def _parts(argument: str) -> Iterable[str]:
@@ -49,6 +51,4 @@ def may_be_key(text: str) -> bool:
 
 def hide_keys(text: str) -> str:
     """Return a message without the arguments that may be a key."""
-    for pattern in _patterns:
-        text = pattern.sub(_HIDDEN, text)
-    return text
+    return text if _pattern is None else _pattern.sub(_HIDDEN, text)
