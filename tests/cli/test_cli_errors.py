@@ -272,6 +272,11 @@ def test_usage_errors_do_not_name_an_exception(run: Run, monkeypatch: pytest.Mon
     )
 
 
+def test_an_exit_of_typer_passes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_app, "app", lambda *_, **__: sys.exit(5))  # as shell completion does
+    assert run("list").code == 5
+
+
 @pytest.mark.parametrize("columns", [40, 80])
 def test_errors_wrap_at_words_on_a_terminal(
     run: Run, on_terminal: Callable[..., None], columns: int

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from polyai_data import DataClient
 from polyai_data.cli import _part, _times, main
+from polyai_data.cli._terminal import Terminal
 from polyai_data.sandbox import Fault, Received
 
 if TYPE_CHECKING:
@@ -451,6 +452,10 @@ def test_a_failed_export_to_stdout(run: Run, sandbox: Sandbox) -> None:
     assert len(ended.out.splitlines()) == 5
     assert "Printed 5 conversations." in ended.err
     assert "--resume" not in ended.err
+
+
+def test_what_was_printed_is_not_read_again() -> None:
+    assert list(_part.StandardOutput(Terminal())) == []
 
 
 @pytest.mark.parametrize("option", [["--resume"], ["--recordings", "calls"]], ids=str)

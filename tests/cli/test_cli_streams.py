@@ -81,6 +81,22 @@ def test_a_closed_stream_keeps_its_descriptor_occupied(
     os.close(getattr(sys, name).fileno())
 
 
+@pytest.mark.parametrize("command", [["audio", "-"], ["chat"], ["note", ID, "-"]], ids=str)
+def test_a_closed_stdin_is_an_error(
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    received: list[Received] = []
+    sandbox(conversations=3, received=received)
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(command) == 2
+    assert capsys.readouterr().err.startswith("error: Standard input is closed.\n")
+    assert received == []
+    os.close(sys.stdin.fileno())
+
+
 def null_devices() -> int:
     """Count the descriptors of this process that lead to the null device."""
     return sum(os.path.realpath(link) == os.devnull for link in Path("/proc/self/fd").iterdir())

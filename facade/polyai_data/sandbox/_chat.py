@@ -54,12 +54,6 @@ class Chat:
     _times: list[datetime] = field(default_factory=list)
     _node_trace: list[str] = field(default_factory=list)
 
-    has_recording = False
-
-    def speakers(self) -> str:
-        """Return nothing: a chat has no recording."""
-        return ""
-
     def greet(self) -> Json:
         """Return the response to the start of the chat."""
         name = self.start_body.get("integrationAttributes", {}).get("name")

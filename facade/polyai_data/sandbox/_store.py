@@ -57,7 +57,7 @@ class Store:
     ) -> Wav:
         """Return a recording."""
         conversation = self._find(conversation_id)
-        if not conversation.has_recording:
+        if isinstance(conversation, Chat) or not conversation.has_recording:
             raise APIError(
                 404, "CONVERSATIONS_RECORDING_NOT_FOUND", "The conversation has no recording."
             )
