@@ -160,7 +160,7 @@ def test_a_base_url_wins_over_the_region(
 
 
 def test_arguments_win_over_the_environment(
-    get: Any, call: Caller, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+    get: Any, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POLYAI_BASE_URL", "http://127.0.0.1:8765")
     monkeypatch.setenv("POLYAI_REGION", "us")
