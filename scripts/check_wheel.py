@@ -48,7 +48,10 @@ ALLOWED = {
 }
 """The packages that may be installed: the wheel and its dependencies."""
 
-HINT = 'polyai-data: the command line needs more than the library: pip install "polyai-data[cli]"\n'
+HINT = (
+    "polyai-data: the command line needs more than the library: "
+    'pip install "polyai-data[cli] @ {url}"\n'
+)
 """The output of the command if its extra is not installed."""
 SETTINGS = ("POLYAI_API_KEY", "POLYAI_REGION", "POLYAI_AGENT_ID", "polyai-data sandbox")
 """What the error message names if nothing is configured."""
@@ -75,7 +78,7 @@ def main(wheel: Path) -> int:
             return 1
         subprocess.run([*python, "-c", USE, base_url], check=True, cwd=directory)
         done = list_without_settings(directory)
-        if (done.returncode, done.stdout, done.stderr) != (1, "", HINT):
+        if (done.returncode, done.stdout, done.stderr) != (1, "", HINT.format(url=wheel.as_uri())):
             print(
                 f"{wheel.name} does not explain that its command line is an extra:\n{done.stderr}"
             )

@@ -27,7 +27,7 @@ from polyai_data.sandbox import serve
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
-from scenarios import CONVERSATION_ID
+from scenarios import CONVERSATION_ID, NOW
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPT = b"you    "
@@ -115,7 +115,7 @@ def draw(
     """Yield the name and content of each file."""
     for picture in pictures:
         for columns in widths or [picture.columns]:
-            with serve() as base_url:
+            with serve(now=NOW) as base_url:
                 output = run_on_terminal(picture, columns, base_url)
             for theme in THEMES:
                 width = f"-{columns}" if widths else ""

@@ -15,7 +15,7 @@ import httpx
 from cassettes import DIRECTORY, ReadableYaml, recorder
 from polyai_data import AsyncDataClient, PolyAIError
 from polyai_data.sandbox import create_app
-from scenarios import CONVERSATION_ID, RECORDING_BYTES, SCENARIOS, Scenario, Step
+from scenarios import CONVERSATION_ID, NOW, RECORDING_BYTES, SCENARIOS, Scenario, Step
 from scrub import AGENT_ID, Scrubber, with_fixed_ids, without_secrets
 
 
@@ -36,7 +36,7 @@ async def record(scenario: Scenario, *, real: bool) -> None:
         api_key = os.environ["POLYAI_API_KEY"] if api_key == "sandbox" else api_key
         scrubber = Scrubber({agent_id: AGENT_ID, conversation_id: CONVERSATION_ID})
     else:
-        app = create_app(faults=scenario.faults, recording_bytes=RECORDING_BYTES)
+        app = create_app(faults=scenario.faults, recording_bytes=RECORDING_BYTES, now=NOW)
         transport = httpx.ASGITransport(app)
     ReadableYaml.source = "the real API, scrubbed" if real else "the sandbox (polyai_data.sandbox)"
     machine = recorder(
@@ -47,6 +47,7 @@ async def record(scenario: Scenario, *, real: bool) -> None:
     async with AsyncDataClient(
         api_key=api_key,
         region=scenario.region,
+        base_url=os.environ.get("POLYAI_BASE_URL") if real else None,
         agent_id=agent_id,
         max_retries=0,  # a cassette holds one attempt
         transport=transport,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +16,8 @@ from scrub import AGENT_ID, CORRELATION_ID
 
 CONVERSATION_ID = "CA22d437f4405070690f8906b76c8ea4ed"
 CHAT_ID = "AS_CHAT_cassettes"
+NOW = datetime(2026, 6, 3, 13, 19, 6, 370000, tzinfo=UTC)
+"""The time of the sandbox in cassettes and pictures, which are the same in every run."""
 RECORDING_BYTES = 76  # a WAV file with 32 bytes of audio
 _NO_SUCH_ID = "CA" + "0" * 32
 

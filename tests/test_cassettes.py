@@ -397,7 +397,7 @@ def test_a_recording_of_the_real_api_holds_nothing_of_its_owner(
     monkeypatch.setattr(record, "DIRECTORY", tmp_path)
     with serve(**owner, seed=5) as base_url:
         with DataClient(**owner, base_url=base_url) as client:
-            real = client.get_page(limit=2).conversations[1]
+            real = client.get_page(limit=4).conversations[3]
             conversation = client.get_conversation(real.conversation_id)
         monkeypatch.setenv("POLYAI_BASE_URL", base_url)
         monkeypatch.setenv("POLYAI_API_KEY", owner["api_key"])

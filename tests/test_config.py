@@ -154,8 +154,25 @@ def test_a_base_url_wins_over_the_region(
     get(api_key="key", agent_id="A", region="us", base_url="https://proxy.example")
     assert url_sent(server) == "https://proxy.example/v1/agents/A/conversations/CA1"
     monkeypatch.setenv("POLYAI_BASE_URL", "http://127.0.0.1:8765")
-    get(api_key="key", agent_id="A", region="us")
+    monkeypatch.setenv("POLYAI_REGION", "us")
+    get(api_key="key", agent_id="A")
     assert url_sent(server) == "http://127.0.0.1:8765/v1/agents/A/conversations/CA1"
+
+
+def test_arguments_win_over_the_environment(
+    get: Any, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYAI_BASE_URL", "http://127.0.0.1:8765")
+    monkeypatch.setenv("POLYAI_REGION", "us")
+    monkeypatch.setenv("POLYAI_AGENT_ID", "theirs")
+    get(api_key="key", agent_id="A", region="uk")
+    assert url_sent(server) == "https://api.uk.poly.ai/v1/agents/A/conversations/CA1"
+    get(api_key="key", agent_id="A", base_url="http://127.0.0.1:1")
+    assert url_sent(server) == "http://127.0.0.1:1/v1/agents/A/conversations/CA1"
+    client = DataClient.from_studio_url("studio.eu.poly.ai/acme/B", api_key="key")
+    with client:
+        assert "api.eu.poly.ai" in repr(client)
+        assert "agent B" in repr(client)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def test_an_example_prints_what_the_page_shows(
     with serve() as base_url, contextlib.redirect_stdout(printed):
         monkeypatch.setenv("POLYAI_BASE_URL", base_url)
         monkeypatch.setenv("POLYAI_API_KEY", "sandbox")
+        monkeypatch.setenv("POLYAI_AGENT_ID", "PROJECT-DEMO")
         exec(compile(source, "example", "exec"), {})  # the pages are ours
     if expected is not None:
         assert printed.getvalue() == expected

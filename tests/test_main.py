@@ -11,6 +11,7 @@ from pathlib import Path
 import polyai_data
 import pytest
 from polyai_data.__main__ import main
+from polyai_data.cli._install import install_command
 
 DOCUMENT = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())
 
@@ -53,5 +54,18 @@ def test_without_arguments_it_says_what_there_is(
     out = capsys.readouterr().out
     assert "--version" in out
     assert ("transcript" in out) is (missing is None)
-    assert ('pip install "polyai-data[cli]"' in " ".join(out.split())) is (missing is not None)
+    assert (install_command("cli") in " ".join(out.split())) is (missing is not None)
     assert ("python -m polyai_data.sandbox" in out) is (missing is not None)
+
+
+def test_commands_without_the_command_line_are_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["polyai_data", "list", "the-key"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert f"this needs the command line: {install_command('cli')}" in err
+    assert "the-key" not in err

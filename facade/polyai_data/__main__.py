@@ -5,6 +5,7 @@ import importlib.util
 import sys
 
 from . import __spec_version__, __version__
+from .cli._install import install_command
 
 
 def main() -> int:
@@ -16,12 +17,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m polyai_data",
         description="A Python client for PolyAI's Data API.",
-        epilog='For the command line: pip install "polyai-data[cli]". '
+        epilog=f"For the command line: {install_command('cli')}. "
         "To try the package without a key: python -m polyai_data.sandbox",
     )
     version = f"polyai-data {__version__} (Data API {__spec_version__})"
     parser.add_argument("--version", action="version", version=version)
-    parser.parse_args()
+    _, others = parser.parse_known_args()
+    if others:  # not repeated: one of them may be a key
+        parser.error(f"this needs the command line: {install_command('cli')}")
     parser.print_help()
     return 0
 

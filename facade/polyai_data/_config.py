@@ -115,8 +115,10 @@ def resolve_config(
     **options: Any,
 ) -> Config:
     """Return the settings: the arguments, and environment variables for those that are None."""
+    # Arguments override the environment, and both settings choose the server.
+    if region is None and base_url is None:
+        base_url = _env("POLYAI_BASE_URL")
     region = region if region is not None else _env("POLYAI_REGION")
-    base_url = base_url if base_url is not None else _env("POLYAI_BASE_URL")
     known_region = Region(region) if region is not None else None
     if base_url is not None:
         url = check_base_url(base_url)

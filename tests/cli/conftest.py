@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from polyai_data.cli import main
 from polyai_data.sandbox import serve
 
 AGENT = "PROJECT-DEMO"
+NOW = datetime(2026, 6, 3, 13, 19, 6, 370000, tzinfo=UTC)
+"""The time of the sandbox."""
 
 
 class Ended(NamedTuple):
@@ -136,7 +139,7 @@ def sandbox(
     served = ExitStack()
 
     def start(**options: Any) -> str:
-        base_url = served.enter_context(serve(**options))
+        base_url = served.enter_context(serve(**{"now": NOW} | options))
         monkeypatch.setenv("POLYAI_BASE_URL", base_url)
         monkeypatch.setenv("POLYAI_API_KEY", "sandbox")
         monkeypatch.setenv("POLYAI_AGENT_ID", AGENT)

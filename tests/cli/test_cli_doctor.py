@@ -251,14 +251,13 @@ def test_regions_are_probed_only_on_request(
 
 
 def test_the_region_that_accepts_the_key_is_found(
-    run: Run, regions: Callable[..., list[Received]], monkeypatch: pytest.MonkeyPatch
+    run: Run, regions: Callable[..., list[Received]]
 ) -> None:
     regions(eu=None)
-    monkeypatch.setenv("POLYAI_BASE_URL", "http://127.0.0.1:1")  # ignored: it is not a region
-    code, found = checks(run, "--region", "us", "--probe-regions")
+    gateway = ("--base-url", "http://127.0.0.1:1")  # ignored by the probe: it is not a region
+    code, found = checks(run, "--region", "us", "--probe-regions", *gateway)
     assert (code, found["connection"]["state"]) == (2, "failed")
     assert found["right region"]["detail"] == "the key belongs to eu"
-    monkeypatch.delenv("POLYAI_BASE_URL")
     code, found = checks(run, "--region", "us", "--probe-regions")
     assert code == 3
     assert found["region eu"]["detail"] == "accepts the key and has the agent"
@@ -289,6 +288,44 @@ def test_a_key_that_no_region_accepts(run: Run, regions: Callable[..., list[Rece
     code, found = checks(run, "--region", "us", "--probe-regions")
     assert code == 3
     assert found["right region"]["detail"] == "no region accepts the key"
+
+
+@pytest.mark.parametrize("reachable", [[], ["us", "eu", "uk"]], ids=str)
+def test_regions_that_cannot_be_asked(
+    run: Run,
+    regions: Callable[..., list[Received]],
+    monkeypatch: pytest.MonkeyPatch,
+    reachable: list[str],
+) -> None:
+    regions()
+    asked: Any = Region.base_url
+    nowhere = "http://127.0.0.1:1"
+    monkeypatch.setattr(
+        Region,
+        "base_url",
+        property(lambda self: asked.fget(self) if self.value in reachable else nowhere),
+    )
+    code, found = checks(run, "--region", "us", "--probe-regions")
+    assert code == (3 if reachable else 6)
+    assert found["right region"]["state"] == "failed"
+    names = "studio" if reachable else "us, eu, uk, studio"
+    assert found["right region"]["detail"] == f"not found, and could not ask: {names}"
+    assert "network" in found["right region"]["remedy"]
+    assert "Create a new key" not in found["right region"]["remedy"]
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_key_in_quotes_is_named(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, quote: str
+) -> None:
+    sandbox()
+    monkeypatch.setenv("POLYAI_API_KEY", f"{quote}sandbox{quote}")
+    code, found = checks(run)
+    assert code == 2
+    assert found["key"]["state"] == "failed"
+    assert found["key"]["detail"] == "from POLYAI_API_KEY, in quotes that are part of it"
+    assert found["key"]["remedy"].startswith("Remove the quotes.")
+    assert "connection" not in found
 
 
 @pytest.mark.parametrize("columns", [None, 80])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 from polyai_data import DataClient, PolyAIError, errors
-from polyai_data.cli import _app, _commands, main
+from polyai_data.cli import _app, _commands, _hide, main
 from polyai_data.cli._errors import _CODES, exit_code, most_severe, reporting
 from polyai_data.sandbox import Fault
 
@@ -247,7 +247,8 @@ def test_signal_handlers_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatc
 
 def test_usage_errors_have_a_message_and_a_hint(run: Run) -> None:
     for arguments, message, remedy in (
-        (["lst"], "No such command 'lst'", "`polyai-data --help`"),
+        (["lst"], "No such command.", "`polyai-data --help`"),
+        (["regions", "x", "y"], "Too many arguments.", "`polyai-data regions --help`"),
         (["list", "--lmit", "3"], "No such option: --lmit", "`polyai-data list --help`"),
         (["get"], "Missing argument 'ID'", "`polyai-data get --help`"),
         (["list", "--limit", "many"], "Invalid value for '--limit'", "`polyai-data list --help`"),
@@ -269,6 +270,11 @@ def test_usage_errors_do_not_name_an_exception(run: Run, monkeypatch: pytest.Mon
     assert run("transcript").err.startswith(
         "error: Invalid value: 'xml' is not one of 'text', 'json'.\n"
     )
+
+
+def test_an_exit_of_typer_passes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_app, "app", lambda *_, **__: sys.exit(5))  # as shell completion does
+    assert run("list").code == 5
 
 
 @pytest.mark.parametrize("columns", [40, 80])
@@ -310,6 +316,118 @@ def test_a_key_on_the_command_line_is_rejected_and_not_shown(
     for alternative in ("--api-key-file", "POLYAI_API_KEY", "polyai-data login"):
         assert alternative in ended.err
     assert "--api-key " not in run("list", "--help").out
+
+
+TYPED = "hc-Secret/KEY+0123456789=abcdef_XYZ"
+"""A key in a place where none is expected."""
+
+
+@pytest.mark.parametrize("key", [TYPED, "sk-0123456789abcdefABCDEF", "A" * 300 + "1"], ids=len)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "{}",
+        "--{}",
+        "-{}",
+        "list {}",
+        "list --{}",
+        "list -n{}",
+        "list --all={}",
+        "list --limit {}",
+        "list --limit={}",
+        "list --min-score {}",
+        "list --since {}",
+        "list --until {}",
+        "list --region {}",
+        "list --base-url {}",
+        "list --studio-url {}",
+        "list --api-key-file {}",
+        "list --page-size {}",
+        "login {}",
+        "login --region {}",
+        "logout {}",
+        "regions {}",
+        "regions --json={}",
+        "get A {}",
+        "get A --base-url {}",
+        "transcript A --format {}",
+        "audio A --direction {}",
+        "audio A -o {}",
+        "audio A B --concurrency {}",
+        "annotate A --turn 0 --type {}",
+        "annotate A --turn {} --type wrong_info",
+        "note A x {}",
+        "export",
+        "export {}",
+        "export -o {}/none/calls",
+        "export -o x --recordings {}/x --resume {}",
+        "chat {}",
+        "chat --attribute {}",
+        "doctor {}",
+        "doctor --region {}",
+        "sandbox {}",
+        "sandbox --port {}",
+    ],
+)
+def test_a_key_in_another_place_is_not_repeated(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: str, key: str
+) -> None:
+    monkeypatch.setenv("POLYAI_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("POLYAI_API_KEY", "k")
+    monkeypatch.setenv("POLYAI_AGENT_ID", "A")
+    for options in ([], ["--debug"]):
+        ended = run(*arguments.replace("{}", key).split(), *options)
+        assert ended.code != 0
+        assert key[:12] not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("name", ["POLYAI_REGION", "POLYAI_BASE_URL"])
+@pytest.mark.parametrize("command", ["list", "doctor"])
+def test_a_key_in_another_variable_is_not_repeated(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, command: str
+) -> None:
+    monkeypatch.setenv(name, TYPED)
+    ended = run(command)
+    assert ended.code == 2
+    assert TYPED[:12] not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("list --region marsmarsmars", "Unknown region 'marsmarsmars'."),
+        ("list --since 2026-13-01T00:00Z", "'2026-13-01T00:00Z' is not a time."),
+        ("list --no-such-option-at-all", "No such option: --no-such-option-at-all"),
+        ("list --api-key-file no-such-file-2026.txt", "key file no-such-file-2026.txt: No such"),
+        ("list --base-url http://example.com", "'http://example.com' would send the API key"),
+        ("export -o . --overwrite", ". is a directory."),
+    ],
+)
+def test_arguments_that_are_no_keys_are_repeated(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: str, message: str
+) -> None:
+    monkeypatch.setenv("POLYAI_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("POLYAI_API_KEY", "k")
+    monkeypatch.setenv("POLYAI_AGENT_ID", "A")
+    assert message in run(*arguments.split()).err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (TYPED, True),
+        ("0123456789abcdef", True),
+        ("ABCDEFGHIJKLMNOP", True),
+        ("/etc/0123456789abcdef", False),
+        ("CA22d437f4405070690f8906b76c8ea4ed", False),
+        ("AS_CHAT_fb8e9b87-c00c-8c8e-07d4-1b11182fafb9", False),
+        ("PROJECT-1234567890", False),
+        ("short-1", False),
+        ("some calls 2026 June", False),
+    ],
+)
+def test_what_may_be_a_key(text: str, expected: bool) -> None:
+    assert _hide.may_be_key(text) is expected
 
 
 COMMANDS = (

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import json
 import os
+import socket
+import stat
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from polyai_data import DataClient
-from polyai_data.cli import _part
+from polyai_data.cli import _part, _times, main
+from polyai_data.cli._terminal import Terminal
 from polyai_data.sandbox import Fault, Received
 
 if TYPE_CHECKING:
@@ -219,18 +224,253 @@ def test_resume_without_a_partial_export_starts_one(run: Run, sandbox: Sandbox) 
     assert len(ids()) == 5
 
 
-@pytest.mark.parametrize("first", [[], ["--details"]])
-def test_resume_requires_the_same_details_option(
-    run: Run, sandbox: Sandbox, first: list[str]
+DIFFERENT = [
+    ([], ["--details"], "--agent PROJECT-DEMO."),
+    (["--details"], [], "--agent PROJECT-DEMO --details."),
+    (["--since", "2026-06-01"], ["--since", "7d"], "--agent PROJECT-DEMO --since 2026-06-01."),
+    (["--until", "today"], [], "--agent PROJECT-DEMO --until today."),
+    ([], ["--min-score", "4"], "--agent PROJECT-DEMO."),
+    (["--no-handoff"], ["--handoff"], "--agent PROJECT-DEMO --no-handoff."),
+    (
+        ["--channel", "VOICE-SIP", "--channel", "WEBCHAT"],
+        ["--channel", "VOICE-SIP"],
+        "--agent PROJECT-DEMO --channel VOICE-SIP --channel WEBCHAT.",
+    ),
+    (["--env", "live"], ["--env", "sandbox"], "--agent PROJECT-DEMO --env live."),
+    (["--limit", "150"], [], "--agent PROJECT-DEMO --limit 150."),
+]
+
+
+@pytest.mark.parametrize(("first", "then", "started_with"), DIFFERENT, ids=str)
+def test_resume_requires_the_same_options(
+    run: Run, sandbox: Sandbox, first: list[str], then: list[str], started_with: str
 ) -> None:
-    interrupted(run, sandbox, *first)
+    sandbox(faults=[Fault(401, path="*/conversations", nth=2)])
+    assert run(*EXPORT, "--page-size", 20, *first).code == 3
     kept = PART.read_bytes()
     sandbox()
-    then = [] if first else ["--details"]
     ended = run(*EXPORT, "--resume", *then)
     assert ended.code == 2
-    assert f"was started {'with' if first else 'without'} --details." in ended.err
+    assert f"calls.jsonl.part was started with other options: {started_with}\n" in ended.err
     assert PART.read_bytes() == kept
+    assert run(*EXPORT, "--resume", *first).code == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["calls.jsonl"]
+
+
+def test_resume_requires_the_same_agent(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(run, sandbox)
+    monkeypatch.setenv("POLYAI_AGENT_ID", "PROJECT-OTHER")
+    ended = run(*EXPORT, "--resume")
+    assert ended.code == 2
+    assert "other options: --agent PROJECT-DEMO." in ended.err
+
+
+def test_relative_times_mean_the_same_after_a_resume(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = datetime(2026, 6, 3, 20, tzinfo=UTC)
+    monkeypatch.setattr(_times, "now", lambda: day)
+    monkeypatch.setattr(_part, "now", lambda: day)
+    options = ("--since", "24h", "--until", "today")
+    sandbox(faults=[Fault(401, path="*/conversations", nth=2)])
+    assert run(*EXPORT, "--page-size", 5, *options).code == 3
+    base_url = sandbox()
+    day = datetime(2026, 7, 1, tzinfo=UTC)
+    assert run(*EXPORT, "--resume", *options).code == 0
+    expected = [
+        one["conversationId"] for one in listed(base_url) if one["startedAt"] > "2026-06-02T20"
+    ]
+    assert ids() == expected
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"{"])
+def test_an_export_killed_at_its_start_can_be_resumed(
+    run: Run, sandbox: Sandbox, damage: bytes | None
+) -> None:
+    sandbox(conversations=5)
+    PART.touch()
+    if damage is not None:
+        Path("calls.jsonl.options").write_bytes(damage)
+    assert run(*EXPORT, "--resume").code == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["calls.jsonl"]
+
+
+# --- One process, regular files ---------------------------------------------------------------
+
+
+def test_a_second_export_is_refused(run: Run, sandbox: Sandbox) -> None:
+    sandbox(conversations=5)
+    with PART.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        ended = run(*EXPORT, "--resume")
+    assert ended.code == 2
+    assert ended.err.startswith("error: Another export is writing calls.jsonl.part.\n")
+    assert PART.stat().st_size == 0
+    assert run(*EXPORT, "--resume").code == 0
+
+
+def test_an_export_is_locked_while_it_is_written(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox(conversations=5)
+    add = _part.JsonLinesFile.add
+    seen: list[int] = []
+
+    def compete(self: _part.JsonLinesFile, value: Any) -> None:
+        if not seen:
+            seen.append(-1)
+            seen.append(main(["export", "-o", "calls.jsonl", "--resume"]))
+        add(self, value)
+
+    monkeypatch.setattr(_part.JsonLinesFile, "add", compete)
+    assert run(*EXPORT).code == 0
+    assert seen == [-1, 2]
+    assert len(ids()) == len(set(ids())) == 5
+
+
+@pytest.mark.parametrize("change", [PART.unlink, lambda: os.replace(PART, FILE)])
+def test_a_file_completed_before_it_is_locked_is_left_alone(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]
+) -> None:
+    sandbox(conversations=5)
+    lock = _part._lock
+    PART.write_text("{}\n")
+
+    def lock_late(file: Any) -> None:
+        change()
+        lock(file)
+
+    monkeypatch.setattr(_part, "_lock", lock_late)
+    assert run(*EXPORT, "--resume").code == 2
+    assert not FILE.exists() or FILE.read_text() == "{}\n"
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+SPECIAL: dict[str, Callable[[Path], object]] = {
+    "pipe": os.mkfifo,
+    "socket": make_socket,
+    "symbolic link": lambda path: path.symlink_to("elsewhere"),
+    "device": lambda path: os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3)),
+}
+
+
+@pytest.mark.parametrize("options", [[], ["--overwrite"], ["--resume"]], ids=str)
+@pytest.mark.parametrize("kind", SPECIAL)
+@pytest.mark.parametrize("path", [FILE, PART, Path("calls.jsonl.options")], ids=str)
+def test_only_regular_files_are_written(
+    run: Run, sandbox: Sandbox, path: Path, kind: str, options: list[str]
+) -> None:
+    if kind == "device" and os.geteuid() != 0:
+        pytest.skip("only root can create a device")
+    sandbox(conversations=5)
+    SPECIAL[kind](path)
+    before = os.lstat(path)
+    ended = run(*EXPORT, *options)
+    if path.suffix == ".options" and options != ["--resume"]:
+        assert ended.code == 0  # it is replaced
+    else:
+        assert ended.code == 2
+        assert f"error: {path} is a {kind}, not a regular file.\n" in ended.err
+        assert os.path.samestat(before, os.lstat(path))
+    assert not Path("elsewhere").exists()
+
+
+def test_a_link_to_a_file_is_not_followed(run: Run, sandbox: Sandbox) -> None:
+    sandbox(conversations=5)
+    Path("elsewhere").write_text("mine")
+    for path in (FILE, PART):
+        path.symlink_to("elsewhere")
+        assert run(*EXPORT, "--overwrite", "--resume").code == 2
+        path.unlink()
+    assert Path("elsewhere").read_text() == "mine"
+
+
+def test_an_export_killed_after_it_was_complete(run: Run, sandbox: Sandbox) -> None:
+    sandbox(conversations=5)
+    FILE.write_text("{}\n")
+    os.link(FILE, PART)
+    assert "already exists" in run(*EXPORT, "--resume").err
+    assert not PART.exists()
+    assert FILE.read_text() == "{}\n"
+
+
+@pytest.mark.parametrize("without_links", [True, False])
+def test_a_file_that_appears_at_the_last_moment_is_kept(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, without_links: bool
+) -> None:
+    sandbox(conversations=5)
+    link = os.link
+
+    def late(source: Path, target: Path) -> None:
+        if without_links:
+            raise OSError(errno.EPERM, "no links here")
+        FILE.write_text("mine")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", late)
+    ended = run(*EXPORT)
+    assert ended.code == (0 if without_links else 2)
+    assert len(written(PART if FILE.read_text() == "mine" else FILE)) == 5
+
+
+def test_the_directory_for_recordings_may_be_a_file(run: Run, sandbox: Sandbox) -> None:
+    sandbox(conversations=5)
+    Path("calls").touch()
+    ended = run(*EXPORT, "--recordings", "calls")
+    assert ended.code == 2
+    assert "error: calls is not a directory.\nhint: " in ended.err
+
+
+# --- Standard output, limit -------------------------------------------------------------------
+
+
+def test_export_to_stdout(run: Run, sandbox: Sandbox) -> None:
+    base_url = sandbox(conversations=20)
+    ended = run("export", "-o", "-", "--details", "--limit", 3)
+    assert ended.code == 0
+    found = [json.loads(line) for line in ended.out.splitlines()]
+    assert [one["conversationId"] for one in found] == [
+        one["conversationId"] for one in listed(base_url)[:3]
+    ]
+    assert all("turns" in one for one in found)
+    assert "Wrote standard output: 3 conversations" in ended.err
+    assert list(Path().iterdir()) == []
+    assert run("export", "-o", "./-").code == 0
+    assert len(Path("-").read_text().splitlines()) == 20
+
+
+def test_a_failed_export_to_stdout(run: Run, sandbox: Sandbox) -> None:
+    sandbox(conversations=20, faults=[Fault(401, path="*/conversations", nth=2)])
+    ended = run("export", "-o", "-", "--page-size", 5)
+    assert ended.code == 3
+    assert len(ended.out.splitlines()) == 5
+    assert "Printed 5 conversations." in ended.err
+    assert "--resume" not in ended.err
+
+
+def test_what_was_printed_is_not_read_again() -> None:
+    assert list(_part.StandardOutput(Terminal())) == []
+
+
+@pytest.mark.parametrize("option", [["--resume"], ["--recordings", "calls"]], ids=str)
+def test_what_needs_a_file(run: Run, sandbox: Sandbox, option: list[str]) -> None:
+    sandbox(conversations=5)
+    ended = run("export", "-o", "-", *option)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{option[0]} needs an output file." in ended.err
+
+
+def test_a_limited_export(run: Run, sandbox: Sandbox) -> None:
+    base_url = sandbox()
+    assert run(*EXPORT, "--limit", 7, "--channel", "WEBCHAT").code == 0
+    chats = [one["conversationId"] for one in listed(base_url) if one["channel"] == "WEBCHAT"]
+    assert ids() == chats[:7]
 
 
 # --- Failures --------------------------------------------------------------------------------
@@ -245,9 +485,7 @@ def test_failed_conversations_are_listed_and_retried(run: Run, sandbox: Sandbox)
     assert f"error: {CHAT}: Gone (410" in ended.err
     missing = len(failed) - 1
     assert f"error: {missing} failed.\n" in ended.err
-    kept = (
-        f"Saved {30 - missing} conversations in calls.jsonl.part. Use --resume to retry the rest."
-    )
+    kept = f"Saved {30 - missing} conversations in calls.jsonl.part. Use --resume to continue."
     assert kept in ended.err
     assert len(ids(PART)) == 30 - missing
     assert not FILE.exists()

@@ -96,19 +96,33 @@ def test_unexpected_values_are_shown_and_listed(run: Run, sandbox: Sandbox, samp
     assert "turns[0]" in ended.out
 
 
+def test_annotations_are_listed(run: Run, sandbox: Sandbox) -> None:
+    sandbox()
+    for kind in ("wrong_info", "missing_topic"):
+        assert run("annotate", ID, "--turn", 1, "--type", kind).code == 0
+    for command in ("get", "transcript"):
+        out = run(command, ID).out
+        assert "annotated: wrong_info (agent)  annotated: missing_topic (user)" in out
+
+
 def test_unexpected_types_do_not_break_the_output(
     run: Run, sandbox: Sandbox, sample: Sample
 ) -> None:
     odd = sample(
         metrics={"A": []}, tags=5, functionEvents={"x": [{"name": "f", "error": {"a": 1}}]}
     )
-    odd["turns"][1]["reviews"] = [{}, {}]
+    odd["turns"][1]["reviews"] = [{}, 5, {"role": "user", "annotation_type": "missing_topic"}]
     odd["turns"][1]["user_input"] = ""
     sandbox(faults=[Fault(200, odd)])
     lines = run("get", "CA1").out.splitlines()
     assert "1        user   keypad 12" in lines
     assert '                calls  f()  error: {"a": 1}'.strip() in [line.strip() for line in lines]
-    assert any(line.endswith("1.2s  barge-in  annotations: 2") for line in lines)
+    assert any(
+        line.endswith(
+            "1.2s  barge-in  annotated: {}  annotated: 5  annotated: missing_topic (user)"
+        )
+        for line in lines
+    )
     assert "Tags            5" in lines
     sandbox(faults=[Fault(200, sample(metrics=[], turns="none"))])
     assert run("get", "CA1").code == 0
@@ -148,7 +162,7 @@ def test_a_transcript_wraps_on_a_terminal_and_not_in_a_pipe(
     assert [line[:16].split() for line in piped[:3]] == [
         ["0", "0:01", "agent"],
         ["1", "0:08", "user"],
-        ["0:07", "calls"],
+        ["0:08", "calls"],
     ]
     on_terminal(60)
     narrow = run("transcript", ID).out
@@ -296,8 +310,7 @@ def test_without_a_browser_the_url_is_printed(
 def test_the_studio_url_is_unknown_with_a_base_url(
     run: Run, sandbox: Sandbox, opened: list[str]
 ) -> None:
-    sandbox()
-    ended = run("get", ID, "--web", "--region", "us")
+    ended = run("get", ID, "--web", "--region", "us", "--base-url", sandbox())
     assert (ended.code, opened) == (2, [])
     assert ended.err.startswith("error: The Agent Studio URL is not known.\nhint: ")
 

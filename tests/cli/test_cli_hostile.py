@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import time
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,17 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Ended, Run, Sandbox
 
 UNSAFE = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[{}]".format(
+        "".join(
+            re.escape(character)
+            for character in map(chr, range(sys.maxunicode + 1))
+            if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+            and character != "\n"
+        )
+    )
 )
+BIDI_CONTROL = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""The characters with this property, which the module `unicodedata` does not have."""
 OURS = re.compile(r"\x1b\[(?:[0-9;]*m|\?25[lh]|1A|2K)|\r(?=\x1b\[(?:2K|1A)|\Z)")
 """The sequences that the program itself writes: colours and progress bars."""
 
@@ -97,8 +107,27 @@ def test_other_characters_are_unchanged(text: str) -> None:
 def test_escapes_are_visible() -> None:
     assert clean("a\x1b[1mb\x9b\u202ec\r\nd\te") == r"a\x1b[1mb\x9b\u202ec d e"
     assert clean_lines("a\r\nb\x07\nc") == "a\nb\\x07\nc"
-    assert clean("👩‍👩‍👧 نص ‏ étude") == "👩‍👩‍👧 نص ‏ étude"
+    assert clean("👩🏽 نص étude\xa0日本") == "👩🏽 نص étude\xa0日本"
     assert clean(None) == "None"
+
+
+@pytest.mark.parametrize(
+    "character", [*BIDI_CONTROL, "\xad", "\u200b", "\u200d", "\ufeff", "\U000e0041"], ids=ascii
+)
+def test_invisible_characters_are_escaped(character: str) -> None:
+    escaped = character.encode("ascii", "backslashreplace").decode()
+    assert clean(f"a{character}1") == clean_lines(f"a{character}1") == f"a{escaped}1"
+    assert character not in to_json([character])
+    assert json.loads(to_json([character])) == [character]
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [("1e999", '"1e999"'), ("-1e999", '"-1e999"'), ("NaN", '"NaN"'), ("1e308", "1e+308")],
+)
+def test_json_output_is_valid_whatever_number_the_server_sends(number: str, written: str) -> None:
+    value = json.loads(f'{{"a": [1, {number}], "b": {{"c": {number}}}, "d": null}}')
+    assert to_json(value) == f'{{"a":[1,{written}],"b":{{"c":{written}}},"d":null}}'
 
 
 @pytest.mark.parametrize("columns", [None, 40, 140])

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from polyai_data import DataClient
-from polyai_data.cli import _times
+from polyai_data.cli import _times, main
 from polyai_data.sandbox import Fault, Received, serve
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run, Sandbox
 
 NOW = datetime(2026, 6, 3, 14, 0, tzinfo=UTC)
+SANDBOX_TIME = datetime(2026, 6, 3, 13, 19, 6, 370000, tzinfo=UTC)
 ID = "CA22d437f4405070690f8906b76c8ea4ed"
 COLUMNS = ["Started", "Length", "From", "Channel", "Handoff", "Score", "Heading", "ID"]
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)")
@@ -30,7 +34,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def everything() -> list[dict[str, Any]]:
-    with serve() as base_url:
+    with serve(now=SANDBOX_TIME) as base_url:
         client = DataClient(base_url=base_url, api_key="sandbox", agent_id="PROJECT-DEMO")
         with client:
             return [one.raw for one in client.list_conversations(page_size=200)]
@@ -99,8 +103,11 @@ def test_paging_stops_at_a_page_that_is_too_old(run: Run, sandbox: Sandbox) -> N
     sandbox(conversations=1_000_000, received=received)
     ended = run("list", "--since", "1d", "--json")
     assert len(ended.out.splitlines()) in range(850, 950)
+    assert "scanned 1,246 of 1,000,000 conversations.\n" in ended.err
+    assert lists(received) == 5
+    received.clear()
+    assert run("list", "--since", "1d", "--json", "--page-size", 1000).out == ended.out
     assert lists(received) == 2
-    assert "of 1,000,000 conversations.\n" in ended.err
 
 
 def test_no_more_pages_are_fetched_than_needed(run: Run, sandbox: Sandbox) -> None:
@@ -294,6 +301,94 @@ def test_ids_link_to_agent_studio_where_the_region_is_known(
     assert url in run("list", "--region", "eu").out
 
 
+@pytest.mark.parametrize(
+    ("options", "title"),
+    [
+        (["--handoff"], "Handoff"),
+        (["--channel", "WEBCHAT"], "Channel"),
+        (["--min-score", 2], "Score"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_columns_that_are_filtered_by_stay(
+    run: Run,
+    sandbox: Sandbox,
+    on_terminal: Callable[..., None],
+    options: list[object],
+    title: str,
+    columns: int,
+) -> None:
+    sandbox()
+    on_terminal(columns)
+    header = rows(run("list", *options).out)[0]
+    assert title in header
+    assert max(map(len, rows(run("list", *options).out))) <= columns
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--min-score", "9"], "Invalid value for '--min-score': 9.0 is not in the range 0<=x<=5"),
+        (["--min-score", "-1"], "Invalid value for '--min-score': -1.0 is not in the range"),
+        (["--min-score", "nan"], "--min-score must be a number up to 5."),
+        (["--since", "1d", "--until", "2d"], "--since is not before --until"),
+        (["--since", "1d", "--until", "1d"], "--since is not before --until"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("command", [["list"], ["export", "-o", "x"]], ids=lambda one: one[0])
+def test_filters_that_cannot_match_are_rejected(
+    run: Run, sandbox: Sandbox, command: list[str], options: list[str], message: str
+) -> None:
+    sandbox()
+    ended = run(*command, *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+    assert list(Path().iterdir()) == []
+
+
+def test_values_are_named_if_nothing_matches(run: Run, sandbox: Sandbox) -> None:
+    sandbox()
+    ended = run("list", "--channel", "voice", "--env", "live")
+    assert ended.code == 0
+    assert "Values of --channel here: VOICE-SIP, WEBCHAT, chat.polyai.\n" in ended.err
+    assert "--env here" not in ended.err
+    assert "Values of --env here: live, pre-release, sandbox.\n" in run("list", "--env", "liv").err
+    assert "here" not in run("list", "--env", "live").err
+
+
+@pytest.mark.parametrize("is_pipe", [True, False])
+def test_the_summary_is_left_out_if_another_command_reads_the_list(
+    sandbox: Sandbox,
+    on_terminal: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    is_pipe: bool,
+) -> None:
+    """Both commands share a terminal, and the other one may show a progress bar."""
+    sandbox(conversations=3)
+    on_terminal(stdout=False)
+    reader, writer = os.pipe()
+    if not is_pipe:
+        os.close(writer)
+        writer = os.open(tmp_path / "list.jsonl", os.O_CREAT | os.O_WRONLY)
+    with open(reader), open(writer, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(["list", "--json"]) == 0
+        monkeypatch.undo()
+    assert ("3 conversations in total." in capsys.readouterr().err) is not is_pipe
+
+
+def test_few_of_many_values_are_named(run: Run, sandbox: Sandbox) -> None:
+    records = [{"conversationId": f"CA{n}", "channel": f"C{n:02}"} for n in range(30)]
+    page = {"conversations": [*records, {"conversationId": "CA", "channel": 5}], "count": 31}
+    sandbox(faults=[Fault(200, page)])
+    named = ", ".join(f"C{n:02}" for n in range(10))
+    assert f"Values of --channel here: {named}.\n" in run("list", "--channel", "x").err
+
+
 # --- Times -----------------------------------------------------------------------------------
 
 
@@ -314,8 +409,8 @@ def test_ids_link_to_agent_studio_where_the_region_is_known(
     ],
 )
 def test_times_are_parsed(text: str, begin: str, end: str) -> None:
-    assert _times.parse_since(text) == datetime.fromisoformat(begin)
-    assert _times.parse_until(text) == datetime.fromisoformat(end)
+    assert _times.parse_since(text).at == datetime.fromisoformat(begin)
+    assert _times.parse_until(text).at == datetime.fromisoformat(end)
 
 
 def test_dates_are_local(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,10 +419,10 @@ def test_dates_are_local(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Europe/London")
     time.tzset()
     # Summer time is one hour ahead of UTC; the day on which it ends has 25 hours.
-    assert _times.parse_since("2026-06-01") == datetime(2026, 5, 31, 23, tzinfo=UTC)
-    day = _times.parse_until("2026-10-25") - _times.parse_since("2026-10-25")
+    assert _times.parse_since("2026-06-01").at == datetime(2026, 5, 31, 23, tzinfo=UTC)
+    day = _times.parse_until("2026-10-25").at - _times.parse_since("2026-10-25").at
     assert day == timedelta(hours=25)
-    assert _times.parse_since("2026-06-01T09:30") == datetime(2026, 6, 1, 8, 30, tzinfo=UTC)
+    assert _times.parse_since("2026-06-01T09:30").at == datetime(2026, 6, 1, 8, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

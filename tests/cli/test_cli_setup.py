@@ -15,9 +15,11 @@ import pytest
 from keyring.backends import fail
 from polyai_data import DataClient, Region
 from polyai_data.cli import _connect
+from polyai_data.cli._install import install_command
 from polyai_data.cli._keys import Keyring, variable_names
 from polyai_data.cli._options import ConnectionOptions
 from polyai_data.sandbox import Fault, Received
+from polyai_data.sandbox import __main__ as sandbox_command
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Memory, Run, Sandbox
@@ -44,7 +46,7 @@ def test_missing_settings_are_explained(run: Run) -> None:
         "export POLYAI_AGENT_ID=",
         "studio.us.poly.ai/<account>/<agent>/",
         "--studio-url",
-        'pip install "polyai-data[sandbox]"',
+        install_command("sandbox"),
         "polyai-data sandbox",
         "POLYAI_BASE_URL=http://127.0.0.1:8765 POLYAI_API_KEY=sandbox",
         "POLYAI_AGENT_ID=PROJECT-DEMO",
@@ -113,6 +115,26 @@ def test_a_studio_url_reaches_its_region(
     assert ended.code == 0
 
 
+@pytest.mark.parametrize(
+    "option",
+    [("--region", "uk"), ("--studio-url", "https://studio.uk.poly.ai/acme/PROJECT-DEMO")],
+    ids=lambda option: option[0],
+)
+def test_an_ignored_variable_is_named(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, option: tuple[str, str]
+) -> None:
+    base_url = sandbox(conversations=3)
+    monkeypatch.setattr(Region, "base_url", base_url)
+    monkeypatch.setenv("POLYAI_BASE_URL", "http://127.0.0.1:1")
+    for command in (("list", "-n", "1", "--json"), ("doctor",), ("export", "-o", "-")):
+        ended = run(*command, *option)
+        assert ended.code == 0
+        assert f"POLYAI_BASE_URL is ignored, because of {option[0]}.\n" in ended.err
+    assert "ignored" not in run("list", *option[:0], "--base-url", base_url).err
+    monkeypatch.delenv("POLYAI_BASE_URL")
+    assert "ignored" not in run("list", *option).err
+
+
 def test_an_unknown_region_is_rejected(run: Run) -> None:
     ended = run("list", "--region", "mars")
     assert ended.code == 2
@@ -174,7 +196,8 @@ def test_each_source_of_the_key_is_sent(
     assert "warning" not in ended.err
     monkeypatch.delenv("POLYAI_API_KEY")
     memory.set_password("polyai-data", "eu", "from-the-keyring")
-    run("list", "--region", "eu")
+    monkeypatch.setenv("POLYAI_REGION", "eu")
+    run("list")
     assert sent(received) == "from-the-keyring"
 
 
@@ -211,9 +234,10 @@ def test_a_broken_keyring_does_not_break_other_sources(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox()
-    assert run("list", "-n", 1, "--region", "us").code == 0
+    monkeypatch.setenv("POLYAI_REGION", "us")
+    assert run("list", "-n", 1).code == 0
     monkeypatch.delenv("POLYAI_API_KEY")
-    ended = run("list", "-n", 1, "--region", "us")
+    ended = run("list", "-n", 1)
     assert ended.code == 2
     assert "Could not read the system keyring: the bus is" in ended.err
 
@@ -369,8 +393,28 @@ def test_without_its_extra_the_sandbox_says_what_to_install(
     ended = run("sandbox")
     assert ended.code == 1
     assert ended.err == (
-        'error: the sandbox needs Starlette and uvicorn: pip install "polyai-data[sandbox]"\n'
+        f"error: the sandbox needs Starlette and uvicorn: {install_command('sandbox')}\n"
     )
+    assert "--conversations" in run("sandbox", "--help").out
+
+
+def test_both_sandbox_commands_have_the_same_options(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr(sandbox_command, "run", lambda **options: seen.append(options))
+    given = ["--port", "1", "--host", "::1", "--key", "k", "--agent", "A", "--conversations", "2"]
+    for arguments in ([], [*given, "--seed", "3"]):
+        assert run("sandbox", *arguments).code == 0
+        sandbox_command.main(arguments)
+    assert seen[0] == seen[1] != seen[2] == seen[3]
+
+
+def test_a_port_in_use_is_an_error(run: Run, sandbox: Sandbox) -> None:
+    port = sandbox().rpartition(":")[2]
+    ended = run("sandbox", "--port", port)
+    assert (ended.code, ended.out) == (1, "")
+    assert f"cannot listen on 127.0.0.1 port {port}: " in ended.err
 
 
 # --- Retries ---------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 import typer
 from polyai_data import cli
 from polyai_data.cli import _commands, _options
+from polyai_data.cli._install import install_command
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run, Sandbox
@@ -124,8 +125,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "polyai-data: the command line needs more than the library: "
-        'pip install "polyai-data[cli]"\n'
+        f"polyai-data: the command line needs more than the library: {install_command('cli')}\n"
     )
 
 
@@ -135,7 +135,7 @@ def test_without_the_extra_the_exit_code_is_1(
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     assert cli.main([]) == 1
-    assert 'pip install "polyai-data[cli]"' in capsys.readouterr().err
+    assert install_command("cli") in capsys.readouterr().err
 
 
 def test_other_missing_modules_are_not_hidden(

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 from polyai_data.sandbox import create_app
+
+NOW = datetime(2026, 6, 3, 13, 19, 6, 370000, tzinfo=UTC)
 
 
 class InProcess(httpx.BaseTransport):
@@ -30,6 +33,7 @@ def connect() -> Callable[..., httpx.Client]:
     """Return a function that creates a client of a new sandbox with the given options."""
 
     def connect(*, key: str | None = "sandbox", **options: Any) -> httpx.Client:
+        options = {"now": NOW} | options
         return httpx.Client(
             base_url="http://sandbox",
             headers={"X-API-KEY": key} if key is not None else {},

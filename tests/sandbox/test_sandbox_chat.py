@@ -1,6 +1,7 @@
 """Debug chats: responses, endings and the resulting conversations."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -36,12 +37,43 @@ def test_greeting(api: httpx.Client) -> None:
             "state": {},
             "currentNode": "greeting",
             "nodeTrace": ["greeting"],
-            "metrics": {"TURNS": [{"timestamp": "2026-06-03T14:18:06.370000", "value": "1"}]},
+            "metrics": {"TURNS": [{"timestamp": "2026-06-03T13:19:06.370000", "value": "1"}]},
             "functionEvents": [],
         },
         "conversationEnded": False,
         "delayedResponse": False,
     }
+
+
+@pytest.mark.parametrize("environment", ["prod", "", "Live"])
+def test_an_unknown_environment_is_rejected(api: httpx.Client, environment: str) -> None:
+    """An environment is one of three."""
+    response = api.post(f"{AGENT}/debug-chat", json={"clientEnv": environment})
+    assert response.status_code == 400
+    message = "clientEnv: must be one of sandbox, pre-release, live"
+    assert response.json()["error_message"] == message
+
+
+def test_chats_have_the_current_time(connect: Callable[..., httpx.Client]) -> None:
+    """With the default clock, a chat starts now."""
+    client = connect(now=None)
+    before = datetime.now(UTC)
+    chat = start(client)
+    send(client, chat, "Hi")
+    found = client.get(f"{AGENT}/conversations/{chat['conversationId']}").json()
+    times = [found["startedAt"], *(turn["agent_response_datetime"] for turn in found["turns"])]
+    assert before <= datetime.fromisoformat(times[0]) <= datetime.now(UTC)
+    assert times == sorted(times)
+    assert found["duration"] >= 7
+
+
+def test_chats_with_a_fixed_clock(api: httpx.Client) -> None:
+    """With a fixed clock, a chat has the same times in every run."""
+    chats = [start(api), start(api)]
+    send(api, chats[0], "Hi")
+    found = [api.get(f"{AGENT}/conversations/{chat['conversationId']}").json() for chat in chats]
+    assert [one["startedAt"][11:19] for one in found] == ["13:19:06", "13:20:06"]
+    assert [one["duration"] for one in found] == [14, 7]
 
 
 def test_greeting_by_name(api: httpx.Client) -> None:

@@ -40,12 +40,29 @@ def test_contract(document: dict[str, Any], excluded_checks: tuple[str, ...]) ->
             assert documented - {403, 404, 410} <= seen[f"{method.upper()} {path}"]
 
 
+def with_environments(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with the environments as an enum: it has them in descriptions only."""
+    document = copy.deepcopy(document)
+    bodies = [
+        schema["properties"]["clientEnv"]
+        for schema in document["components"]["schemas"].values()
+        if "sandbox, pre-release or live"
+        in schema.get("properties", {}).get("clientEnv", {}).get("description", "")
+    ]
+    assert len(bodies) == 2
+    for body in bodies:
+        body["enum"] = ["sandbox", "pre-release", "live"]
+    return document
+
+
 def explore(
     document: dict[str, Any], excluded_checks: tuple[str, ...]
 ) -> tuple[list[str], dict[str, set[int]]]:
     """Return what is wrong with the answers, and the statuses that each operation gave."""
+    document = with_environments(document)
     # Not so many conversations that one without a transcript, and so without a turn, is among them.
-    with serve(conversations=9) as base_url:
+    with serve(conversations=9) as sandbox:
+        base_url = sandbox.base_url  # a plain string, which a schema requires
         api = f"{base_url}/v1/agents/PROJECT-DEMO"
         page = httpx.get(f"{api}/conversations", headers=HEADERS).json()
         ids = [conversation["conversationId"] for conversation in page["conversations"]]

@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 CONVERSATIONS = "/v1/agents/PROJECT-DEMO/conversations"
 BILLION = 10**9
+SHOWCASE = "CA22d437f4405070690f8906b76c8ea4ed"
 Json = dict[str, Any]
 
 
@@ -123,7 +124,8 @@ def test_same_seed_same_bytes(connect: Callable[..., httpx.Client]) -> None:
         return [page.content, *(client.get(url).content for url in urls)]
 
     assert responses(3) == responses(3)
-    assert not set(responses(3)) & set(responses(4))
+    (showcase,) = set(responses(3)) & set(responses(4))
+    assert json.loads(showcase)["conversationId"] == SHOWCASE
 
 
 def test_same_on_every_python(api: httpx.Client) -> None:
@@ -207,7 +209,8 @@ def test_summary_variety(api: httpx.Client) -> None:
     assert any(number.startswith("sip:") for number in numbers)
     plain = [number for number in numbers if number.startswith("+")]
     assert all(re.fullmatch(r"\+141555501\d\d", number) for number in plain)
-    assert 6.0 in {one["polyScore"] for one in found}
+    scores = {one["polyScore"] for one in found}
+    assert scores == {None, 2.0, 3.0, 4.0, 4.5, 5.0}  # from 1 to 5
     assert {"en-GB", "en-US", "de-DE", "ja-JP"} < {one["language"] for one in found}
     text = json.dumps([one["shortSummary"] for one in found], ensure_ascii=False)
     assert "{" not in re.sub(r'\{\\?"heading', "", text)  # every slot is filled
@@ -340,6 +343,66 @@ def test_showcase(connect: Callable[..., httpx.Client], seed: int) -> None:
     assert detail["metrics"]
     assert detail["tags"]
     assert detail["polyScore"]
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize("count", [0, 1, 2, 3000, BILLION])
+def test_the_showcase_is_always_there(
+    connect: Callable[..., httpx.Client], seed: int, count: int
+) -> None:
+    """The conversation of the documentation is the same with any seed and count."""
+    client = connect(seed=seed, conversations=count)
+    detail = client.get(f"{CONVERSATIONS}/{SHOWCASE}").json()
+    assert detail["shortSummary"]["heading"] == "Room booked, with a late arrival and a dog"
+    assert client.get(f"{CONVERSATIONS}/{SHOWCASE}/audio").status_code == 200
+    listed_ids = [one["conversationId"] for one in listed(client)]
+    assert listed_ids[1:2] == ([SHOWCASE] if count > 1 else [])
+    assert len(listed_ids) == len(set(listed_ids))
+    expected = connect().get(f"{CONVERSATIONS}/{SHOWCASE}").json()
+    assert detail["turns"][3]["user_input"] == expected["turns"][3]["user_input"]
+
+
+def test_times_end_now(connect: Callable[..., httpx.Client]) -> None:
+    """By default, the newest conversations are of today, and none is in the future."""
+    before = datetime.now(UTC)
+    client = connect(now=None)
+    newest, *others = listed(client, limit=200)
+    started = datetime.fromisoformat(newest["startedAt"])
+    assert before <= started + timedelta(minutes=1) <= datetime.now(UTC)
+    for one in (newest, *others):
+        assert datetime.fromisoformat(one["finishedAt"]) <= datetime.now(UTC)
+    assert listed(client, limit=200) == [newest, *others]  # they do not move
+
+
+def test_a_fixed_clock_needs_an_offset(connect: Callable[..., httpx.Client]) -> None:
+    with pytest.raises(ValueError, match="now must have a UTC offset"):
+        connect(now=datetime(2026, 6, 3))
+    elsewhere = connect(now=datetime.fromisoformat("2026-06-03T15:19:06.370+02:00"))
+    assert listed(elsewhere)[0]["startedAt"] == "2026-06-03T13:18:06.370000+00:00"
+
+
+@pytest.mark.parametrize("now", ["2026-06-03T13:19:06.370000+00:00", "2026-06-03T00:00:59+00:00"])
+@pytest.mark.parametrize("seed", range(3))
+def test_times_of_a_conversation_are_plausible(
+    connect: Callable[..., httpx.Client], seed: int, now: str
+) -> None:
+    """Function calls lie between the words of the user and of the agent in their turn."""
+    client = connect(seed=seed, now=datetime.fromisoformat(now))
+    calls = 0
+    for detail in details(client):
+        times = [datetime.fromisoformat(detail["startedAt"])]
+        for index, turn in enumerate(detail["turns"]):
+            events = detail["functionEvents"].get(str(index), [])
+            if turn["user_input"]:
+                times.append(datetime.fromisoformat(turn["user_input_datetime"]))
+            for event in events:
+                times.append(parsedate_to_datetime(event["start_time"]))
+                times.append(times[-1] + timedelta(milliseconds=event["duration"]))
+                calls += 1
+            times += [datetime.fromisoformat(turn["agent_response_datetime"])]
+        times.append(datetime.fromisoformat(detail["finishedAt"]))
+        assert times == sorted(times), detail["conversationId"]
+    assert calls > 30
 
 
 def test_no_conversations(connect: Callable[..., httpx.Client]) -> None:

@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from polyai_data.sandbox import Fault, Received, serve
+
+NOW = datetime(2026, 6, 3, tzinfo=UTC)
 
 CONVERSATIONS = "/v1/agents/PROJECT-DEMO/conversations"
 HEADERS = {"X-API-KEY": "sandbox"}
@@ -50,9 +53,9 @@ class RawRequest:
 @contextmanager
 def failing(**fault: Any) -> Iterator[tuple[str, bytes]]:
     """Serve a sandbox with a fault; yield its base URL and the real body."""
-    with serve() as base_url:
+    with serve(now=NOW) as base_url:
         body = httpx.get(base_url + CONVERSATIONS, headers=HEADERS).content
-    with serve(faults=[Fault(**fault)]) as base_url:
+    with serve(faults=[Fault(**fault)], now=NOW) as base_url:
         yield base_url, body
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import re
 import runpy
 import signal
 import socket
@@ -10,12 +11,14 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Unpack, get_type_hints
 
 import httpx
 import pytest
 from polyai_data import sandbox
+from polyai_data.cli._install import install_command
 from polyai_data.sandbox import __main__ as command
 from polyai_data.sandbox import create_app, serve
 
@@ -164,6 +167,7 @@ def test_options_are_passed_on() -> None:
         "max_page_size": 4,
         "recording_bytes": 1000,
         "ranges": False,
+        "now": datetime(2020, 1, 2, 3, 4, tzinfo=UTC),
     }
     assert options.keys() == inspect.signature(create_app).parameters.keys()
     with serve(**options) as base_url, httpx.Client(headers={"X-API-KEY": "k"}) as client:
@@ -171,6 +175,7 @@ def test_options_are_passed_on() -> None:
         ids = [one["conversationId"] for one in page["conversations"]]
         audio = client.get(f"{base_url}/v1/agents/a/conversations/{ids[1]}/audio")
         assert client.get(f"{base_url}/fault").status_code == 418
+    assert page["conversations"][0]["startedAt"] == "2020-01-02T03:03:00.000000+00:00"
     assert (page["count"], len(ids), len(audio.content)) == (9, 4, 1000)
     assert len(received) == 3
     assert "accept-ranges" not in audio.headers
@@ -273,6 +278,17 @@ def test_command_bad_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert "conversations must be from 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [["the-key"], ["--port", "the-key"], ["--the-key"]])
+def test_command_repeats_no_argument(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was typed in the wrong place may be a real key."""
+    with pytest.raises(SystemExit) as raised:
+        command.main(arguments)
+    assert raised.value.code == 2
+    assert "the-key" not in capsys.readouterr().err
+
+
 def test_command_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     """The default port is 8765."""
     seen: dict[str, Any] = {}
@@ -306,7 +322,7 @@ def test_command_as_module(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_missing_package(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Importing the sandbox without one of its dependencies fails with a hint."""
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ImportError, match=r'pip install "polyai-data\[sandbox\]"'):
+    with pytest.raises(ImportError, match=re.escape(install_command("sandbox"))):
         runpy.run_path(str(sandbox.__file__))
 
 
@@ -318,7 +334,7 @@ def test_missing_extra(missing: str, tmp_path: Path) -> None:
         f"raise ModuleNotFoundError('No module named {missing}', name={missing!r})"
     )
     env = environment(str(tmp_path))
-    hint = 'pip install "polyai-data[sandbox]"'
+    hint = install_command("sandbox")
     code = f"try: import polyai_data.sandbox\nexcept ImportError as e: assert {hint!r} in str(e)"
     code += "\nelse: raise SystemExit('it was imported')"
     subprocess.run([sys.executable, "-c", code], check=True, env=env)

@@ -60,7 +60,8 @@ class DataClient:
             Required, unless there is a base URL.
         agent_id: The agent, also called project ID. Default: `POLYAI_AGENT_ID`.
         base_url: The URL of the API if it is not the region's, for example a gateway or the
-            sandbox: https, or http on loopback. Default: `POLYAI_BASE_URL`.
+            sandbox: https, or http on loopback. Default: `POLYAI_BASE_URL`, unless there is a
+            `region`.
         timeout: Seconds to connect, and to wait for each part of a response: one number, or a pair
             (connect, read). Default: 5 and 30.
         max_retries: Maximum number of retries after transient failures. Default: 2. 0 disables

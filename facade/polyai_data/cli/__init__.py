@@ -1,6 +1,6 @@
 """The command line `polyai-data`.
 
-It needs `pip install "polyai-data[cli]"`, and uses only the public API of the package.
+It needs the extra `cli`, and uses only the public API of the package.
 """
 
 import sys
@@ -21,15 +21,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with code 0, after a shell completion.
     """
+    from ._streams import replace_closed_streams
+
+    replace_closed_streams()
     try:
         import rich  # noqa: F401
         import typer  # noqa: F401
     except ModuleNotFoundError as error:
         if error.name not in ("rich", "typer"):
             raise  # they are installed, but one of their dependencies is not
+        from ._install import install_command
+
         print(
-            "polyai-data: the command line needs more than the library: "
-            'pip install "polyai-data[cli]"',
+            f"polyai-data: the command line needs more than the library: {install_command('cli')}",
             file=sys.stderr,
         )
         return 1

@@ -1,5 +1,6 @@
 """Runs the command line and reports usage errors."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -8,11 +9,20 @@ import typer
 
 from ._command import BROKEN_PIPE, CommandError
 from ._commands import app
+from ._hide import remember
 from ._options import ConnectionOptions
+
+_REPHRASED = {
+    # What was typed in the wrong place may be a key, so it is not repeated.
+    r"Got unexpected extra argument\S* \(.*\)": "Too many arguments.",
+    r"No such command '.*'\.": "No such command.",
+    r"Value error, ": "",  # some versions of typer pass on the prefix that pydantic adds
+}
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
+    remember(argv)
     try:
         # No arguments: print help, with exit code 0.
         code = app(list(argv) or ["--help"], prog_name="polyai-data", standalone_mode=False)
@@ -40,6 +50,8 @@ def _usage_error(error: BaseException) -> CommandError | None:
         remedy = "Options come after the command: polyai-data list --region us."
     else:
         remedy = f"See `{path} --help`."
-    message: Any = error
-    # Some versions of typer pass on the prefix that pydantic adds.
-    return CommandError(message.format_message().replace("Value error, ", ""), remedy)
+    formatted: Any = error
+    message = str(formatted.format_message())
+    for pattern, replacement in _REPHRASED.items():
+        message = re.sub(pattern, replacement, message, flags=re.DOTALL)
+    return CommandError(message, remedy)

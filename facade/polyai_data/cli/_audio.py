@@ -1,6 +1,6 @@
 """Implements `polyai-data audio`."""
 
-import sys
+import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,10 +12,12 @@ from polyai_data import BulkResult, DataClient
 
 from ._command import CommandError
 from ._connect import ResolvedSettings
-from ._errors import error_message
+from ._errors import error_message, has_no_recording
 from ._failures import Failures
 from ._format import pluralize
 from ._options import ConnectionOptions, RecordingOptions
+from ._part import make_directory
+from ._streams import input_lines
 from ._terminal import Terminal
 from ._text import clean
 
@@ -25,31 +27,65 @@ def run(
     recordings: RecordingOptions,
     ids: list[str],
     *,
-    output: Path,
+    output: str,
     overwrite: bool,
     as_json: bool,
 ) -> None:
     """Download recordings."""
     terminal = Terminal()
-    options: dict[str, Any] = {
-        "direction": recordings.direction,
-        "redacted": recordings.redacted,
-        "overwrite": overwrite,
-    }
+    is_one = len(ids) == 1 and ids != ["-"]
+    if output == "-":
+        _check_stdout(terminal, is_one=is_one, as_json=as_json)
+    sides = {"direction": recordings.direction, "redacted": recordings.redacted}
+    options: dict[str, Any] = {**sides, "overwrite": overwrite}
     failures = Failures()
     with ResolvedSettings.from_options(connection).client(terminal) as client:
-        if len(ids) == 1 and ids != ["-"]:
-            results = _save_one(client, terminal, ids[0], output, options)
+        if output == "-":
+            _print(client, terminal, ids[0], sides)
+            return
+        target = Path(output)
+        if is_one:
+            if output.endswith(("/", os.sep)):
+                make_directory(target, "-o")
+            results = _save_one(client, terminal, ids[0], target, options)
         else:
-            _make_directory(output)
-            results = _save_many(
-                client, terminal, _unique_ids(ids), output, recordings.concurrency_option | options
-            )
+            _check_directory(output)
+            make_directory(target, "-o")
+            options |= recordings.concurrency_option
+            results = _save_many(client, terminal, _unique_ids(ids), target, options)
         with closing(results):
             for result in results:
-                _print_result(terminal, result, failures, as_json=as_json)
+                _print_result(terminal, result, failures, as_json=as_json, is_one=is_one)
     if code := failures.report(terminal):
         raise typer.Exit(code)
+
+
+def _check_stdout(terminal: Terminal, *, is_one: bool, as_json: bool) -> None:
+    if not is_one or as_json:
+        raise CommandError(
+            "Only one recording can go to stdout, without --json.", "Pass a directory to -o."
+        )
+    if not terminal.is_piped:
+        raise CommandError(
+            "A terminal cannot show a recording.", "Redirect stdout, or pass a file to -o."
+        )
+
+
+def _check_directory(output: str) -> None:
+    if output.lower().endswith(".wav") and not Path(output).is_dir():
+        raise CommandError(
+            f"{output} looks like a file. Several recordings need a directory.",
+            f"Pass a directory to -o; {output}/ creates one of this name.",
+        )
+
+
+def _print(
+    client: DataClient, terminal: Terminal, conversation_id: str, options: dict[str, Any]
+) -> None:
+    """Write one recording to stdout while it arrives."""
+    with client.open_recording(conversation_id, **options) as recording:
+        for chunk in recording.iter_bytes():
+            terminal.write_bytes(chunk)
 
 
 def _save_one(
@@ -94,15 +130,6 @@ def _save_many(
             yield result
 
 
-def _make_directory(output: Path) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise CommandError(
-            f"{output} is a file. Several recordings need a directory.", "Pass a directory to -o."
-        ) from None
-
-
 def _unique_ids(ids: Iterable[str]) -> Iterator[str]:
     """Yield each ID once, replacing `-` with the IDs from stdin."""
     seen = set()
@@ -115,13 +142,18 @@ def _unique_ids(ids: Iterable[str]) -> Iterator[str]:
 def _expand_stdin(ids: Iterable[str]) -> Iterator[str]:
     for argument in ids:
         if argument == "-":
-            yield from filter(None, map(str.strip, sys.stdin))
+            yield from map(str.strip, input_lines())
         else:
             yield argument
 
 
 def _print_result(
-    terminal: Terminal, result: BulkResult[Path], failures: Failures, *, as_json: bool
+    terminal: Terminal,
+    result: BulkResult[Path],
+    failures: Failures,
+    *,
+    as_json: bool,
+    is_one: bool,
 ) -> None:
     """Print the path of a recording, or why it was not saved."""
     error = result.error
@@ -132,6 +164,10 @@ def _print_result(
         failures.succeeded()
         outcome = {"status": "exists"}
         terminal.info(f"Skipped {result.id}: the file exists. Use --overwrite to replace it.")
+    elif has_no_recording(error) and not is_one:
+        failures.succeeded()
+        outcome = {"status": "no recording"}
+        terminal.info(f"Skipped {result.id}: it has no recording.")
     else:
         failures.add(result.id, error)
         outcome = {"status": "failed", "error": error_message(error)}

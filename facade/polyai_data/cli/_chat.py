@@ -1,7 +1,6 @@
 """Implements `polyai-data chat`."""
 
 import shlex
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from ._connect import ResolvedSettings
 from ._errors import report
 from ._options import ChatOptions, ConnectionOptions
 from ._reply import render_turn, reply_details
+from ._streams import input_lines, is_interactive
 from ._terminal import Terminal
 from ._text import to_json
 from ._transcript import Entry, as_markdown
@@ -29,6 +29,7 @@ _HELP = """
 def run(connection: ConnectionOptions, options: ChatOptions, *, as_json: bool) -> None:
     """Chat with the agent until the chat or the input ends."""
     terminal = Terminal()
+    is_piped = not is_interactive()
     attributes = dict(map(_parse_attribute, options.attribute or ()))
     with ResolvedSettings.from_options(connection).client(terminal) as client:
         if options.resume is not None:
@@ -42,7 +43,13 @@ def run(connection: ConnectionOptions, options: ChatOptions, *, as_json: bool) -
                     channel=options.channel,
                     attributes=attributes or None,
                 )
-        ChatSession(terminal, chat, as_json=as_json, is_new=options.resume is None).run()
+        ChatSession(
+            terminal,
+            chat,
+            as_json=as_json,
+            is_new=options.resume is None,
+            is_piped=is_piped,
+        ).run()
 
 
 def _parse_attribute(text: str) -> tuple[str, str]:
@@ -55,12 +62,14 @@ def _parse_attribute(text: str) -> tuple[str, str]:
 class ChatSession:
     """Passes messages and replies between the terminal and the chat."""
 
-    def __init__(self, terminal: Terminal, chat: Chat, *, as_json: bool, is_new: bool) -> None:
+    def __init__(
+        self, terminal: Terminal, chat: Chat, *, as_json: bool, is_new: bool, is_piped: bool
+    ) -> None:
         self._terminal = terminal
         self._chat = chat
         self._as_json = as_json
         self._is_new = is_new
-        self._is_interactive = sys.stdin.isatty()
+        self._is_interactive = not is_piped
         self._replies: list[ChatReply] = []
         self._commands: dict[str, Callable[[str], object]] = {
             "/help": lambda _: terminal.info_lines(_HELP.strip("\n")),
@@ -77,7 +86,7 @@ class ChatSession:
         try:
             if self._is_new:
                 self._show_reply(chat.greeting)
-            for line in _typed_lines(terminal) if self._is_interactive else _piped_lines():
+            for line in _typed_lines(terminal) if self._is_interactive else input_lines():
                 if not self._handle_line(line):
                     break
         except BaseException as error:
@@ -169,10 +178,3 @@ def _typed_lines(terminal: Terminal) -> Iterator[str]:
             return
         if line.strip():
             yield line
-
-
-def _piped_lines() -> Iterator[str]:
-    """Yield the lines of stdin."""
-    for line in sys.stdin:
-        if line.strip():
-            yield line.rstrip("\n")

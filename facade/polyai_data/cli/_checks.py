@@ -76,11 +76,17 @@ def check_settings(settings: ResolvedSettings) -> Iterator[Check]:
         yield Check("agent ID", "ok", settings.agent_id)
     if settings.key is None:
         yield Check("key", "failed", settings.key_problem or "not set", _MISSING_REMEDIES["key"], 2)
+    elif settings.key.is_quoted:
+        detail = f"from {settings.key.source}, in quotes that are part of it"
+        yield Check("key", "failed", detail, _QUOTES_REMEDY, 2)
     else:
         note = f". {settings.key_problem}" if settings.key_problem else ""
         yield Check("key", "ok", f"from {settings.key.source}{note}")
 
 
+_QUOTES_REMEDY = (
+    "Remove the quotes. A shell would have removed them, but docker, systemd and others do not."
+)
 SETTINGS_REMEDY = "Correct the option or the environment variable."
 _MISSING_REMEDIES = {
     "address": "Set --region or POLYAI_REGION to the region in your Agent Studio URL.",
@@ -196,6 +202,7 @@ def _check_clock(date: str) -> Check:
 def probe_regions(settings: ResolvedSettings, key: Key) -> Iterator[Check]:
     """Check which regions accept the key."""
     accepting = []
+    unasked = []
     for region in Region:
         name = f"region {region.value}"
         with DataClient(
@@ -214,14 +221,20 @@ def probe_regions(settings: ResolvedSettings, key: Key) -> Iterator[Check]:
                 accepting.append(region)
                 yield Check(name, "ok", f"accepts the key, but: {error_message(error)}")
             except PolyAIError as error:
+                unasked.append(region)
                 yield Check(name, "skipped", f"could not be checked: {error_message(error)}")
             else:
                 accepting.append(region)
                 yield Check(name, "ok", "accepts the key and has the agent")
-    yield _check_region(settings, accepting)
+    yield _check_region(settings, accepting, unasked)
 
 
-def _check_region(settings: ResolvedSettings, accepting: list[Region]) -> Check:
+def _check_region(
+    settings: ResolvedSettings, accepting: list[Region], unasked: list[Region]
+) -> Check:
+    if not accepting and unasked:
+        detail = f"not found, and could not ask: {', '.join(unasked)}"
+        return Check("right region", "failed", detail, _NETWORK_REMEDY, 6)
     if not accepting:
         remedy = "Create a new key in Agent Studio; this one is mistyped or has expired."
         return Check("right region", "failed", "no region accepts the key", remedy, 3)

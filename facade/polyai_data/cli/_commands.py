@@ -18,6 +18,7 @@ from ._options import (
     FilterOptions,
     Id,
     Ids,
+    Limit,
     Overwrite,
     RecordingOptions,
     RegionOptions,
@@ -136,9 +137,15 @@ def _transcript(
 def _audio(
     ids: Ids,
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="PATH", help="Output file or directory."),
-    ] = Path(),
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="Output file, or - for stdout; directory for several recordings. A path that "
+            "ends in / is a directory, too.",
+        ),
+    ] = ".",
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     *,
@@ -148,7 +155,8 @@ def _audio(
     """Download recordings.
 
     Prints the path of each file. Files in a directory are named after their conversations. Existing
-    files are skipped unless you pass --overwrite.
+    files are skipped unless you pass --overwrite, and conversations without a recording are
+    skipped, too.
     """
     from ._audio import run
 
@@ -158,7 +166,10 @@ def _audio(
 @_command("export", _READ)
 def _export(
     filters: FilterOptions,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Output file.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Output file; - for stdout.")
+    ],
+    limit: Limit = None,
     details: Annotated[
         bool, typer.Option("--details", help="Include transcripts, metrics and function events.")
     ] = False,
@@ -184,7 +195,8 @@ def _export(
         connection,
         filters,
         recordings,
-        target=output,
+        output=output,
+        limit=limit,
         with_details=details,
         directory=recordings_to,
         resume=resume,
@@ -293,17 +305,24 @@ def _logout(options: RegionOptions) -> None:
     logout(options)
 
 
-@app.command(
-    "sandbox",
-    rich_help_panel=_SET_UP,
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
-def _sandbox(context: typer.Context) -> None:
+@_command("sandbox", _SET_UP)
+def _sandbox(
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", help="Port to listen on; 0 picks a free port.")
+    ] = 8765,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on.")
+    ] = "127.0.0.1",
+    key: Annotated[
+        str, typer.Option("--key", metavar="KEY", help="API key to accept.")
+    ] = "sandbox",
+    agent: Annotated[str, typer.Option(metavar="ID", help="ID of the agent.")] = "PROJECT-DEMO",
+    conversations: Annotated[int, typer.Option(metavar="N", help="Number of conversations.")] = 200,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Seed for generating the conversations.")
+    ] = 0,
+) -> None:
     """Run a sandbox of the API, with invented conversations."""
-    from ._errors import reporting
+    from ._sandbox import run
 
-    with reporting(debug=False):
-        from ._sandbox import run
-
-        raise typer.Exit(run(context.args))
+    run(port=port, host=host, key=key, agent=agent, conversations=conversations, seed=seed)

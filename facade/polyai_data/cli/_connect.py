@@ -9,6 +9,7 @@ from polyai_data import DataClient, Region, Retry, parse_studio_url
 
 from . import _keys
 from ._command import CommandError
+from ._install import install_command
 from ._options import ConnectionOptions, RegionOptions
 from ._terminal import Terminal
 
@@ -34,7 +35,7 @@ _HOW_TO_SET = {
 _SANDBOX_HELP = """
 No account? Try it with invented conversations on your own machine:
 
-  pip install "polyai-data[sandbox]"
+  {install}
   polyai-data sandbox
 
 and in another terminal:
@@ -67,6 +68,7 @@ class ResolvedSettings:
         agent_id: The agent ID, or None.
         key: The API key and its source, or None.
         key_problem: A problem with the key file or the keyring; empty if there is none.
+        ignored: Which environment variable is ignored, and why; empty if none is.
     """
 
     region: Region | None
@@ -74,6 +76,7 @@ class ResolvedSettings:
     agent_id: str | None
     key: _keys.Key | None
     key_problem: str
+    ignored: str = ""
 
     @classmethod
     def from_options(cls, connection: ConnectionOptions) -> "ResolvedSettings":
@@ -85,17 +88,17 @@ class ResolvedSettings:
         """
         region = resolve_region(connection)
         key, problem = _find_key(connection, region)
+        if connection.studio_url and (connection.region or connection.agent or connection.base_url):
+            raise CommandError(
+                "--studio-url already sets the region and the agent.",
+                "Remove --region, --agent and --base-url.",
+            )
+        base_url, ignored = _find_base_url(connection)
         if connection.studio_url is not None:
-            if connection.region or connection.agent or connection.base_url:
-                raise CommandError(
-                    "--studio-url already sets the region and the agent.",
-                    "Remove --region, --agent and --base-url.",
-                )
-            _, agent = parse_studio_url(connection.studio_url)
-            return cls(region, None, agent, key, problem)
-        base_url = connection.base_url or _environment("POLYAI_BASE_URL")
-        agent_id = connection.agent or _environment("POLYAI_AGENT_ID")
-        return cls(region, base_url, agent_id, key, problem)
+            agent_id: str | None = parse_studio_url(connection.studio_url)[1]
+        else:
+            agent_id = connection.agent or _environment("POLYAI_AGENT_ID")
+        return cls(region, base_url, agent_id, key, problem, ignored)
 
     @property
     def address(self) -> str | None:
@@ -119,6 +122,8 @@ class ResolvedSettings:
             raise _missing_settings(self)
         if self.key_problem:
             terminal.warning(self.key_problem)
+        if self.ignored:
+            terminal.hint(self.ignored)
 
         def announce(retry: Retry) -> None:
             if retry.delay > _ANNOUNCE_DELAYS_OVER:
@@ -151,8 +156,22 @@ def _missing_settings(settings: ResolvedSettings) -> CommandError:
     if settings.key is None:
         if settings.key_problem:
             details += f"\n{settings.key_problem}\n"
-        details += _SANDBOX_HELP
+        details += _SANDBOX_HELP.format(install=install_command("sandbox"))
     return CommandError(f"Missing {listed}.", details=details)
+
+
+def _find_base_url(connection: ConnectionOptions) -> tuple[str | None, str]:
+    """Return the base URL, and whether the variable for it is ignored.
+
+    Options override the environment, and a region chooses the server, too.
+    """
+    if connection.base_url:
+        return connection.base_url, ""
+    base_url = _environment("POLYAI_BASE_URL")
+    option = "--studio-url" if connection.studio_url else "--region" if connection.region else None
+    if base_url and option:
+        return None, f"POLYAI_BASE_URL is ignored, because of {option}."
+    return base_url, ""
 
 
 def _find_key(connection: ConnectionOptions, region: Region | None) -> tuple[_keys.Key | None, str]:

@@ -14,6 +14,7 @@ from ._checks import Check
 from ._command import CommandError
 from ._connect import ResolvedSettings
 from ._errors import most_severe
+from ._hide import hide_keys
 from ._options import ConnectionOptions
 from ._terminal import Terminal
 from ._text import clean
@@ -26,6 +27,7 @@ def run(connection: ConnectionOptions, *, probe_regions: bool, as_json: bool) ->
     terminal = Terminal()
     checks = []
     for check in _run_checks(terminal, connection, probe_regions=probe_regions):
+        check = check._replace(detail=hide_keys(check.detail), remedy=hide_keys(check.remedy))
         checks.append(check)
         if not as_json:
             terminal.show(_render_check(check))
@@ -47,10 +49,11 @@ def _run_checks(
     except (PolyAIError, CommandError) as error:
         yield _checks.failed_check("settings", error, _checks.SETTINGS_REMEDY)
         return
-    yield from _checks.check_settings(settings)
+    settings_checks = list(_checks.check_settings(settings))
+    yield from settings_checks
     if settings.address is not None:
         yield _checks.check_proxy(settings.address)
-    if not settings.missing:
+    if all(check.state == "ok" for check in settings_checks):
         yield from _checks.check_network(settings, terminal)
     if probe_regions and settings.key is not None:
         terminal.warning("Sending the key to all four regions, because of --probe-regions.")

@@ -13,6 +13,7 @@ import typer
 from polyai_data import errors
 
 from ._command import BROKEN_PIPE, CommandError
+from ._hide import hide_keys
 from ._terminal import Terminal
 from ._text import clean
 
@@ -65,7 +66,7 @@ def error_message(error: BaseException) -> str:
 
 
 def _truncate(text: str) -> str:
-    line = clean(text[: 2 * _MAX_LENGTH])
+    line = clean(hide_keys(text)[: 2 * _MAX_LENGTH])
     return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH]}…"
 
 
@@ -77,11 +78,19 @@ def error_remedy(error: BaseException) -> str:
     elif isinstance(error, errors.PolyAIError):
         if error.outcome_unknown:
             parts.append("The change may have been made anyway: check before you retry.")
-        parts.append(error.hint or "")
-        parts.append(_advice(error))
+        if has_no_recording(error):
+            parts.append("Chats have no recording, and calls only when they are over.")
+        else:
+            parts += [error.hint or "", _advice(error)]
     elif not isinstance(error, KeyboardInterrupt | OSError | ValueError):
         parts.append("This is a bug. Run with --debug for a traceback.")
     return " ".join(part for part in parts if part)
+
+
+def has_no_recording(error: BaseException) -> bool:
+    """Whether the server said that a conversation has no recording, not only that it is unknown."""
+    code = "CONVERSATIONS_RECORDING_NOT_FOUND"
+    return isinstance(error, errors.RecordingNotFoundError) and error.code == code
 
 
 def _advice(error: errors.PolyAIError) -> str:

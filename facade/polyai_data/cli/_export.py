@@ -15,9 +15,11 @@ from ._connect import ResolvedSettings
 from ._failures import Failures
 from ._format import pluralize
 from ._options import ConnectionOptions, FilterOptions, RecordingOptions
-from ._part import JsonLinesFile
+from ._part import JsonLinesFile, StandardOutput, make_directory
 from ._search import Search
 from ._terminal import Terminal
+
+Lines = JsonLinesFile | StandardOutput
 
 _EXPECTED_ERRORS = (FileExistsError, RecordingNotFoundError)
 
@@ -27,55 +29,48 @@ def run(
     filters: FilterOptions,
     recordings: RecordingOptions,
     *,
-    target: Path,
+    output: str,
+    limit: int | None,
     with_details: bool,
     directory: Path | None,
     resume: bool,
     overwrite: bool,
 ) -> None:
-    """Export the matching conversations to a file."""
+    """Export the matching conversations to a file or to stdout."""
     terminal = Terminal()
     failures = Failures()
-    with (
-        ResolvedSettings.from_options(connection).client(terminal) as client,
-        JsonLinesFile(target, resume=resume, overwrite=overwrite) as lines,
-    ):
-        _check_details_match(lines, with_details)
+    settings = ResolvedSettings.from_options(connection)
+    options: dict[str, Any] = {"--agent": settings.agent_id, **filters.selecting}
+    options |= {"--limit": limit} if limit is not None else {}
+    options |= {"--details": True} if with_details else {}
+    destination: Lines
+    if output != "-":
+        destination = JsonLinesFile(Path(output), options, resume=resume, overwrite=overwrite)
+    elif resume or directory is not None:
+        raise CommandError(
+            f"{'--resume' if resume else '--recordings'} needs an output file.",
+            "Pass a file to -o instead of -.",
+        )
+    else:
+        destination = StandardOutput(terminal)
+    with settings.client(terminal) as client, destination as lines:
+        search = Search(client, filters.as_of(lines.started), limit)
         writer = _Writer(client, lines, failures, recordings)
         try:
             if directory is not None:  # fail early if it cannot be created
-                directory.mkdir(parents=True, exist_ok=True)
+                make_directory(directory, "--recordings")
             with terminal.item_progress() as progress:
-                writer.write(Search(client, filters), progress, with_details=with_details)
+                writer.write(search, progress, with_details=with_details)
                 if directory is not None:
                     writer.save_recordings(directory, progress)
         except BaseException as error:
-            error.add_note(f"{_kept_so_far(lines)}. Use --resume to continue.")
+            error.add_note(lines.kept)
             raise
         if code := failures.report(terminal):
-            terminal.error(
-                f"{len(failures)} failed.",
-                f"{_kept_so_far(lines)}. Use --resume to retry the rest.",
-            )
+            terminal.error(f"{len(failures)} failed.", lines.kept)
             raise typer.Exit(code)
         lines.complete()
-    terminal.info(f"Wrote {target}: {', '.join(writer.summary())}.")
-
-
-def _kept_so_far(lines: JsonLinesFile) -> str:
-    return f"Saved {pluralize(lines.count, 'conversation')} in {lines.part}"
-
-
-def _check_details_match(lines: JsonLinesFile, with_details: bool) -> None:
-    """Reject a file that would mix conversations with and without details."""
-    first = lines.first
-    if isinstance(first, dict) and "conversationId" in first:
-        had_details = "turns" in first
-        if had_details is not with_details:
-            raise CommandError(
-                f"{lines.part} was started {'with' if had_details else 'without'} --details.",
-                "Resume it with the same options, or delete it.",
-            )
+    terminal.info(f"Wrote {lines.name}: {', '.join(writer.summary())}.")
 
 
 class _Writer:
@@ -84,7 +79,7 @@ class _Writer:
     def __init__(
         self,
         client: DataClient,
-        lines: JsonLinesFile,
+        lines: Lines,
         failures: Failures,
         recordings: RecordingOptions,
     ) -> None:

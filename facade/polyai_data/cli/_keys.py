@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 from polyai_data import ConfigurationError, Region
 
+from ._streams import decode_file
+
 _SERVICE = "polyai-data"
 
 
@@ -27,6 +29,13 @@ class Key:
         """Return the key itself. Pass it to the client directly; do not keep it in a variable."""
         return self._value
 
+    @property
+    def is_quoted(self) -> bool:
+        """Whether the key is in quotes, as `docker run --env-file` passes them on."""
+        return (
+            len(self._value) > 1 and self._value[0] == self._value[-1] and self._value[0] in "\"'"
+        )
+
     def __repr__(self) -> str:
         return f"<Key from {self.source}>"
 
@@ -41,7 +50,7 @@ def from_file(path: Path) -> Key:
         ConfigurationError: if the file cannot be read.
     """
     try:
-        return Key(str(path), path.read_text(encoding="utf-8", errors="replace"))
+        return Key(str(path), decode_file(path.read_bytes()))
     except OSError as error:
         raise ConfigurationError(f"Could not read the key file {path}: {error.strerror}.") from None
 

@@ -41,18 +41,23 @@ def run(
                 for conversation in found:
                     terminal.show_json(conversation.raw)
             else:
-                _show(terminal, settings, found)
+                _show(terminal, settings, filters, found)
     _print_summary(terminal, search, limit)
 
 
 def _show(
-    terminal: Terminal, settings: ResolvedSettings, found: Iterable[ConversationSummary]
+    terminal: Terminal,
+    settings: ResolvedSettings,
+    filters: FilterOptions,
+    found: Iterable[ConversationSummary],
 ) -> None:
     width = None if terminal.is_piped else terminal.width
     for number, rows in enumerate(_batches(found)):
         # In a pipe, print the header only once.
         with_header = number == 0 or not terminal.is_piped
-        terminal.show(table(rows, settings, width=width, with_header=with_header))
+        terminal.show(
+            table(rows, settings, width=width, with_header=with_header, keep=filters.columns)
+        )
 
 
 def _batches(found: Iterable[ConversationSummary]) -> Iterator[list[ConversationSummary]]:
@@ -68,6 +73,12 @@ def _print_summary(terminal: Terminal, search: Search, limit: int | None) -> Non
         terminal.warning(
             f"{search.unreadable} could not be read. Use --json to see what the server sent."
         )
+    if terminal.feeds_a_command:
+        return  # a summary would break its progress bar
+    if not search.matched:
+        for option, values in search.seen.items():
+            if values:
+                terminal.hint(f"Values of --{option} here: {', '.join(sorted(values))}.")
     more = f" For more, use --limit {2 * limit} or --all." if limit else ""
     if search.is_filtered:
         scanned = f"scanned {search.scanned:,} of {total} conversations."

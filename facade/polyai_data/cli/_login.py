@@ -1,7 +1,6 @@
 """Implements `polyai-data login` and `polyai-data logout`."""
 
 import getpass
-import sys
 
 from polyai_data import DataClient, Region
 
@@ -9,6 +8,7 @@ from ._command import CommandError
 from ._connect import resolve_region
 from ._keys import Key, Keyring
 from ._options import RegionOptions
+from ._streams import input_stream, is_interactive
 from ._terminal import Terminal
 
 _NO_KEYRING_REMEDY = (
@@ -58,6 +58,6 @@ def _require_region(options: RegionOptions) -> Region:
 
 
 def _read_key(region: Region) -> Key:
-    if sys.stdin.isatty():
+    if is_interactive():
         return Key("the prompt", getpass.getpass(f"API key for region {region.value}: "))
-    return Key("stdin", sys.stdin.readline())
+    return Key("stdin", input_stream().readline())

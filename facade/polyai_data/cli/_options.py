@@ -3,14 +3,16 @@
 Do not import `annotations` from `__future__` here: typer reads the annotations at run time.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from ._times import parse_since, parse_until
+from ._command import CommandError
+from ._times import When, parse_since, parse_until
 
 _CONNECTION = "Connection"
 _FILTERS = "Filters (applied on this machine; the API has none)"
@@ -91,7 +93,7 @@ class FilterOptions:
     """The options that filter conversations."""
 
     since: Annotated[
-        datetime | None,
+        When | None,
         typer.Option(
             parser=parse_since,
             metavar=_WHEN,
@@ -101,7 +103,7 @@ class FilterOptions:
         ),
     ] = None
     until: Annotated[
-        datetime | None,
+        When | None,
         typer.Option(
             parser=parse_until,
             metavar=_WHEN,
@@ -139,19 +141,61 @@ class FilterOptions:
         float | None,
         typer.Option(
             metavar="SCORE",
-            help="Minimum score (5 high, 3 medium, 1 low).",
+            min=0,
+            max=5,
+            help="Minimum score, up to 5 (5 high, 3 medium, 1 low).",
             rich_help_panel=_FILTERS,
         ),
     ] = None
     page_size: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
             min=1,
-            help="Conversations per request.",
+            help="Conversations per request. Default: 1000, or 250 with --since.",
             rich_help_panel=_FILTERS,
         ),
-    ] = 1000
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.min_score is not None and math.isnan(self.min_score):  # in every range
+            raise CommandError("--min-score must be a number up to 5.")
+        if self.since is not None and self.until is not None and self.since.at >= self.until.at:
+            raise CommandError(
+                "--since is not before --until, so nothing can match.", "Swap or correct them."
+            )
+
+    def as_of(self, moment: datetime) -> "FilterOptions":
+        """Return the same options, with relative times as they were at another moment."""
+        return replace(
+            self,
+            since=self.since and self.since.as_of(moment),
+            until=self.until and self.until.as_of(moment),
+        )
+
+    @property
+    def columns(self) -> set[str]:
+        """The titles of the columns that show what is filtered by."""
+        filters = {
+            "Channel": bool(self.channel),
+            "Handoff": self.handoff is True,
+            "Score": self.min_score is not None,
+        }
+        return {title for title, is_set in filters.items() if is_set}
+
+    @property
+    def selecting(self) -> dict[str, Any]:
+        """The options that are set and select conversations, by their names."""
+        options = {
+            "--since": self.since and self.since.text,
+            "--until": self.until and self.until.text,
+            "--channel": self.channel,
+            "--env": self.env,
+            "--handoff": self.handoff or None,
+            "--no-handoff": (self.handoff is False) or None,
+            "--min-score": self.min_score,
+        }
+        return {name: value for name, value in options.items() if value not in (None, [])}
 
 
 @dataclass(frozen=True)
@@ -220,6 +264,10 @@ class ChatOptions:
     ] = None
 
 
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", "-n", metavar="N", min=0, help="Maximum number of conversations."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 Ids = Annotated[
     list[str],

@@ -9,6 +9,8 @@ from polyai_data import ConversationPage, ConversationSummary, DataClient, Unrea
 from ._format import is_number
 from ._options import FilterOptions
 
+_MAX_SEEN = 10
+
 
 class Search:
     """Pages through the list, newest first, and yields matching conversations.
@@ -19,6 +21,7 @@ class Search:
         total: The number of conversations on the server, or None if it is not known.
         unreadable: The number of yielded records that could not be read.
         is_exhausted: Whether everything that can match has been seen.
+        seen: The channels and environments seen, if they are filtered by, up to a few.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class Search:
         self.total: int | None = None
         self.unreadable = 0
         self.is_exhausted = False
+        self.seen: dict[str, set[str]] = {"channel": set(), "env": set()}
         self._client = client
         self._filters = filters
         self._limit = limit
@@ -36,18 +40,18 @@ class Search:
     @property
     def is_filtered(self) -> bool:
         """Whether any filter is set."""
-        filters = {**vars(self._filters), "page_size": None}
-        return any(value not in (None, []) for value in filters.values())
+        return bool(self._filters.selecting)
 
     def matches(self) -> Generator[ConversationSummary, None, None]:
         """Yield matching conversations, up to the limit."""
         if self._limit == 0:
             return
+        is_recent = self._filters.since is not None  # probably on the first pages
         conversations = self._client.list_conversations(
-            page_size=self._filters.page_size,
+            page_size=self._filters.page_size or (250 if is_recent else 1000),
             max_items=None if self.is_filtered else self._limit,
             # Do not fetch a page beyond the last one needed.
-            prefetch=1 if self._limit is None and self._filters.since is None else 0,
+            prefetch=1 if self._limit is None and not is_recent else 0,
         )
         with closing(conversations.pages()) as pages:
             for page in pages:
@@ -72,27 +76,29 @@ class Search:
 
     def _is_too_old(self, conversation: ConversationSummary) -> bool:
         started, since = conversation.started_at, self._filters.since
-        return since is not None and isinstance(started, datetime) and started < since
+        return since is not None and isinstance(started, datetime) and started < since.at
 
     def _matches(self, conversation: ConversationSummary) -> bool:
         """Whether all filters accept a conversation. Unreadable records always match."""
         if isinstance(conversation, UnreadableRecord):
             return True
         filters = self._filters
-        started = conversation.started_at
-        if isinstance(started, datetime) and filters.until is not None and started >= filters.until:
+        started, until = conversation.started_at, filters.until
+        if isinstance(started, datetime) and until is not None and started >= until.at:
             return False
         if self._is_too_old(conversation):
             return False
-        if filters.channel and not _matches_any(conversation.channel, filters.channel):
+        if not self._matches_any("channel", conversation.channel, filters.channel):
             return False
-        if filters.env and not _matches_any(conversation.client_env, filters.env):
+        if not self._matches_any("env", conversation.client_env, filters.env):
             return False
         if filters.handoff is not None and (conversation.handoff is True) is not filters.handoff:
             return False
         score = conversation.poly_score
         return filters.min_score is None or (is_number(score) and score >= filters.min_score)
 
-
-def _matches_any(value: object, names: list[str]) -> bool:
-    return str(value).casefold() in [name.casefold() for name in names]
+    def _matches_any(self, option: str, value: object, names: list[str] | None) -> bool:
+        seen = self.seen[option]
+        if names and isinstance(value, str) and len(seen) < _MAX_SEEN:
+            seen.add(value)
+        return not names or str(value).casefold() in [name.casefold() for name in names]

@@ -1,6 +1,6 @@
 """Lays out conversations as a table, with the columns that fit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -92,6 +92,7 @@ def table(
     *,
     width: int | None,
     with_header: bool = True,
+    keep: Collection[str] = (),
 ) -> Table:
     """Return conversations as a table.
 
@@ -100,10 +101,11 @@ def table(
         settings: The settings, for links to Agent Studio.
         width: The maximum width; None for no limit.
         with_header: Whether to print the column titles.
+        keep: The titles of columns to keep, even if the heading is short then.
     """
     columns = _columns(settings)
     if width is not None:
-        columns = _fit(columns, conversations, width)
+        columns = _fit(columns, conversations, width, keep)
     rendered = Table(
         box=None,
         padding=(0, _GAP, 0, 0),
@@ -125,7 +127,10 @@ def table(
 
 
 def _fit(
-    columns: list[_Column], conversations: Sequence[ConversationSummary], width: int
+    columns: list[_Column],
+    conversations: Sequence[ConversationSummary],
+    width: int,
+    keep: Collection[str],
 ) -> list[_Column]:
     """Return the columns that fit; the heading gets the width that is left."""
 
@@ -134,7 +139,7 @@ def _fit(
         return width - sum(_column_width(column, conversations) + _GAP for column in others)
 
     for min_heading, title, replacement in _SHRINK_STEPS:
-        if heading_width() < min_heading:
+        if heading_width() < min_heading and (replacement is not None or title not in keep):
             index = [column.title for column in columns].index(title)
             columns[index : index + 1] = [replacement] if replacement is not None else []
     max_width = heading_width()

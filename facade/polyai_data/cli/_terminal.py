@@ -1,9 +1,11 @@
 """Prints data to stdout and messages to stderr, with control characters escaped."""
 
 import io
+import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -21,6 +23,7 @@ from rich.progress import (
 from rich.segment import Segment
 from rich.text import Text
 
+from ._hide import hide_keys
 from ._text import clean, clean_lines, to_json
 
 _UNLIMITED_WIDTH = 100_000
@@ -62,7 +65,8 @@ class Terminal:
     def __init__(self) -> None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a test may replace it
-                stream.reconfigure(errors="backslashreplace")
+                with suppress(OSError):  # it flushes, and the disk may be full
+                    stream.reconfigure(errors="backslashreplace")
         self._out = _SafeConsole(stderr=False)
         self._err = _SafeConsole(stderr=True)
         self._progress_active = False
@@ -71,6 +75,15 @@ class Terminal:
     def is_piped(self) -> bool:
         """Whether stdout is not a terminal, so that data need not fit its width."""
         return not self._out.is_tty
+
+    @property
+    def feeds_a_command(self) -> bool:
+        """Whether another command reads stdout, and shows its own messages on this terminal."""
+        try:
+            is_pipe = stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
+        except (OSError, ValueError):  # replaced by something that is not a file
+            return False
+        return is_pipe and self._err.is_tty
 
     @property
     def width(self) -> int:
@@ -105,6 +118,17 @@ class Terminal:
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
         self._write(f"{to_json(value)}\n")
 
+    def write_bytes(self, data: bytes) -> None:
+        """Write binary data to stdout.
+
+        Raises:
+            BrokenPipeError: if stdout is closed.
+        """
+        buffer = getattr(sys.stdout, "buffer", None)
+        if buffer is None:
+            raise BrokenPipeError
+        buffer.write(data)
+
     def _write(self, text: str) -> None:
         if self._progress_active and self._out.is_tty:  # on the same terminal: print above the bar
             self._err.print(Text(text), end="", soft_wrap=True)
@@ -112,19 +136,24 @@ class Terminal:
         sys.stdout.write(text)
         sys.stdout.flush()
 
+    def _tell(self, text: Text, **options: Any) -> None:
+        # A message that cannot be printed, as on a full disk, must not stop the command.
+        with suppress(OSError):
+            self._err.print(text, **options)
+
     def info(self, text: str, style: str = "") -> None:
         """Print a message to stderr."""
-        self._err.print(Text(clean(text), style), soft_wrap=True)
+        self._tell(Text(clean(hide_keys(text)), style), soft_wrap=True)
 
     def interrupted(self, text: str) -> None:
         """Print a message to stderr, on a new line: on a terminal, the current one shows ^C."""
-        self._err.print(
-            Text(clean_lines(f"\n{text}" if self._err.is_tty else text)), soft_wrap=True
+        self._tell(
+            Text(clean_lines(hide_keys(f"\n{text}" if self._err.is_tty else text))), soft_wrap=True
         )
 
     def info_lines(self, text: str) -> None:
         """Print several lines to stderr."""
-        self._err.print(Text(clean_lines(text)), soft_wrap=True)
+        self._tell(Text(clean_lines(hide_keys(text))), soft_wrap=True)
 
     def error(self, message: str, remedy: str) -> None:
         """Print an error and its remedy to stderr."""
@@ -138,7 +167,7 @@ class Terminal:
 
     def _label(self, word: str, style: str, text: str) -> None:
         # Wrapped at words; the terminal itself would break lines anywhere.
-        self._err.print(Text.assemble((word, style), " ", clean(text)))
+        self._tell(Text.assemble((word, style), " ", clean(hide_keys(text))))
 
     def hint(self, text: str) -> None:
         """Print a hint to stderr."""

@@ -1,16 +1,38 @@
 """Escapes control characters. Everything the command line prints passes through here."""
 
 import json
+import math
 import re
+import unicodedata
 from typing import Any
 
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f"  # C0 with ESC, DEL, and C1: control characters
-    "\u2028\u2029"  # line separators that only some terminals honour
-    "\u202a-\u202e\u2066-\u2069"  # overrides of the text direction
-    "\ud800-\udfff]"  # lone surrogates, which no encoding can write
-)
+_UNSAFE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode's control characters, invisible format characters (which include every character that
+changes the direction of text), lone surrogates, and line and paragraph separators."""
 _SPACES = re.compile(r"\r\n|[\t\n]")
+
+
+class _Escapes(dict[int, str]):
+    """A table for `str.translate`, filled when a character first occurs."""
+
+    def __init__(self, *, json_syntax: bool) -> None:
+        self._json_syntax = json_syntax
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if unicodedata.category(character) not in _UNSAFE_CATEGORIES:
+            self[code] = character
+        elif self._json_syntax:
+            self[code] = json.dumps(character)[1:-1]
+        elif code < 0x100:
+            self[code] = f"\\x{code:02x}"
+        else:
+            self[code] = f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+        return self[code]
+
+
+_ESCAPES = _Escapes(json_syntax=False)
+_JSON_ESCAPES = _Escapes(json_syntax=True)
 
 
 def clean(text: object) -> str:
@@ -18,7 +40,8 @@ def clean(text: object) -> str:
 
     Line breaks and tabs become spaces; other control characters become codes such as `\x1b`.
     """
-    return _UNSAFE.sub(lambda found: _escape(found[0]), _SPACES.sub(" ", str(text)))
+    text = str(text)
+    return text if text.isprintable() else _SPACES.sub(" ", text).translate(_ESCAPES)
 
 
 def clean_lines(text: object) -> str:
@@ -26,12 +49,27 @@ def clean_lines(text: object) -> str:
     return "\n".join(clean(line) for line in re.split(r"\r\n|\n", str(text)))
 
 
-def _escape(character: str) -> str:
-    number = ord(character)
-    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
-
-
 def to_json(value: Any) -> str:
-    """Return a value as one line of JSON, with control characters as JSON escapes."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    """Return a value as one line of JSON, with control characters as JSON escapes.
+
+    JSON has no numbers that are infinite or not a number. They become the strings `"1e999"`,
+    `"-1e999"` and `"NaN"`.
+    """
+    try:
+        text = _dumps(value)
+    except ValueError:
+        text = _dumps(_finite(value))
+    return text if text.isprintable() else text.translate(_JSON_ESCAPES)
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    """Return a JSON value with strings in place of numbers that JSON does not have."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "1e999" if value > 0 else "-1e999"
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import typer
 
@@ -13,30 +14,48 @@ def now() -> datetime:
     return datetime.now().astimezone()
 
 
-def parse_since(text: str) -> datetime:
+class When(NamedTuple):
+    """A time as it was given, such as `7d`.
+
+    Attributes:
+        text: The text.
+        at: The time.
+        add_days: The number of days to add to a date: 1 for the end of the day.
+    """
+
+    text: str
+    at: datetime
+    add_days: int
+
+    def as_of(self, moment: datetime) -> "When":
+        """Return what the same text meant at another moment."""
+        return self._replace(at=_parse(self.text, self.add_days, moment))
+
+
+def parse_since(text: str) -> When:
     """Parse a time; a date means the start of that day.
 
     Raises:
         typer.BadParameter: if the string is not a time.
     """
-    return _parse(text, add_days=0)
+    return When(text, _parse(text, 0, now()), 0)
 
 
-def parse_until(text: str) -> datetime:
+def parse_until(text: str) -> When:
     """Parse a time; a date means the end of that day.
 
     Raises:
         typer.BadParameter: if the string is not a time.
     """
-    return _parse(text, add_days=1)
+    return When(text, _parse(text, 1, now()), 1)
 
 
-def _parse(text: str, add_days: int) -> datetime:
+def _parse(text: str, add_days: int, now: datetime) -> datetime:
     word = text.strip().lower()
-    today = now().date()
+    today = now.astimezone().date()
     try:
         if ago := re.fullmatch(r"(\d+) ?([mhdw])", word):
-            return now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         if word in ("today", "yesterday"):
             day = today - timedelta(days=word == "yesterday")
         elif re.fullmatch(r"\d{4}-?\d\d-?\d\d", word):

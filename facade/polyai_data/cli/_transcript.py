@@ -69,8 +69,15 @@ def _notes(turn: Any, role: str) -> tuple[str, ...]:
         if turn.barge_in is True:
             notes.append("barge-in")
         if isinstance(turn.reviews, list) and turn.reviews:
-            notes.append(f"annotations: {len(turn.reviews)}")
+            notes += map(_annotation, turn.reviews)
     return tuple(notes)
+
+
+def _annotation(review: Any) -> str:
+    """Describe an annotation of a turn."""
+    known = review if isinstance(review, dict) else {}
+    role, kind = known.get("role"), known.get("annotation_type")
+    return f"annotated: {kind} ({role})" if role and kind else f"annotated: {_as_text(review)}"
 
 
 def _function_entry(conversation: Conversation, call: FunctionCall) -> Entry:

@@ -1,11 +1,10 @@
 """Implements `polyai-data annotate` and `polyai-data note`."""
 
-import sys
-
 from polyai_data import Annotation, WriteResult
 
 from ._connect import ResolvedSettings
 from ._options import ConnectionOptions
+from ._streams import input_text
 from ._terminal import Terminal
 
 _DEFAULT_ROLES = {"missing_topic": "user", "wrong_transcript": "user", "wrong_info": "agent"}
@@ -34,7 +33,7 @@ def note(connection: ConnectionOptions, conversation_id: str, text: str, *, as_j
     """Set the note of a conversation."""
     terminal = Terminal()
     if text == "-":
-        text = sys.stdin.read().removesuffix("\n")
+        text = input_text()
     with ResolvedSettings.from_options(connection).client(terminal) as client:
         result = client.set_note(conversation_id, text)
     _print_result(terminal, result, "Note saved.", as_json=as_json)

@@ -4,13 +4,14 @@ Use it for demos and tests. It needs no account, API key or network:
 
     from polyai_data.sandbox import serve
 
-    with serve() as base_url:
-        ...  # base_url stands in for https://api.<region>.poly.ai
+    with serve() as sandbox:
+        ...  # sandbox, a string, stands in for https://api.<region>.poly.ai
 
-The API key is "sandbox" and the agent ID "PROJECT-DEMO". Notes, annotations and debug chats are
-kept until the server stops. In a debug chat, the word "bye" ends the chat, "slow" triggers a
-delayed reply and "person" a handoff. To run the sandbox from the command line, use
-`python -m polyai_data.sandbox`.
+The API key is "sandbox" and the agent ID "PROJECT-DEMO". The newest conversation is a minute old
+when the sandbox starts. While it runs, you can add faults, conversations and replies. Notes,
+annotations and debug chats are kept until the server stops. In a debug chat, the word "bye" ends
+the chat, "slow" triggers a delayed reply and "person" a handoff. To run the sandbox from the
+command line, use `python -m polyai_data.sandbox`.
 """
 
 try:
@@ -18,13 +19,15 @@ try:
     import uvicorn  # noqa: F401
 except ModuleNotFoundError as _error:
     # Given a name, `python -m` prints the error in one line instead of a traceback.
+    from polyai_data.cli._install import install_command
+
     raise ImportError(
-        'the sandbox needs Starlette and uvicorn: pip install "polyai-data[sandbox]"',
-        name=__name__,
+        f"the sandbox needs Starlette and uvicorn: {install_command('sandbox')}", name=__name__
     ) from _error
 
 from ._app import Received, SandboxOptions, create_app
-from ._faults import Fault
+from ._faults import Fault, Faults
+from ._running import Sandbox
 from ._serve import serve
 
-__all__ = ["Fault", "Received", "SandboxOptions", "create_app", "serve"]
+__all__ = ["Fault", "Faults", "Received", "Sandbox", "SandboxOptions", "create_app", "serve"]

@@ -1,10 +1,12 @@
 """The command `python -m polyai_data.sandbox`."""
 
 import argparse
+import re
 import shlex
 import sys
 import time
 from collections.abc import Sequence
+from typing import NoReturn
 from urllib.parse import quote
 
 from . import serve
@@ -26,9 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: the arguments are invalid (code 2), or `--help` was given (code 0).
 
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m polyai_data.sandbox",
         description="Run a local server of PolyAI's Data API with made-up conversations.",
+        allow_abbrev=False,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
@@ -41,30 +44,47 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed for generating the conversations")
     options = parser.parse_args(argv)
     try:
+        return run(**vars(options))
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def run(*, host: str, port: int, key: str, agent: str, conversations: int, seed: int) -> int:
+    """Serve the sandbox until Ctrl-C, and return the exit code of the command.
+
+    Raises:
+        ValueError: an option is out of range.
+    """
+    try:
         with serve(
-            host=options.host,
-            port=options.port,
-            api_key=options.key,
-            agent_id=options.agent,
-            conversations=options.conversations,
-            seed=options.seed,
+            host=host,
+            port=port,
+            api_key=key,
+            agent_id=agent,
+            conversations=conversations,
+            seed=seed,
         ) as base_url:
-            _print_welcome(base_url, options.host, options.key, options.agent)
+            _print_welcome(base_url, host, key, agent)
             while (
                 True
             ):  # sleep instead of waiting on a lock: Ctrl-C interrupts it on every platform
                 time.sleep(_DAY)
     except KeyboardInterrupt:
         return 0
-    except ValueError as error:
-        parser.error(str(error))
     except OSError as error:
         reason = str(error.strerror).split(" (while")[0]  # Python appends the address
         print(
-            f"cannot listen on {options.host} port {options.port}: {reason} (try --port 0)",
+            f"cannot listen on {host} port {port}: {reason} (try --port 0)",
             file=sys.stderr,
         )
         return 1
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that does not repeat what was typed in the wrong place: it may be a real key."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(re.sub(r"(unrecognized arguments|invalid int value): .*", r"\1", message))
 
 
 def _print_welcome(base_url: str, host: str, key: str, agent: str) -> None:

@@ -4,6 +4,7 @@ import re
 from asyncio import sleep
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TypedDict
 from urllib.parse import quote, unquote
@@ -61,6 +62,20 @@ class SandboxOptions(TypedDict, total=False):
     max_page_size: int | None
     recording_bytes: int | None
     ranges: bool
+    now: datetime | None
+
+
+class App(Router):
+    """The sandbox as an ASGI application.
+
+    Attributes:
+        faults: The faults, which can be changed while it runs.
+    """
+
+    def __init__(self, api: ASGIApp, store: Store, faults: Faults) -> None:
+        super().__init__(default=api)  # the router handles the lifespan protocol
+        self.faults = faults
+        self._store = store
 
 
 def create_app(
@@ -74,7 +89,8 @@ def create_app(
     max_page_size: int | None = None,
     recording_bytes: int | None = None,
     ranges: bool = True,
-) -> ASGIApp:
+    now: datetime | None = None,
+) -> App:
     """Create the sandbox as an ASGI application, to serve it yourself or call it in process.
 
     Args:
@@ -82,7 +98,8 @@ def create_app(
         agent_id: the ID of the only agent.
         conversations: the number of conversations, up to a billion. They are generated on demand,
             so memory use does not depend on their number.
-        seed: the seed for generating conversations. The same seed always gives the same data.
+        seed: the seed for generating conversations. The same seed always gives the same data,
+            apart from the times. The conversation of the documentation is always there.
         faults: the faults to inject. A request can ask for a fault of its own in the header
             `X-Sandbox-Fault`, which holds a `Fault` as JSON: `{"kind": "late", "delay": 2}`.
         received: a list to append every received request to.
@@ -90,6 +107,8 @@ def create_app(
         recording_bytes: the size of every recording in bytes, at least 44 and rounded down to an
             even number. If None, it follows from the duration of the conversation.
         ranges: whether to support `Range` requests for recordings.
+        now: the time to use instead of the current time, with its UTC offset, so that all times
+            are the same in every run. The newest conversation starts a minute before.
 
     Returns:
         An ASGI 3 application.
@@ -107,11 +126,11 @@ def create_app(
         _check_range("max_page_size", max_page_size, 1, MAX_CONVERSATIONS)
     if recording_bytes is not None:
         _check_range("recording_bytes", recording_bytes, HEADER_BYTES, MAX_BYTES)
-    store = Store(agent_id, conversations, seed)
-    api = _Api(
-        store, api_key, agent_id, Faults(faults), received, max_page_size, recording_bytes, ranges
-    )
-    return Router(default=api)  # the router handles the lifespan protocol
+    if now is not None and now.tzinfo is None:
+        raise ValueError("now must have a UTC offset, as in datetime.now(UTC)")
+    store, active = Store(agent_id, conversations, seed, now), Faults(faults)
+    api = _Api(store, api_key, agent_id, active, received, max_page_size, recording_bytes, ranges)
+    return App(api, store, active)
 
 
 def _check_range(name: str, value: int, low: int, high: int) -> None:

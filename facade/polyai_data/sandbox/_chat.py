@@ -1,13 +1,14 @@
 """Debug chats with a simple agent that responds to keywords."""
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ._data import EMPTY_SUMMARY, Json, StableRandom, isoformat, time_after_newest
+from ._data import EMPTY_SUMMARY, Clock, Json, StableRandom, isoformat
 from ._errors import APIError
 from ._turns import make_turn
 
@@ -34,17 +35,23 @@ _GREETINGS = {
 }
 _TURN_SECONDS = 7
 
+Reply = str | Mapping[str, Any]
+"""A scripted reply: the text, or fields of the response."""
+
 
 @dataclass
 class Chat:
-    """A debug chat. Its times follow from `number`, which counts the chats of this sandbox."""
+    """A debug chat. With a fixed clock, its times follow from `number`, which counts the chats."""
 
     number: int
     id: str
     agent_id: str
     start_body: Mapping[str, Any]
+    clock: Clock
+    scripted: deque[Reply]
     ended: bool = False
     turns: list[Json] = field(default_factory=list)
+    _times: list[datetime] = field(default_factory=list)
     _node_trace: list[str] = field(default_factory=list)
 
     def greet(self) -> Json:
@@ -66,6 +73,8 @@ class Chat:
         """
         if self.ended:
             raise APIError(410, "ChatConversationEnded", "The conversation has already ended.")
+        if self.scripted:
+            return self._respond_with(self.scripted.popleft(), message, languages)
         lowered = message.lower()
         if re.search(r"\b(good)?bye\b", lowered):
             self.ended = True
@@ -95,8 +104,8 @@ class Chat:
 
     def summary(self) -> Json:
         """Return the 26 fields of a listed conversation."""
-        started = time_after_newest(self.number * 3_600_000)
-        seconds = len(self.turns) * _TURN_SECONDS
+        started = self._times[0]
+        seconds = round((self._times[-1] - started).total_seconds()) + _TURN_SECONDS
         return {
             **EMPTY_SUMMARY,
             "conversationId": self.id,
@@ -119,6 +128,23 @@ class Chat:
         turns = [{**turn, "reviews": []} for turn in self.turns]  # copies: the store adds reviews
         return {**self.summary(), "turns": turns, "metrics": {}, "functionEvents": {}}
 
+    def _respond_with(self, reply: Reply, message: str, languages: Mapping[str, Any]) -> Json:
+        """Return a scripted response."""
+        fields = {"response": reply} if isinstance(reply, str) else dict(reply)
+        self.ended = fields.get("conversationEnded") is True
+        text = fields.get("response", "")
+        response = self._respond(
+            message,
+            text if isinstance(text, str) else "",
+            "scripted",
+            languages,
+            delayed=fields.get("delayedResponse") is True,
+        )
+        metadata: Any = fields.pop("metadata", {})
+        if isinstance(metadata, Mapping):
+            metadata = {**response["metadata"], **metadata}
+        return {**response, **fields, "metadata": metadata}
+
     @staticmethod
     def _language(body: Mapping[str, Any]) -> str | None:
         return body.get("asrLangCode") or body.get("ttsLangCode")
@@ -137,7 +163,8 @@ class Chat:
             for name in ("asrLangCode", "ttsLangCode")
             if (value := languages.get(name, self.start_body.get(name))) is not None
         }
-        time = time_after_newest(self.number * 3_600_000 + len(self.turns) * _TURN_SECONDS * 1000)
+        time = self.clock.read((self.number - 1) * 60 + len(self.turns) * _TURN_SECONDS)
+        self._times.append(time)
         self.turns.append(
             make_turn(
                 int(time.timestamp()) * 10**9 + 7,

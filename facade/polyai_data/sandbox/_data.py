@@ -18,7 +18,10 @@ Json = dict[str, Any]
 
 MAX_CONVERSATIONS = 10**9
 VOICE = "VOICE-SIP"
-_NEWEST = datetime(2026, 6, 3, 13, 18, 6, 370000, tzinfo=UTC)
+_NEWEST_AGE = timedelta(minutes=1)
+SHOWCASE_ID = "CA22d437f4405070690f8906b76c8ea4ed"
+"""The conversation that the documentation shows. It is there whatever the seed and the count."""
+_SHOWCASE_INDEX = 1
 _STEP_MS = 23 * 60_000
 _SPAN_MS = 3 * 365 * 86_400_000
 
@@ -78,9 +81,20 @@ class StableRandom:
         return options[self.randbelow(len(options))]
 
 
-def time_after_newest(ms: int) -> datetime:
-    """Return the time `ms` milliseconds after the start of the newest conversation."""
-    return _NEWEST + timedelta(milliseconds=ms)
+class Clock:
+    """The time of the sandbox: the current time, or a fixed one.
+
+    Attributes:
+        start: The time at which the sandbox was created. The generated conversations end there.
+    """
+
+    def __init__(self, fixed: datetime | None) -> None:
+        self._is_fixed = fixed is not None
+        self.start = fixed.astimezone(UTC) if fixed is not None else datetime.now(UTC)
+
+    def read(self, seconds: float) -> datetime:
+        """Return the time; with a fixed clock, the time `seconds` after it."""
+        return self.start + timedelta(seconds=seconds) if self._is_fixed else datetime.now(UTC)
 
 
 def isoformat(time: datetime) -> str:
@@ -191,8 +205,9 @@ class Conversation:
 class Conversations:
     """The generated conversations of one agent."""
 
-    def __init__(self, agent_id: str, count: int, seed: int) -> None:
+    def __init__(self, agent_id: str, count: int, seed: int, now: datetime) -> None:
         self.count = count
+        self._newest = now - _NEWEST_AGE
         self._agent_id = agent_id
         self._seed = seed
         # All conversations are from three years, so more of them are closer together.
@@ -203,7 +218,8 @@ class Conversations:
 
     def __getitem__(self, index: int) -> Conversation:
         """Generate the conversation at an index."""
-        rng = StableRandom(self._seed, index)
+        is_showcase = index == _SHOWCASE_INDEX
+        rng = StableRandom(0 if is_showcase else self._seed, index)
         prefix, dashed, channel = _FIRST_KINDS.get(index) or rng.choice(_KINDS)
         is_first = index < len(FIRST_SCENARIOS)
         scenario = FIRST_SCENARIOS[index] if is_first else rng.choice(SCENARIOS)
@@ -214,7 +230,9 @@ class Conversations:
         turns = 3 if in_progress else len(scenario.lines)
         return Conversation(
             index=index,
-            id=prefix + (str(UUID(int=number)) if dashed else f"{number:032x}"),
+            id=SHOWCASE_ID
+            if is_showcase
+            else prefix + (str(UUID(int=number)) if dashed else f"{number:032x}"),
             agent_id=self._agent_id,
             channel=channel,
             scenario=scenario,
@@ -225,8 +243,9 @@ class Conversations:
                 "place": rng.choice(PLACES),
                 "code": f"{rng.choice(('LK', 'QT', 'ZX', 'MN'))}{rng.randbelow(90000) + 10000}",
             },
-            started=time_after_newest(
-                -index * self._step_ms - (rng.randbelow(self._step_ms) if index else 0)
+            started=self._newest
+            - timedelta(
+                milliseconds=index * self._step_ms + (rng.randbelow(self._step_ms) if index else 0)
             ),
             turn_seconds=turn_seconds,
             duration=turns * turn_seconds + rng.randbelow(turn_seconds),
@@ -235,6 +254,8 @@ class Conversations:
 
     def find(self, conversation_id: str) -> Conversation | None:
         """Return the conversation with this ID."""
+        if conversation_id == SHOWCASE_ID:
+            return self[_SHOWCASE_INDEX]
         match = _ID.fullmatch(conversation_id)
         if match is None:
             return None

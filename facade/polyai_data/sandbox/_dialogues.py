@@ -197,7 +197,7 @@ JAPANESE = Scenario(
     ),
     language="ja-JP",
     tags=("directions", "日本"),
-    score=6.0,
+    score=4.0,
 )
 
 MARKUP = Scenario(

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import count
@@ -119,13 +119,21 @@ class Fault:
 
 
 class Faults:
-    """The faults of one app, each with a count of the requests that it matched."""
+    """The faults of a sandbox, each with a count of the requests that it matched."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self._states = [
-            (fault, count(1), random.Random(seed))  # noqa: S311
-            for seed, fault in enumerate(faults)
-        ]
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._states: list[tuple[Fault, Iterator[int], random.Random]] = []
+        self.add(*faults)
+
+    def add(self, *faults: Fault) -> None:
+        """Add faults for requests from now on. Of several that apply, the first one is used."""
+        for fault in faults:
+            seed = len(self._states)
+            self._states.append((fault, count(1), random.Random(seed)))  # noqa: S311
+
+    def clear(self) -> None:
+        """Remove all faults."""
+        self._states = []
 
     def match(self, path: str) -> Fault | None:
         """Count a request, and return the first fault that applies to it."""

@@ -11,6 +11,7 @@ from ._data import Json
 from ._errors import invalid
 
 _TYPES: dict[type, str] = {str: "a string", dict: "an object", list: "an array"}
+_ENVIRONMENTS = ("sandbox", "pre-release", "live")
 _ROLES = ("user", "agent")
 _ANNOTATION_TYPES = ("missing_topic", "wrong_transcript", "wrong_info")
 
@@ -66,7 +67,8 @@ def body_field(body: Json, name: str, kind: type, *, required: bool = False) -> 
 async def chat_body(request: Request) -> Json:
     """Return the body, after validating the fields that both debug chat operations share."""
     body = await body_object(request)
-    body_field(body, "clientEnv", str, required=True)
+    if body_field(body, "clientEnv", str, required=True) not in _ENVIRONMENTS:
+        raise invalid(f"clientEnv: must be one of {', '.join(_ENVIRONMENTS)}")
     body_field(body, "asrLangCode", str)
     body_field(body, "ttsLangCode", str)
     return body

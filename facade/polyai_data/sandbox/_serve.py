@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ._app import SandboxOptions, create_app
 from ._fault_injection import TRANSPORT
+from ._running import Sandbox
 
 
 class _Server(uvicorn.Server):
@@ -49,7 +50,7 @@ class _TransportMiddleware:
 @contextmanager
 def serve(
     *, host: str = "127.0.0.1", port: int = 0, **options: Unpack[SandboxOptions]
-) -> Iterator[str]:
+) -> Iterator[Sandbox]:
     """Serve the sandbox from a background thread while the `with` block runs.
 
     Args:
@@ -58,7 +59,8 @@ def serve(
         **options: the options of `create_app`, such as `conversations=3000` and `seed=3`.
 
     Yields:
-        The base URL, such as `http://127.0.0.1:49152`. The server is ready.
+        The running sandbox. It is a string, the base URL, such as `http://127.0.0.1:49152`. The
+        server is ready.
 
     Raises:
         ValueError: an option is out of range.
@@ -88,7 +90,7 @@ def serve(
         try:
             server.ready.wait()
             name = f"[{host}]" if family == socket.AF_INET6 else host
-            yield f"http://{name}:{listener.getsockname()[1]}"
+            yield Sandbox(f"http://{name}:{listener.getsockname()[1]}", app)
         finally:
             server.should_exit = True
             thread.join()

@@ -1,35 +1,43 @@
 """The state of the sandbox: conversations, debug chats, notes and annotations."""
 
+from collections import deque
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from ._audio import Wav
-from ._chat import Chat, new_chat_id
-from ._data import Conversation, Conversations, Json
+from ._chat import Chat, Reply, new_chat_id
+from ._data import Clock, Conversation, Conversations, Json
 from ._errors import APIError, invalid, not_found
+from ._own import OwnConversation
 from ._turns import detail
 
 
 class Store:
-    """The conversations of one agent, newest first: debug chats, then generated ones."""
+    """The conversations of one agent, newest first: added ones and chats, then generated ones.
 
-    def __init__(self, agent_id: str, conversations: int, seed: int) -> None:
+    Attributes:
+        scripted: The next replies in chats.
+    """
+
+    def __init__(self, agent_id: str, conversations: int, seed: int, now: datetime | None) -> None:
+        self.scripted: deque[Reply] = deque()
         self._agent_id = agent_id
         self._seed = seed
-        self._generated = Conversations(agent_id, conversations, seed)
-        self._chats: dict[str, Chat] = {}
+        self._clock = Clock(now)
+        self._generated = Conversations(agent_id, conversations, seed, self._clock.start)
+        self._added: dict[str, Chat | OwnConversation] = {}
         self._chats_started = 0
         self._notes: dict[str, str] = {}
         self._reviews: dict[str, list[tuple[int, Json]]] = {}
 
     def page(self, limit: int, offset: int) -> Json:
         """Return a page of conversations."""
-        chat_count = len(self._chats)
-        count = chat_count + self._generated.count
+        added = list(reversed(self._added.values()))
+        count = len(added) + self._generated.count
         end = min(offset + limit, count)
-        chats = list(reversed(self._chats.values()))[offset:end]
-        indexes = range(max(offset - chat_count, 0), end - chat_count)
-        conversations = [chat.summary() for chat in chats]
+        indexes = range(max(offset - len(added), 0), end - len(added))
+        conversations = [conversation.summary() for conversation in added[offset:end]]
         conversations += [self._generated[index].summary() for index in indexes]
         for conversation in conversations:
             self._add_note(conversation)
@@ -38,10 +46,10 @@ class Store:
     def get(self, conversation_id: str) -> Json:
         """Return a conversation with its turns, reviews and note."""
         found = self._find(conversation_id)
-        conversation = found.detail() if isinstance(found, Chat) else detail(found)
+        conversation = detail(found) if isinstance(found, Conversation) else found.detail()
         self._add_note(conversation)
         for index, review in self._reviews.get(conversation_id, ()):
-            conversation["turns"][index]["reviews"].append(review)
+            conversation["turns"][index].setdefault("reviews", []).append(review)
         return conversation
 
     def recording(
@@ -75,29 +83,50 @@ class Store:
         self._find(conversation_id)
         self._notes[conversation_id] = note
 
+    def add(self, conversation: Mapping[str, Any]) -> Json:
+        """Add a conversation, or replace one that was added, and return it as the API does.
+
+        Raises:
+            ValueError: if the ID is missing, or belongs to another conversation.
+        """
+        conversation_id = conversation.get("conversationId")
+        if not isinstance(conversation_id, str) or not conversation_id:
+            raise ValueError("conversationId must be a string that is not empty")
+        in_use = self._added.get(conversation_id) or self._generated.find(conversation_id)
+        if in_use and not isinstance(in_use, OwnConversation):
+            raise ValueError(f"the sandbox has a conversation {conversation_id} already")
+        self._forget(conversation_id)
+        own = OwnConversation(conversation, self._agent_id, self._clock.read(0))
+        self._added[conversation_id] = own
+        return own.detail()
+
+    def _forget(self, conversation_id: str) -> None:
+        for data in (self._added, self._notes, self._reviews):
+            data.pop(conversation_id, None)
+
     def start_chat(self, body: Mapping[str, Any]) -> Json:
         """Start a debug chat. An existing chat with the same ID is deleted."""
         self._chats_started += 1
         chat_id = body.get("conversationId") or new_chat_id(self._seed, self._chats_started)
-        if self._generated.find(chat_id):
+        in_use = self._added.get(chat_id) or self._generated.find(chat_id)
+        if in_use and not isinstance(in_use, Chat):
             raise APIError(
                 400, "CONVERSATIONS_VALIDATION_FAILED", "conversationId: this ID is in use."
             )
-        for data in (self._chats, self._notes, self._reviews):
-            data.pop(chat_id, None)
-        chat = Chat(self._chats_started, chat_id, self._agent_id, body)
-        self._chats[chat_id] = chat
+        self._forget(chat_id)
+        chat = Chat(self._chats_started, chat_id, self._agent_id, body, self._clock, self.scripted)
+        self._added[chat_id] = chat
         return chat.greet()
 
     def send(self, chat_id: str, body: Mapping[str, Any]) -> Json:
         """Send a message to a debug chat."""
-        chat = self._chats.get(chat_id)
-        if chat is None:
+        chat = self._added.get(chat_id)
+        if not isinstance(chat, Chat):
             raise not_found()
         return chat.reply(body.get("message", ""), body)
 
-    def _find(self, conversation_id: str) -> Conversation | Chat:
-        found = self._chats.get(conversation_id) or self._generated.find(conversation_id)
+    def _find(self, conversation_id: str) -> Conversation | Chat | OwnConversation:
+        found = self._added.get(conversation_id) or self._generated.find(conversation_id)
         if found is None:
             raise not_found()
         return found
