@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
 import sys
@@ -28,7 +27,8 @@ def find_foreign(failure: BaseException) -> BaseException | None:
     """
     while _is_of_library(type(failure)) and _is_raised_by_library(failure):
         cause = failure.__cause__ or failure.__context__
-        if cause is None or isinstance(cause, asyncio.CancelledError) or not _is_inside(cause):
+        # A timeout of asyncio cancels what it limits. (The sync client does not import asyncio.)
+        if cause is None or type(cause).__name__ == "CancelledError" or not _is_inside(cause):
             return None
         failure = cause
     if isinstance(failure, _SOCKET_ERRORS) or _is_of_library(type(failure)):
