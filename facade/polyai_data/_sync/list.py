@@ -85,13 +85,11 @@ class ConversationList:
         meta: Any = page.meta  # every response has it
         origin: dict[str, Any] = {"method": request.method, "url": request.url}
         origin.update(status_code=meta.status_code, correlation_id=meta.correlation_id)
+        limit = page.limit if type(page.limit) is int else None
         try:
-            new = cursor.accept([record_key(r.raw) for r in page.conversations], self._total)
-        except ListUnstable:
-            raise PolyAIError(
-                "The list changed too much between two pages to continue without gaps. Start over.",
-                **origin,
-            ) from None
+            new = cursor.accept([record_key(r.raw) for r in page.conversations], self._total, limit)
+        except ListUnstable as error:
+            raise PolyAIError(str(error), **origin) from None
         for index in new if self._strict else ():
             record = page.conversations[index]
             if record.problems:
