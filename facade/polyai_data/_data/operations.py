@@ -20,8 +20,10 @@ from .. import errors
 from .._config import Config
 from .._http.request import PreparedRequest, build_request
 from .._models.conversations import Conversation
+from .._models.decode import UnexpectedRecord
 from .._models.summaries import ConversationPage
 from .._models.writes import Annotation, ChatReply, WriteResult, to_enum
+from ..errors import short_repr
 from .arguments import (
     check_id,
     check_int,
@@ -54,8 +56,18 @@ def get_conversation(
     config: Config, conversation_id: str, *, agent_id: str | None
 ) -> PreparedRequest[Conversation]:
     request = api_get_conversation._get_kwargs(*_ids(config, agent_id, conversation_id))
+
+    def parse(data: Any) -> Conversation:
+        conversation = Conversation._decode(data)
+        received = conversation.conversation_id
+        if type(received) is str and received.casefold() != conversation_id.casefold():
+            # A proxy or a connection that mixed up two responses.
+            names = f"{short_repr(received)}, but {short_repr(conversation_id)} was requested"
+            raise UnexpectedRecord(f"conversationId is {names}")
+        return conversation
+
     return build_request(
-        config, "get_conversation", request, Conversation._decode, error_types=_CONVERSATION_ERRORS
+        config, "get_conversation", request, parse, error_types=_CONVERSATION_ERRORS
     )
 
 

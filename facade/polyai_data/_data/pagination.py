@@ -81,7 +81,8 @@ class Cursor:
         if not keys and total is not None and offset < total:
             self._empty_pages += 1
             if self._empty_pages == _MAX_EMPTY_PAGES:
-                raise ListUnstable(f"The list has nothing at offset {offset:,}, but a count of {total:,}.")
+                place = f"nothing at offset {offset:,}"
+                raise ListUnstable(f"The list has {place}, but a count of {total:,}.")
             return []  # the records may have gone after they were counted: send the request again
         self._empty_pages = 0
         grown = self.total is not None and total is not None and total > self.total
@@ -185,6 +186,7 @@ def _first_of_each(keys: Sequence[Hashable], start: int) -> list[int]:
 def record_key(record: Any) -> Hashable:
     """Return the ID of a record, equal if it is the same JSON value; None if it has none."""
     value = record.get("conversationId") if isinstance(record, dict) else None
-    if isinstance(value, bool):
-        return ("boolean", value)  # in Python, but not in JSON, True is 1
-    return value if isinstance(value, str | int | float) and value != "" else None
+    if value == "" or not isinstance(value, str | int | float):
+        return None
+    # In Python, but not in JSON, True is 1; and an Unreadable string is not a string.
+    return value if type(value) in (str, int, float) else (type(value), value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import ssl
@@ -18,6 +17,7 @@ from polyai_data_generated.models import ErrorEnvelope
 
 from .. import errors
 from .._models.decode import decode
+from .._models.json_reader import read_json
 from .request import AnyRequest, RawResponse
 from .transports import proxy_for
 
@@ -129,7 +129,7 @@ def redacted_body(request: AnyRequest, content: bytes) -> Any:
     if not content:
         return None
     with suppress(ValueError, RecursionError):
-        return json.loads(content)
+        return read_json(content)
     with suppress(ValueError):
         return content.decode()
     return content

@@ -34,8 +34,8 @@ for _class in _GENERATED.values():
     vars(sys.modules[_class.__module__]).update(_GENERATED)
 
 
-class MissingRequiredField(Exception):
-    """A record lacks a field that identifies it."""
+class UnexpectedRecord(Exception):
+    """A record lacks the field that identifies it, or is not the one that was requested."""
 
 
 @attrs.frozen
@@ -74,7 +74,7 @@ class JsonModel:
         data = dict(src_dict) if isinstance(src_dict, Mapping) else src_dict
         try:
             return cls._decode(data)
-        except MissingRequiredField as error:
+        except UnexpectedRecord as error:
             raise ResponseDecodeError(f"Not a {cls.__name__}: {error}.") from None
 
     @classmethod
@@ -167,7 +167,7 @@ def _decode_all(model: Any, data: dict[str, Any], problems: Problems) -> Any:
 def _read_object(model: type[Any], value: dict[str, Any], problems: Problems) -> Any:
     try:
         return _decode_all(model, value, problems)
-    except MissingRequiredField as error:
+    except UnexpectedRecord as error:
         return report(str(error), value, problems)
 
 
@@ -201,7 +201,7 @@ class _Field:
         if key not in data:
             key = next((alias for alias in self.aliases if alias in data), key)
         if self.required and data.get(key) is None:
-            raise MissingRequiredField(f"{key} is {'null' if key in data else 'missing'}")
+            raise UnexpectedRecord(f"{key} is {'null' if key in data else 'missing'}")
         return key if key in data else None
 
 
@@ -229,7 +229,7 @@ class _Schema:
     def new(self, data: object) -> Any:
         """Return an instance with its `raw`. The fields that are in the JSON are not set."""
         if not isinstance(data, dict):
-            raise MissingRequiredField(f"expected an object, got {json_type_name(type(data))}")
+            raise UnexpectedRecord(f"expected an object, got {json_type_name(type(data))}")
         instance = self._model.__new__(self._model)
         for set_other, default in self._others:
             set_other(instance, default)

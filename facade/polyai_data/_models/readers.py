@@ -13,6 +13,8 @@ from typing import Any, Union, get_args, get_origin
 import attrs
 from polyai_data_generated.types import Unset
 
+from .json_reader import InvalidNumber, InvalidText, NestedTooDeeply
+
 
 @attrs.frozen
 class FieldProblem:
@@ -48,6 +50,10 @@ _NAMES: dict[Any, str] = {
     datetime: "a date and time",
     list: "an array",
     dict: "an object",
+    Any: "a JSON value",
+    InvalidText: "text that is not valid Unicode",
+    InvalidNumber: "a number out of range",
+    NestedTooDeeply: "a value nested too deeply",
 }
 
 

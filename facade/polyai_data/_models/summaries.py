@@ -11,7 +11,7 @@ from polyai_data_generated import models as generated
 from polyai_data_generated.wire_names import WIRE_NAMES
 
 from . import html
-from .decode import JsonModel, LazyModel, MissingRequiredField, ResponseMeta, problems_of
+from .decode import JsonModel, LazyModel, ResponseMeta, UnexpectedRecord, problems_of
 from .readers import FieldProblem
 
 
@@ -141,7 +141,7 @@ class ConversationPage(JsonModel, generated.ConversationPage):
         records = data.get("conversations") if isinstance(data, dict) else None
         if not isinstance(records, list):
             super()._decode(data)
-            raise MissingRequiredField("conversations is not an array")
+            raise UnexpectedRecord("conversations is not an array")
         page = super()._decode({**data, "conversations": []})
         page.conversations = [_decode_record(record) for record in records]
         page.raw = data
@@ -166,7 +166,7 @@ class ConversationPage(JsonModel, generated.ConversationPage):
 def _decode_record(data: Any) -> ConversationSummary:
     try:
         return ConversationSummary._decode(data)
-    except MissingRequiredField as error:
+    except UnexpectedRecord as error:
         reason = str(error)
         fields: dict[str, Any] = dict.fromkeys(WIRE_NAMES["ConversationSummary"])
         fields |= {"conversation_id": "", "raw": data, "reason": reason}
