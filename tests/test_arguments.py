@@ -225,6 +225,8 @@ class Server:
         if self.shape == "audio":
             return httpx.Response(200, content=b"RIFF", headers={"Content-Type": "audio/wav"})
         status, body = ANSWERS[self.shape]
+        if self.shape == "get":
+            body = {"conversationId": unquote(target.rpartition("/")[2])}
         return httpx.Response(status, json=body)
 
 

@@ -439,6 +439,7 @@ class AsyncDataClient:
             ConversationNotFoundError: if the conversation does not exist (404).
         """
         request = operations.set_note(self._config, conversation_id, note, agent_id=agent_id)
+        del note  # so that no traceback with local variables shows it
         return await self._send(request)
 
     async def start_chat(
@@ -482,6 +483,7 @@ class AsyncDataClient:
             channel=channel,
             conversation_id=conversation_id,
         )
+        del attributes  # so that no traceback with local variables shows them
         greeting = await self._send(request)
         return AsyncChat(self._send, self._config, options, greeting.conversation_id, greeting)
 

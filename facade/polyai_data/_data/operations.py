@@ -62,7 +62,8 @@ def get_conversation(
         received = conversation.conversation_id
         if type(received) is str and received.casefold() != conversation_id.casefold():
             # A proxy or a connection that mixed up two responses.
-            names = f"{short_repr(received)}, but {short_repr(conversation_id)} was requested"
+            shown = short_repr(config.key.redact(received))
+            names = f"{shown}, but {short_repr(conversation_id)} was requested"
             raise UnexpectedRecord(f"conversationId is {names}")
         return conversation
 

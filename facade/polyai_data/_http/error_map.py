@@ -233,7 +233,8 @@ def _describe_failure(request: AnyRequest, failure: BaseException) -> str:
         return f"{host} did not accept the request within {read:g} s"
     if isinstance(failure, _TIMEOUTS):
         return f"no data from {host} for {read:g} s"
-    detail = errors.truncate(str(failure)) or "no details"
+    # Redacted before it is cut, because a part of the key would stay.
+    detail = errors.truncate(request.config.key.redact(str(failure))) or "no details"
     if isinstance(failure, httpx.ProxyError):
         return f"the proxy refused: {detail}"
     for cause in _causes(failure):

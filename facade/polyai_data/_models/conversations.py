@@ -11,9 +11,11 @@ from attrs import define, field, frozen
 from polyai_data_generated import models as generated
 from polyai_data_generated.models import FunctionEvent, MetricValue
 
+from ..errors import truncate
 from . import html
 from .decode import JsonModel, ResponseMeta
 from .readers import FieldProblem
+from .safe_repr import SafeRepr
 from .summaries import ConversationFields
 
 
@@ -84,8 +86,8 @@ class Transcript(tuple[Utterance, ...]):
         return html.chat(self)
 
 
-@frozen
-class FunctionCall:
+@frozen(repr=False)
+class FunctionCall(SafeRepr):
     """A function call of the agent. What the server did not say is None.
 
     Attributes:
@@ -94,17 +96,30 @@ class FunctionCall:
         started_at: When it started.
         duration: How long it took.
         arguments: Its arguments.
+        result: What it returned.
         error: Its error as the server reports it.
-        event: The whole event.
+        event: The whole event, with the server's names and units.
     """
 
     name: str | None
     turn: int | None
     started_at: datetime | None
     duration: timedelta | None
-    arguments: dict[str, Any] = field(repr=False)
-    error: Any = field(repr=False)
-    event: FunctionEvent = field(repr=False)
+    arguments: dict[str, Any]
+    result: Any
+    error: Any
+    event: FunctionEvent
+
+    def __repr__(self) -> str:
+        # The names of the arguments, but not their values, which may be a caller's.
+        name = self.name if isinstance(self.name, str) else "?"
+        details = [f"turn {self.turn}"] if self.turn is not None else []
+        if self.duration is not None:
+            details.append(f"{self.duration.total_seconds():.2f} s")
+        if self.error is not None:
+            details.append("failed")
+        text = f"FunctionCall {name}({', '.join(self.arguments)}) {', '.join(details)}"
+        return f"<{truncate(text)}>"
 
 
 def function_call(key: str, event: FunctionEvent) -> FunctionCall:
@@ -121,6 +136,7 @@ def function_call(key: str, event: FunctionEvent) -> FunctionCall:
         started_at=event.start_time if isinstance(event.start_time, datetime) else None,
         duration=duration,
         arguments=event.arguments if isinstance(event.arguments, dict) else {},
+        result=event.content,
         error=event.error,
         event=event,
     )

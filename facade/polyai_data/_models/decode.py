@@ -22,6 +22,7 @@ from polyai_data_generated.wire_names import WIRE_NAMES
 
 from ..errors import ResponseDecodeError
 from .readers import FieldProblem, Problems, Readers, is_nested, json_type_name, report
+from .safe_repr import SafeRepr, make_safe
 
 _Model = TypeVar("_Model")
 _Setter = Callable[[Any, Any], None]  # sets a slot, faster than an assignment by its name
@@ -32,6 +33,8 @@ _ABSENT = object()  # its type is not that of a JSON value
 _GENERATED = {name: getattr(generated, name) for name in generated.__all__}
 for _class in _GENERATED.values():
     vars(sys.modules[_class.__module__]).update(_GENERATED)
+    if attrs.has(_class):
+        make_safe(_class)
 
 
 class UnexpectedRecord(Exception):
@@ -57,7 +60,7 @@ class ResponseMeta:
     attempts: int
 
 
-class JsonModel:
+class JsonModel(SafeRepr):
     """A response that keeps its JSON in `raw`."""
 
     __slots__ = ()
@@ -71,11 +74,12 @@ class JsonModel:
         Raises:
             ResponseDecodeError: if it lacks a required field, such as `conversationId`.
         """
-        data = dict(src_dict) if isinstance(src_dict, Mapping) else src_dict
         try:
-            return cls._decode(data)
+            return cls._decode(dict(src_dict) if isinstance(src_dict, Mapping) else src_dict)
         except UnexpectedRecord as error:
-            raise ResponseDecodeError(f"Not a {cls.__name__}: {error}.") from None
+            reason = str(error)
+        del src_dict  # so that no traceback with local variables shows it
+        raise ResponseDecodeError(f"Not a {cls.__name__}: {reason}.")
 
     @classmethod
     def _decode(cls, data: Any) -> Self:

@@ -439,6 +439,7 @@ class DataClient:
             ConversationNotFoundError: if the conversation does not exist (404).
         """
         request = operations.set_note(self._config, conversation_id, note, agent_id=agent_id)
+        del note  # so that no traceback with local variables shows it
         return self._send(request)
 
     def start_chat(
@@ -482,6 +483,7 @@ class DataClient:
             channel=channel,
             conversation_id=conversation_id,
         )
+        del attributes  # so that no traceback with local variables shows them
         greeting = self._send(request)
         return Chat(self._send, self._config, options, greeting.conversation_id, greeting)
 

@@ -82,28 +82,39 @@ class ConversationList:
         self, cursor: Cursor, request: PreparedRequest[Any], page: ConversationPage
     ) -> ConversationPage:
         self._total = page.count if type(page.count) is int else None
-        meta: Any = page.meta  # every response has it
-        origin: dict[str, Any] = {"method": request.method, "url": request.url}
-        origin.update(status_code=meta.status_code, correlation_id=meta.correlation_id)
         limit = page.limit if type(page.limit) is int else None
         try:
             new = cursor.accept([record_key(r.raw) for r in page.conversations], self._total, limit)
         except ListUnstable as error:
-            raise PolyAIError(str(error), **origin) from None
+            raise PolyAIError(str(error), **_origin(request, page)) from None
         for index in new if self._strict else ():
-            record = page.conversations[index]
-            if record.problems:
-                problem = record.problems[0]
-                name: Any = record.conversation_id  # of another type, if the API has changed
-                if not isinstance(name, str) or not name:
-                    name = f"conversations[{index}]"
-                raise ResponseDecodeError(
-                    " ".join(f"{name}: {problem.field} {problem.reason}".split()),
-                    body=redacted_body(request, json.dumps(record.raw).encode()),
-                    **origin,
-                )
+            if page.conversations[index].problems:
+                raise _strict_error(request, page, index)
         page.conversations = [page.conversations[index] for index in new]
         return page
+
+
+def _origin(request: PreparedRequest[Any], page: ConversationPage) -> dict[str, Any]:
+    meta: Any = page.meta  # every response has it
+    origin = {"status_code": meta.status_code, "correlation_id": meta.correlation_id}
+    return {"method": request.method, "url": request.url, **origin}
+
+
+def _strict_error(
+    request: PreparedRequest[Any], page: ConversationPage, index: int
+) -> ResponseDecodeError:
+    """Return the exception for a record. No variable of the frame that raises it shows one."""
+    record = page.conversations[index]
+    problem = record.problems[0]
+    name: Any = record.conversation_id  # of another type, if the API has changed
+    if not isinstance(name, str) or not name:
+        name = f"conversations[{index}]"
+    message = " ".join(f"{name}: {problem.field} {problem.reason}".split())
+    return ResponseDecodeError(
+        request.config.key.redact(message),
+        body=redacted_body(request, json.dumps(record.raw).encode()),
+        **_origin(request, page),
+    )
 
 
 class _Pages:
