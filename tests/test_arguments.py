@@ -7,7 +7,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,6 +150,68 @@ def sent(client: Any, *args: Any, **options: Any) -> Any:
 def annotated(client: Any, **changes: Any) -> Any:
     annotation = Annotation(**{"turn": 0, "role": "agent", "type": "wrong_info", **changes})
     return client.add_annotations("CA1", [annotation])
+
+
+class Index:
+    """An integer that is not an `int`, as numpy and pandas have them."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+
+INTEGERS: dict[str, Callable[[Any, Any], Any]] = {
+    "limit": lambda client, x: client.get_page(limit=x),
+    "offset": lambda client, x: client.get_page(offset=x),
+    "page_size": lambda client, x: walk(client, page_size=x),
+    "first": lambda client, x: walk(client, offset=x),
+    "max_items": lambda client, x: walk(client, max_items=x),
+    "prefetch": lambda client, x: walk(client, prefetch=x),
+    "concurrency": lambda client, x: many(client, concurrency=x),
+    "turn": lambda client, x: annotated(client, turn=x),
+    "timeout": lambda client, x: got(client, timeout=x),
+    "timeouts": lambda client, x: got(client, timeout=(x, x)),
+    "max_retries": lambda client, x: got(client, max_retries=x),
+    "deadline": lambda client, x: got(client, deadline=x),
+    "max_response_bytes": lambda client, x: got(client, max_response_bytes=x),
+}
+
+
+def many(client: Any, **options: Any) -> Any:
+    results = client.get_conversations(["CA1"], **options)
+
+    async def gather() -> list[Any]:
+        return [one.value async for one in results]
+
+    return [one.value for one in results] if isinstance(client, DataClient) else gather()
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_an_integer_of_any_type_is_an_integer_but_a_boolean_is_not(call: Caller, name: str) -> None:
+    sent: dict[str, list[Any]] = {"int": [], "other": []}
+    number = {"max_response_bytes": 1000, "deadline": 1000}.get(name, 1)
+    page = {"conversations": [], "count": 0, "limit": 50, "offset": 0}
+    body = {**page, "conversationId": "CA1", "success": True}
+    values = {"int": number, "other": Index(number)}
+    with suppress(ImportError):
+        from numpy import int64
+
+        sent["numpy"], values["numpy"] = [], int64(number)
+    for kind, value in values.items():
+
+        def answer(request: httpx.Request, kind: str = kind) -> httpx.Response:
+            sent[kind].append((str(request.url), request.content, request.extensions["timeout"]))
+            return httpx.Response(200, json=body)
+
+        call(answer, lambda client, value=value: INTEGERS[name](client, value))
+    assert sent["int"]
+    assert all(requests == sent["int"] for requests in sent.values())
+    for wrong in (True, 1.5, "1"):
+        if not (isinstance(wrong, float) and name in ("timeout", "timeouts", "deadline")):
+            with pytest.raises((TypeError, ValueError)):
+                call(None, lambda client, wrong=wrong: INTEGERS[name](client, wrong))
 
 
 GET = "GET /v1/agents/{agent_id}/conversations/{id}"

@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 from polyai_data_generated import models as generated
 from polyai_data_generated.models import AnnotationRole, AnnotationType
 
-from ..errors import short_repr
+from ..errors import short_repr, to_int
 from .decode import JsonModel, ResponseMeta
 from .readers import FieldProblem
 
@@ -17,11 +17,12 @@ _Enum = TypeVar("_Enum", bound=Enum)
 
 
 def _turn(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    turn = to_int(value)
+    if turn is None:
         raise TypeError(f"turn={short_repr(value)}: expected the index of the turn, an integer.")
-    if value < 0:
-        raise ValueError(f"turn={value}: turns are counted from 0.")
-    return value
+    if turn < 0:
+        raise ValueError(f"turn={short_repr(turn)}: turns are counted from 0.")
+    return turn
 
 
 def to_enum(enum: type[_Enum], name: str, value: object) -> _Enum:

@@ -267,7 +267,7 @@ class DataClient:
             TypeError: if `ids` is a single string, or not iterable.
             ValueError: if `concurrency` is less than 1.
         """
-        check_bulk(ids, concurrency, ID_SOURCES)
+        concurrency = check_bulk(ids, concurrency, ID_SOURCES)
         return call_many(
             self, "get_conversation", ids, concurrency, in_order=in_order, agent_id=agent_id
         )
@@ -385,7 +385,7 @@ class DataClient:
             TypeError: if `ids` is a single string, or not iterable.
             ValueError: if `concurrency` is less than 1, or the direction is invalid.
         """
-        check_bulk(ids, concurrency, ID_SOURCES)
+        concurrency = check_bulk(ids, concurrency, ID_SOURCES)
         operations.check_recording("CA", direction, redacted)
         return call_many(
             self,

@@ -41,9 +41,10 @@ class ConversationList:
         agent_id: str | None,
     ) -> None:
         self._total: int | None = None
-        check_int("page_size", page_size, minimum=1)
+        page_size = check_int("page_size", page_size, minimum=1)
+        offset = check_int("offset", offset, minimum=0)
         if max_items is not None:
-            check_int("max_items", max_items, minimum=0)
+            max_items = check_int("max_items", max_items, minimum=0)
         if check_int("prefetch", prefetch, minimum=0) > 1:
             raise ValueError(f"prefetch={prefetch}: expected 0 or 1.")
         self._send = send
