@@ -7,7 +7,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -190,28 +190,27 @@ def many(client: Any, **options: Any) -> Any:
 
 @pytest.mark.parametrize("name", INTEGERS)
 def test_an_integer_of_any_type_is_an_integer_but_a_boolean_is_not(call: Caller, name: str) -> None:
+    def use(value: Any, client: Any) -> Any:
+        return INTEGERS[name](client, value)
+
     sent: dict[str, list[Any]] = {"int": [], "other": []}
     number = {"max_response_bytes": 1000, "deadline": 1000}.get(name, 1)
     page = {"conversations": [], "count": 0, "limit": 50, "offset": 0}
     body = {**page, "conversationId": "CA1", "success": True}
-    values = {"int": number, "other": Index(number)}
-    with suppress(ImportError):
-        from numpy import int64
-
-        sent["numpy"], values["numpy"] = [], int64(number)
+    values: dict[str, Any] = {"int": number, "other": Index(number)}
     for kind, value in values.items():
 
         def answer(request: httpx.Request, kind: str = kind) -> httpx.Response:
             sent[kind].append((str(request.url), request.content, request.extensions["timeout"]))
             return httpx.Response(200, json=body)
 
-        call(answer, lambda client, value=value: INTEGERS[name](client, value))
+        call(answer, partial(use, value))
     assert sent["int"]
-    assert all(requests == sent["int"] for requests in sent.values())
+    assert sent["other"] == sent["int"]
     for wrong in (True, 1.5, "1"):
         if not (isinstance(wrong, float) and name in ("timeout", "timeouts", "deadline")):
             with pytest.raises((TypeError, ValueError)):
-                call(None, lambda client, wrong=wrong: INTEGERS[name](client, wrong))
+                call(None, partial(use, wrong))
 
 
 GET = "GET /v1/agents/{agent_id}/conversations/{id}"

@@ -133,7 +133,7 @@ def test_a_date_that_is_not_fully_understood_is_a_problem_and_not_a_guess(
         ("startedAt", text),
         ("functionEvents.1[0].start_time", text),
     ]
-    assert read.started_at == text  # type: ignore[comparison-overlap]
+    assert read.started_at == text
     assert {problem.reason for problem in read.problems} == {
         "expected a date and time, got another string"
     }

@@ -161,7 +161,9 @@ def test_an_empty_page_is_not_the_end_while_the_server_counts_more() -> None:
     for _ in range(2):
         assert cursor.accept([], 9) == []
         assert cursor.request == (5, 2)
-    with pytest.raises(ListUnstable, match=r"^The list has nothing at offset 2, but a count of 9\.$"):
+    with pytest.raises(
+        ListUnstable, match=r"^The list has nothing at offset 2, but a count of 9\.$"
+    ):
         cursor.accept([], 9)
 
 

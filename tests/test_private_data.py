@@ -504,7 +504,7 @@ def test_no_printer_shows_a_caller(record: dict[str, Any], printer: str) -> None
         conversation.function_events,
     )
     request = models.SetNoteBody(WORDS)
-    things = [
+    things: list[Any] = [
         *(conversation, summary, page, page.conversations, reply, reply.metadata, calls, turns),
         *(events, conversation.metrics, conversation.short_summary, request),
         list(conversation.transcript),

@@ -202,7 +202,7 @@ def test_no_operation_shows_a_key_that_the_server_echoes(
         assert "[API key]" in str(error) + repr(error.body), name
 
 
-def download(client: Any) -> Any:
+def download_text(client: Any) -> Any:
     return client.download_recording("CA1", "x.wav")
 
 
@@ -216,7 +216,7 @@ def test_a_part_of_the_key_at_the_end_of_a_cut_body_is_redacted(
     error = error_of(call, client)
     assert error.body == f"{before}[API key]"
     server.respond(200, text="x" * (64 - length) + KEY, headers={"Content-Type": "audio/wav"})
-    error = error_of(call, client_of(call, server, max_retries=0), download)
+    error = error_of(call, client_of(call, server, max_retries=0), download_text)
     assert error.body == "x" * (64 - length) + "[API key]"
 
 
