@@ -207,3 +207,7 @@ __all__ = [
     "ServerError",
     "UnprocessableEntityError",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,6 +14,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
@@ -34,7 +35,7 @@ from .._http.response import RawResponse, ResponseReader, aiter_body, parse_resp
 from .._http.retry import RetryState
 from .._models.conversations import Conversation
 from .._models.summaries import ConversationPage
-from .._models.writes import Annotation, WriteResult
+from .._models.writes import Annotation, Direction, WriteResult
 from .._regions import Region, parse_studio_url
 from ..errors import PolyAIError
 from .chats import AsyncChat
@@ -166,6 +167,8 @@ class AsyncDataClient:
         page_size: int = 50,
         offset: int = 0,
         max_items: int | None = None,
+        since: date | None = None,
+        until: date | None = None,
         strict: bool = False,
         prefetch: int = 1,
         agent_id: str | None = None,
@@ -179,13 +182,18 @@ class AsyncDataClient:
             page_size: Number of conversations to request at a time, 1 or more.
             offset: Number of conversations to skip at the start.
             max_items: Maximum number of conversations. Default: all.
+            since: Only conversations that started at this time or later: a datetime with a time
+                zone, or a date, which stands for its start in UTC. The API cannot filter, so the
+                client reads the list, and stops where the rest is older. Conversations whose start
+                is not known are included.
+            until: Only conversations that started before this time.
             strict: Whether to raise an exception for a record that has `problems`.
             prefetch: 1, or 0 to fetch a page only when the previous one is used up. With 1,
                 stopping early cancels the next page (asyncio), or waits for it (threads).
             agent_id: The agent, if not the client's.
 
         Raises:
-            ValueError: if a number is out of range.
+            ValueError: if a number is out of range, or a time has no time zone.
         """
         return AsyncConversationList(
             self._send,
@@ -193,6 +201,8 @@ class AsyncDataClient:
             page_size=page_size,
             offset=offset,
             max_items=max_items,
+            since=since,
+            until=until,
             strict=strict,
             prefetch=prefetch,
             agent_id=agent_id,
@@ -276,7 +286,7 @@ class AsyncDataClient:
     async def open_recording(
         self,
         conversation_id: str,
-        direction: str = "combined",
+        direction: Direction = "combined",
         redacted: bool = False,
         *,
         agent_id: str | None = None,
@@ -320,7 +330,7 @@ class AsyncDataClient:
         conversation_id: str,
         path: str | os.PathLike[str],
         *,
-        direction: str = "combined",
+        direction: Direction = "combined",
         redacted: bool = False,
         overwrite: bool = False,
         progress: Progress | None = None,
@@ -360,7 +370,7 @@ class AsyncDataClient:
         *,
         concurrency: int = 4,
         in_order: bool = False,
-        direction: str = "combined",
+        direction: Direction = "combined",
         redacted: bool = False,
         overwrite: bool = False,
         agent_id: str | None = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from .._config import Config
 from .._data import operations
 from .._data.arguments import check_int
 from .._data.pagination import Cursor, ListUnstable, record_key
+from .._data.period import Period, check_time
 from .._http.error_map import redacted_body
 from .._http.request import PreparedRequest
 from .._models.summaries import ConversationPage, ConversationSummary
@@ -35,6 +37,8 @@ class AsyncConversationList:
         page_size: int,
         offset: int,
         max_items: int | None,
+        since: date | None,
+        until: date | None,
         strict: bool,
         prefetch: int,
         agent_id: str | None,
@@ -49,7 +53,13 @@ class AsyncConversationList:
         self._send = send
         self._page_request = partial(operations.list_conversations, config, agent_id=agent_id)
         self._page_request(limit=page_size, offset=offset)  # raises now if the settings are invalid
-        self._new_cursor = partial(Cursor, page_size, offset, max_items)
+        since, until = check_time("since", since), check_time("until", until)
+        if since is not None and until is not None and since > until:
+            raise ValueError("since is later than until.")
+        has_period = since is not None or until is not None
+        to_scan = None if has_period and max_items else max_items
+        self._new_cursor = partial(Cursor, page_size, offset, to_scan)
+        self._new_period = partial(Period, since, until, max_items) if has_period else lambda: None
         self._strict = strict
         self._prefetch = prefetch == 1
 
@@ -79,7 +89,11 @@ class AsyncConversationList:
         return self._page_request(limit=cursor.request.limit, offset=cursor.request.offset)
 
     def _accept(
-        self, cursor: Cursor, request: PreparedRequest[Any], page: ConversationPage
+        self,
+        cursor: Cursor,
+        period: Period | None,
+        request: PreparedRequest[Any],
+        page: ConversationPage,
     ) -> ConversationPage:
         self._total = page.count if type(page.count) is int else None
         limit = page.limit if type(page.limit) is int else None
@@ -87,10 +101,12 @@ class AsyncConversationList:
             new = cursor.accept([record_key(r.raw) for r in page.conversations], self._total, limit)
         except ListUnstable as error:
             raise PolyAIError(str(error), **_origin(request, page)) from None
-        for index in new if self._strict else ():
-            if page.conversations[index].problems:
-                raise _strict_error(request, page, index)
-        page.conversations = [page.conversations[index] for index in new]
+        conversations = [page.conversations[index] for index in new]
+        selected = conversations if period is None else period.select(conversations)
+        for record in selected if self._strict else ():
+            if record.problems:
+                raise _strict_error(request, page, record)
+        page.conversations = selected
         return page
 
 
@@ -101,13 +117,13 @@ def _origin(request: PreparedRequest[Any], page: ConversationPage) -> dict[str, 
 
 
 def _strict_error(
-    request: PreparedRequest[Any], page: ConversationPage, index: int
+    request: PreparedRequest[Any], page: ConversationPage, record: ConversationSummary
 ) -> ResponseDecodeError:
     """Return the exception for a record. No variable of the frame that raises it shows one."""
-    record = page.conversations[index]
     problem = record.problems[0]
     name: Any = record.conversation_id  # of another type, if the API has changed
     if not isinstance(name, str) or not name:
+        index = next(i for i, one in enumerate(page.conversations) if one is record)
         name = f"conversations[{index}]"
     message = " ".join(f"{name}: {problem.field} {problem.reason}".split())
     return ResponseDecodeError(
@@ -123,6 +139,7 @@ class _Pages:
     def __init__(self, conversations: AsyncConversationList) -> None:
         self._list = conversations
         self._cursor = conversations._new_cursor()
+        self._period = conversations._new_period()
         self._request = conversations._next_request(self._cursor)
         self._background = Background()
 
@@ -131,8 +148,9 @@ class _Pages:
         while self._request is not None:
             request = self._request
             received = await self._background.result(self._list._send, request)
-            page = self._list._accept(self._cursor, request, received)
-            self._request = self._list._next_request(self._cursor)
+            page = self._list._accept(self._cursor, self._period, request, received)
+            is_over = self._period is not None and self._period.is_over
+            self._request = None if is_over else self._list._next_request(self._cursor)
             if self._request is not None and self._list._prefetch:
                 self._background.start(self._list._send, self._request)
             if page.conversations:

@@ -13,8 +13,9 @@ from polyai_data_generated.models import FunctionEvent, MetricValue
 
 from ..errors import truncate
 from . import html
-from .decode import JsonModel, ResponseMeta
+from .decode import JsonModel, ResponseMeta, columns_of
 from .readers import FieldProblem
+from .records import column, finite, json_text, seconds, time_text
 from .safe_repr import SafeRepr
 from .summaries import ConversationFields
 
@@ -40,6 +41,15 @@ class Turn(JsonModel, generated.Turn):
         """Seconds that the user waited for the agent; None if they were not measured."""
         seconds = getattr(self.latency, "perceived_latency", None)
         return seconds if type(seconds) in (float, int) else None
+
+    def to_record(self) -> dict[str, Any]:
+        """Return a flat record with JSON types only: times are ISO 8601 in UTC, latency is seconds.
+
+        The turn does not know its conversation and index: add both to make the row of a table.
+        """
+        latency = columns_of(self.latency) if isinstance(self.latency, generated.Latency) else {}
+        label, latency_seconds = latency.get("label"), finite(self.perceived_latency)
+        return {**columns_of(self), "latency_label": label, "latency_seconds": latency_seconds}
 
     def _sides(self) -> Iterator[tuple[Literal["user", "agent"], Any, Any]]:
         yield "user", self.user_input, self.user_input_datetime
@@ -69,6 +79,11 @@ class Utterance:
     text: str = field(repr=False)
     at: datetime | None
     turn: int
+
+    def to_record(self) -> dict[str, Any]:
+        """Return a flat record with JSON types only; the time is ISO 8601 in UTC."""
+        at = time_text(self.at)
+        return {"role": self.role, "text": self.text, "at": at, "turn": self.turn}
 
 
 class Transcript(tuple[Utterance, ...]):
@@ -109,6 +124,22 @@ class FunctionCall(SafeRepr):
     result: Any
     error: Any
     event: FunctionEvent
+
+    def to_record(self) -> dict[str, Any]:
+        """Return a flat record with JSON types only.
+
+        `started_at` is ISO 8601 in UTC, `duration_seconds` a number. `arguments`, `result` and
+        `error` are strings: JSON, unless the server sent a string.
+        """
+        return {
+            "name": column(self.name, {str}),
+            "turn": self.turn,
+            "started_at": time_text(self.started_at),
+            "duration_seconds": seconds(self.duration),
+            "arguments": json_text(self.arguments),
+            "result": json_text(self.result),
+            "error": json_text(self.error),
+        }
 
     def __repr__(self) -> str:
         # The names of the arguments, but not their values, which may be a caller's.
@@ -176,6 +207,10 @@ class Conversation(ConversationFields, _Conversation):
             for role, text, at in turn._sides()
             if isinstance(text, str) and text.strip()
         )
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the flat record of ConversationSummary, with `transcript` as a script."""
+        return {**super().to_record(), "transcript": str(self.transcript)}
 
     @property
     def function_calls(self) -> list[FunctionCall]:

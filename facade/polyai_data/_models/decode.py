@@ -21,8 +21,9 @@ from polyai_data_generated import models as generated
 from polyai_data_generated.wire_names import WIRE_NAMES
 
 from ..errors import ResponseDecodeError
-from .readers import FieldProblem, Problems, Readers, is_nested, json_type_name, report
-from .safe_repr import SafeRepr, make_safe
+from .readers import FieldProblem, Problems, Readers, is_column, is_nested, json_type_name, report
+from .records import column
+from .safe_repr import SafeRepr, adapt
 
 _Model = TypeVar("_Model")
 _Setter = Callable[[Any, Any], None]  # sets a slot, faster than an assignment by its name
@@ -34,7 +35,7 @@ _GENERATED = {name: getattr(generated, name) for name in generated.__all__}
 for _class in _GENERATED.values():
     vars(sys.modules[_class.__module__]).update(_GENERATED)
     if attrs.has(_class):
-        make_safe(_class)
+        adapt(_class)
 
 
 class UnexpectedRecord(Exception):
@@ -168,6 +169,16 @@ def _decode_all(model: Any, data: dict[str, Any], problems: Problems) -> Any:
     return instance
 
 
+def columns_of(instance: Any) -> dict[str, Any]:
+    """Return the fields that fit in a table, with JSON types: no arrays but those of strings."""
+    fields = _schema(type(instance)).fields
+    return {
+        name: column(getattr(instance, name), field.exact)
+        for name, field in fields.items()
+        if field.is_column
+    }
+
+
 def _read_object(model: type[Any], value: dict[str, Any], problems: Problems) -> Any:
     try:
         return _decode_all(model, value, problems)
@@ -193,6 +204,7 @@ class _Field:
         self.default = None if default is attrs.NOTHING else default
         self.required = default is attrs.NOTHING and types.NoneType not in self.exact
         self.is_flat = not (self.required or is_nested(annotation))
+        self.is_column = is_column(annotation)
 
     def decode(self, data: dict[str, Any], problems: Problems) -> Any:
         """Return the value of the field in a JSON object."""

@@ -123,6 +123,15 @@ def is_nested(annotation: Any) -> bool:
     return attrs.has(annotation) or any(map(is_nested, get_args(annotation)))
 
 
+def is_column(annotation: Any) -> bool:
+    """Whether values of this type fit in a table: strings, numbers, times, arrays of strings."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return all(map(is_column, get_args(annotation)))
+    is_enum = isinstance(annotation, type) and issubclass(annotation, Enum)
+    is_scalar = annotation in (str, int, float, bool, types.NoneType, datetime)
+    return is_enum or is_scalar or annotation == list[str]
+
+
 def _name(member: Any) -> str:
     origin = get_origin(member) or member
     if isinstance(origin, type) and issubclass(origin, Enum):

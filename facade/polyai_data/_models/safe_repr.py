@@ -34,8 +34,11 @@ def _rich_repr(instance: object) -> Iterator[Any]:
         yield _Verbatim(text)
 
 
-def make_safe(model: type) -> None:
-    """Give a class of attrs, such as a generated one, a repr with the names of its set fields."""
+def adapt(model: type) -> None:
+    """Give a generated class a repr with the names of its set fields, and no subscripts.
+
+    Its subscripts would find undocumented fields only, which are in `additional_properties`.
+    """
 
     def name_fields(self: Any) -> str:
         values = {field.name: getattr(self, field.name, None) for field in attrs.fields(model)}
@@ -45,3 +48,5 @@ def make_safe(model: type) -> None:
     methods: dict[str, Any] = {"__repr__": name_fields, "__rich_repr__": SafeRepr.__rich_repr__}
     for name, method in methods.items():
         setattr(model, name, method)
+    for name in {"__getitem__", "__setitem__", "__delitem__", "__contains__"} & vars(model).keys():
+        delattr(model, name)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from attrs import define, field, frozen
 from polyai_data_generated import models as generated
-from polyai_data_generated.models import AnnotationRole, AnnotationType
+from polyai_data_generated.models import AnnotationRole, AnnotationType, RecordingDirection
 
 from ..errors import short_repr, to_int
 from .decode import JsonModel, ResponseMeta
 from .readers import FieldProblem
 
 _Enum = TypeVar("_Enum", bound=Enum)
+
+# With the values as literals, type checkers report a misspelled one.
+Direction = RecordingDirection | Literal["combined", "user", "agent"]
+_Role = AnnotationRole | Literal["user", "agent"]
+_Type = AnnotationType | Literal["missing_topic", "wrong_transcript", "wrong_info"]
 
 
 def _turn(value: Any) -> int:
@@ -34,11 +39,11 @@ def to_enum(enum: type[_Enum], name: str, value: object) -> _Enum:
         raise ValueError(f"{name}={short_repr(value)}: expected one of {valid}.") from None
 
 
-def _role(value: AnnotationRole | str) -> AnnotationRole:
+def _role(value: _Role) -> AnnotationRole:
     return to_enum(AnnotationRole, "role", value)
 
 
-def _type(value: AnnotationType | str) -> AnnotationType:
+def _type(value: _Type) -> AnnotationType:
     return to_enum(AnnotationType, "type", value)
 
 
