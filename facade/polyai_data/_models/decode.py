@@ -173,7 +173,7 @@ def columns_of(instance: Any) -> dict[str, Any]:
     """Return the fields that fit in a table, with JSON types: no arrays but those of strings."""
     fields = _schema(type(instance)).fields
     return {
-        name: column(getattr(instance, name), field.exact)
+        name: column(getattr(instance, name), field.exact, is_array=list in field.readers)
         for name, field in fields.items()
         if field.is_column
     }

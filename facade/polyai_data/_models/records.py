@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -10,13 +11,13 @@ from math import isfinite
 from typing import Any
 
 
-def column(value: Any, exact: set[type]) -> Any:
+def column(value: Any, exact: Container[type], *, is_array: bool = False) -> Any:
     """Return the value of a field as a JSON type; None if it is not of the documented type."""
     if isinstance(value, datetime):
         return time_text(value)
     if isinstance(value, Enum):
         return str(value.value)
-    if isinstance(value, list):
+    if is_array and isinstance(value, list):
         return list(value) if all(type(item) is str for item in value) else None
     return finite(value) if type(value) in exact else None
 
