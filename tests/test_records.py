@@ -17,7 +17,6 @@ from polyai_data import (
     ConversationPage,
     ConversationSummary,
     FunctionCall,
-    Transcript,
     Turn,
     Utterance,
     errors,
@@ -227,7 +226,3 @@ def test_the_literals_are_the_values_of_the_enums(literal: Any, enum: Any) -> No
 @pytest.mark.parametrize("module", [models, errors])
 def test_modules_offer_their_public_names_only(module: Any) -> None:
     assert dir(module) == sorted(module.__all__)
-
-
-def test_the_transcript_stays_a_tuple() -> None:
-    assert Transcript([]) == ()
