@@ -43,6 +43,8 @@ _HINTS = {
     404: "If the ID is correct, check the region.",
 }
 
+_NO_RECORDING = "Chats have no recording. If the ID is of a call, check the region."
+
 # Seven digits or more, as in phone and card numbers, but not in dates or IDs.
 _PHONE_NUMBER = (  # compiled when it is first used
     r"\+\(?\d(?:[ ().-]{0,2}\d){5,18}"
@@ -74,6 +76,7 @@ def status_error(raw: RawResponse) -> errors.APIStatusError:
     message = _text(envelope.error_message) or _text(envelope.error) or ""
     message = re.sub(_PHONE_NUMBER, "[number]", message) or _summarize(raw, body)
     destination = request.config.describe(request.url)
+    hint = _NO_RECORDING if kind is errors.RecordingNotFoundError else _HINTS.get(status)
     where = f"A key and its data are in one region only. This request went to {destination}."
     return kind(
         request.config.key.redact(message),
@@ -84,7 +87,7 @@ def status_error(raw: RawResponse) -> errors.APIStatusError:
         correlation_id=_text(envelope.error_id) or raw.correlation_id,
         body=body,
         retry_after=retry_after,
-        hint=f"{where} {_HINTS[status]}" if status in _HINTS else None,
+        hint=f"{where} {hint}" if hint else None,
         outcome_unknown=request.is_write and not refused,
     )
 

@@ -244,4 +244,4 @@ class Conversation(ConversationFields, _Conversation):
             ("Summary", self.summary_text),
         )
         title = self.heading or f"Conversation {self.conversation_id}"
-        return html.facts(title, rows) + html.chat(self.transcript)
+        return html.facts(title, rows) + html.chat(self.transcript, self.function_calls)

@@ -17,6 +17,7 @@ from .._data.pagination import Cursor, ListUnstable, record_key
 from .._data.period import Period, check_time
 from .._http.error_map import redacted_body
 from .._http.request import PreparedRequest
+from .._models import html
 from .._models.summaries import ConversationPage, ConversationSummary
 from ..errors import PolyAIError, ResponseDecodeError
 from .io import Background
@@ -83,6 +84,11 @@ class ConversationList:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} total {self._total}>"
+
+    def _repr_html_(self) -> str:
+        known = "not read yet" if self._total is None else f"{self._total:,} conversations"
+        advice = "Iterate over it, or use get_page() to see one page."
+        return html.paragraph(f"{type(self).__name__}: {known}. {advice}")
 
     def _next_request(self, cursor: Cursor) -> PreparedRequest[ConversationPage] | None:
         if cursor.request is None:
