@@ -517,6 +517,7 @@ def test_no_printer_shows_a_caller(record: dict[str, Any], printer: str) -> None
     assert expected in PRINTERS[printer](calls[0])
     assert repr(conversation) in PRINTERS[printer](conversation)
     assert repr(request) == "<SetNoteBody note>"
+    assert "<Latency>" in PRINTERS[printer](models.Latency(None, None, None))
 
 
 def frames_of_the_package(error: BaseException) -> str:

@@ -23,6 +23,8 @@ from polyai_data import (
     models,
 )
 from polyai_data._models import writes
+from polyai_data._models.readers import is_column
+from polyai_data._models.records import column
 from polyai_data_generated.models import RecordingDirection
 
 Sample = Callable[..., dict[str, Any]]
@@ -99,6 +101,12 @@ def test_turns_utterances_and_calls_become_records(conversation: Make) -> None:
     }
     assert (second["name"], second["error"], third["error"]) == (None, '["x"]', "full")
     assert second.keys() == third.keys() == first.keys()
+
+
+def test_a_choice_is_its_value() -> None:
+    """No model has an enum now; the next version of the spec may."""
+    assert column(AnnotationRole.USER, {str}) == "user"
+    assert is_column(AnnotationRole | None)
 
 
 def test_times_are_in_utc_with_microseconds() -> None:

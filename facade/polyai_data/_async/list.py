@@ -107,12 +107,12 @@ class AsyncConversationList:
             new = cursor.accept([record_key(r.raw) for r in page.conversations], self._total, limit)
         except ListUnstable as error:
             raise PolyAIError(str(error), **_origin(request, page)) from None
-        conversations = [page.conversations[index] for index in new]
-        selected = conversations if period is None else period.select(conversations)
-        for record in selected if self._strict else ():
-            if record.problems:
-                raise _strict_error(request, page, record)
-        page.conversations = selected
+        page.conversations = [page.conversations[index] for index in new]
+        if period is not None:
+            page.conversations = period.select(page.conversations)
+        error = _strict_error(request, page) if self._strict else None
+        if error is not None:
+            raise error
         return page
 
 
@@ -123,13 +123,19 @@ def _origin(request: PreparedRequest[Any], page: ConversationPage) -> dict[str, 
 
 
 def _strict_error(
-    request: PreparedRequest[Any], page: ConversationPage, record: ConversationSummary
-) -> ResponseDecodeError:
-    """Return the exception for a record. No variable of the frame that raises it shows one."""
+    request: PreparedRequest[Any], page: ConversationPage
+) -> ResponseDecodeError | None:
+    """Return an exception for the first record with problems.
+
+    It is raised elsewhere, so that no traceback with local variables shows the record.
+    """
+    record = next((one for one in page.conversations if one.problems), None)
+    if record is None:
+        return None
     problem = record.problems[0]
     name: Any = record.conversation_id  # of another type, if the API has changed
     if not isinstance(name, str) or not name:
-        index = next(i for i, one in enumerate(page.conversations) if one is record)
+        index = next(i for i, raw in enumerate(page.raw["conversations"]) if raw is record.raw)
         name = f"conversations[{index}]"
     message = " ".join(f"{name}: {problem.field} {problem.reason}".split())
     return ResponseDecodeError(
