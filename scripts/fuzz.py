@@ -336,7 +336,7 @@ def _check_result(result: Any, data: Any) -> None:
     if repr(result.raw) != repr(data):
         raise Violation("raw differs from the response")
     try:
-        json.dumps(result.raw, allow_nan=False, ensure_ascii=False).encode()
+        json.dumps(result.raw, allow_nan=False)
     except ValueError as error:
         raise Violation("raw cannot be written as JSON") from error
     ids = json.dumps(_ids(data))  # reprs may show these

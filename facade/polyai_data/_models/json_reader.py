@@ -1,7 +1,7 @@
 """Reads JSON. A value that Python, or JSON itself, cannot hold costs that value only.
 
-Such a value becomes an `Unreadable` string, valid Unicode and valid JSON, which is of none of the
-types that fields have: so the field that holds it is listed in `problems`.
+Such a value becomes an `Unreadable` string, which can be written as JSON. It is of none of the types
+that fields have, so the field that holds it is listed in `problems`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Unreadable(str):
 
 
 class InvalidText(Unreadable):
-    r"""A string with bytes that are not UTF-8, or lone surrogates, as `\xe9` or `\ud800`."""
+    r"""A string with lone surrogates, or with bytes that are not UTF-8, such as `\xe9`."""
 
     __slots__ = ()
 
@@ -111,7 +111,7 @@ def _read_leniently(content: bytes) -> Any:
         parse_constant=InvalidNumber,
         object_hook=read_object,
     )
-    return _without_surrogates(decoder.decode(_cut_nested(text, mark)), has_bytes=not is_valid)
+    return _mark_invalid(decoder.decode(_cut_nested(text, mark)), has_bytes=not is_valid)
 
 
 def _cut_nested(text: str, mark: str) -> str:
@@ -134,22 +134,21 @@ def _cut_nested(text: str, mark: str) -> str:
     return "".join([*parts, text[copied:]])
 
 
-def _without_surrogates(value: Any, *, has_bytes: bool) -> Any:
-    """Return the value with escapes for what UTF-8 cannot encode."""
+def _mark_invalid(value: Any, *, has_bytes: bool) -> Any:
+    """Return the value with each invalid text as InvalidText."""
 
     def escape(match: re.Match[str]) -> str:
         code = ord(match[0])
-        is_byte = has_bytes and 0xDC80 <= code <= 0xDCFF
-        return f"\\x{code - 0xDC00:02x}" if is_byte else f"\\u{code:04x}"
+        return f"\\x{code - 0xDC00:02x}" if has_bytes and 0xDC80 <= code <= 0xDCFF else match[0]
 
     def walk(value: Any) -> Any:
         if isinstance(value, str):
-            text = _SURROGATE.sub(escape, value)
-            return value if text == value else InvalidText(text)
+            is_valid = _SURROGATE.search(value) is None
+            return value if is_valid else InvalidText(_SURROGATE.sub(escape, value))
         if isinstance(value, list):
             return [walk(item) for item in value]
         if isinstance(value, dict):
-            return {walk(key): walk(item) for key, item in value.items()}
+            return {str(walk(key)): walk(item) for key, item in value.items()}
         return value
 
     return walk(value)
