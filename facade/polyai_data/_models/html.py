@@ -34,7 +34,7 @@ def chat(utterances: Iterable[Utterance], calls: Iterable[FunctionCall] = ()) ->
 
     The calls of a turn are before what the agent says in it. Calls without a turn are at the end.
     """
-    parts = []
+    parts: list[str] = []
     pending = list(calls)
     for one in utterances:
         due = [call for call in pending if _is_before(call, one)]

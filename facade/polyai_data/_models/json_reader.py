@@ -1,7 +1,7 @@
 """Reads JSON. A value that Python, or JSON itself, cannot hold costs that value only.
 
-Such a value becomes an `Unreadable` string, which can be written as JSON. It is of none of the types
-that fields have, so the field that holds it is listed in `problems`.
+Such a value becomes an `Unreadable` string, which can be written as JSON. It is of none of the
+types that fields have, so the field that holds it is listed in `problems`.
 """
 
 from __future__ import annotations

@@ -111,9 +111,9 @@ class ConversationList:
         page.conversations = [page.conversations[index] for index in new]
         if period is not None:
             page.conversations = period.select(page.conversations)
-        error = _strict_error(request, page) if self._strict else None
-        if error is not None:
-            raise error
+        problem = _strict_error(request, page) if self._strict else None
+        if problem is not None:
+            raise problem
         return page
 
 
