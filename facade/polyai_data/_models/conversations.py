@@ -47,8 +47,8 @@ class Turn(JsonModel, generated.Turn):
 
         The turn does not know its conversation and index: add both to make the row of a table.
         """
-        latency = columns_of(self.latency) if isinstance(self.latency, generated.Latency) else {}
-        label, latency_seconds = latency.get("label"), finite(self.perceived_latency)
+        label = column(getattr(self.latency, "label", None), {str})
+        latency_seconds = finite(self.perceived_latency)
         return {**columns_of(self), "latency_label": label, "latency_seconds": latency_seconds}
 
     def _sides(self) -> Iterator[tuple[Literal["user", "agent"], Any, Any]]:
