@@ -22,6 +22,7 @@ from polyai_data import (
     errors,
     models,
 )
+from polyai_data._data import operations
 from polyai_data._models import writes
 from polyai_data._models.readers import is_column
 from polyai_data._models.records import column
@@ -220,7 +221,7 @@ def test_total_is_the_word_for_the_count(sample: Sample) -> None:
 @pytest.mark.parametrize(
     ("literal", "enum"),
     [
-        (writes.Direction, RecordingDirection),
+        (operations.Direction, RecordingDirection),
         (writes._Role, AnnotationRole),
         (writes._Type, AnnotationType),
     ],

@@ -25,7 +25,7 @@ from .._auth import ApiKey
 from .._config import Config, OnRetry, Timeout, resolve_config
 from .._data import operations
 from .._data.bulk import BulkResult, check_bulk
-from .._data.operations import ChatOptions
+from .._data.operations import ChatOptions, Direction
 from .._data.recordings import Progress, check_audio, is_audio_type
 from .._files import recording_target, require_directory
 from .._http.error_map import to_error, without_frames
@@ -35,7 +35,7 @@ from .._http.response import RawResponse, ResponseReader, aiter_body, parse_resp
 from .._http.retry import RetryState
 from .._models.conversations import Conversation
 from .._models.summaries import ConversationPage
-from .._models.writes import Annotation, Direction, WriteResult
+from .._models.writes import Annotation, WriteResult
 from .._regions import Region, parse_studio_url
 from ..errors import PolyAIError
 from .chats import AsyncChat

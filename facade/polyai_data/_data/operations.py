@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from attrs import frozen
 from polyai_data_generated import models as generated
@@ -32,6 +32,9 @@ from .arguments import (
     require_agent_id,
     str_or_unset,
 )
+
+# With the values as literals, type checkers report a misspelled one.
+Direction = RecordingDirection | Literal["combined", "user", "agent"]
 
 _CONVERSATION_ERRORS = {404: errors.ConversationNotFoundError}
 _CHAT_ERRORS = {**_CONVERSATION_ERRORS, 410: errors.ChatEndedError}

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from attrs import define, field, frozen
 from polyai_data_generated import models as generated
-from polyai_data_generated.models import AnnotationRole, AnnotationType, RecordingDirection
+from polyai_data_generated.models import AnnotationRole, AnnotationType
 
 from ..errors import short_repr, to_int
 from .decode import JsonModel, ResponseMeta
@@ -16,7 +16,6 @@ from .readers import FieldProblem
 _Enum = TypeVar("_Enum", bound=Enum)
 
 # With the values as literals, type checkers report a misspelled one.
-Direction = RecordingDirection | Literal["combined", "user", "agent"]
 _Role = AnnotationRole | Literal["user", "agent"]
 _Type = AnnotationType | Literal["missing_topic", "wrong_transcript", "wrong_info"]
 
