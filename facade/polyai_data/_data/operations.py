@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 from polyai_data_generated import models as generated
@@ -34,7 +34,7 @@ from .arguments import (
 )
 
 # With the values as literals, type checkers report a misspelled one.
-Direction = RecordingDirection | Literal["combined", "user", "agent"]
+Direction: TypeAlias = RecordingDirection | Literal["combined", "user", "agent"]
 
 _CONVERSATION_ERRORS = {404: errors.ConversationNotFoundError}
 _CHAT_ERRORS = {**_CONVERSATION_ERRORS, 410: errors.ChatEndedError}

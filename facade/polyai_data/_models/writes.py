@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 from polyai_data_generated import models as generated
@@ -16,8 +16,8 @@ from .readers import FieldProblem
 _Enum = TypeVar("_Enum", bound=Enum)
 
 # With the values as literals, type checkers report a misspelled one.
-_Role = AnnotationRole | Literal["user", "agent"]
-_Type = AnnotationType | Literal["missing_topic", "wrong_transcript", "wrong_info"]
+_Role: TypeAlias = AnnotationRole | Literal["user", "agent"]
+_Type: TypeAlias = AnnotationType | Literal["missing_topic", "wrong_transcript", "wrong_info"]
 
 
 def _turn(value: Any) -> int:
