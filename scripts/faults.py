@@ -160,7 +160,7 @@ def fault_cases(other_url: str) -> list[FaultCase]:
         ),
         FaultCase(
             "invalid UTF-8",
-            response(200, b'{"conversations": "\xff"}', **JSON),
+            response(200, b'"\xff"', **JSON),
             ResponseDecodeError,
         ),
         FaultCase(

@@ -32,6 +32,7 @@ from polyai_data._config import resolve_config
 from polyai_data._data import operations
 from polyai_data._http.request import PreparedRequest
 from polyai_data._http.response import RawResponse, parse_response
+from polyai_data._models.json_reader import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "build" / "fuzz.md"
@@ -54,6 +55,9 @@ STRINGS = ("", " ", "x", "\u202e", "\ufeff", "\x00", "é\u0301", "<b>", "…" * 
 NUMBERS = (0, -1, 1, 2**53, 2**63, 10**30, 0.5, -0.0, 1e300, 6.0)
 
 Json = Any
+
+
+ID = "CA1"  # of the conversation that is requested
 
 
 class Violation(Exception):
@@ -88,23 +92,23 @@ def targets() -> list[Target]:
         Target(
             "get_conversation",
             "ConversationDetailResponse",
-            operations.get_conversation(config, "CA1", agent_id=None),
+            operations.get_conversation(config, ID, agent_id=None),
         ),
         Target(
             "add_annotations",
             "OperationSuccessResponse",
-            operations.add_annotations(config, "CA1", [wrong], agent_id=None),
+            operations.add_annotations(config, ID, [wrong], agent_id=None),
         ),
         Target(
             "set_note",
             "OperationSuccessResponse",
-            operations.set_note(config, "CA1", "x", agent_id=None),
+            operations.set_note(config, ID, "x", agent_id=None),
         ),
         Target(
             "send_chat_message",
             "DebugChatResponse",
             operations.send_chat_message(
-                config, operations.ChatOptions("sandbox", agent_id=None), "CA1", "x", metadata=None
+                config, operations.ChatOptions("sandbox", agent_id=None), ID, "x", metadata=None
             ),
         ),
     ]
@@ -135,6 +139,8 @@ class Generator:
                 return "Wed, 03 Jun 2026 13:18:13 GMT"
             if name in PRIVATE_FIELDS:
                 return rng.choice((PHONE_NUMBER, UTTERANCE))
+            if name == "conversationId":
+                return ID
             return name + str(rng.randrange(9)) if name.endswith("Id") else rng.choice(STRINGS)
         if kind == "integer":
             return rng.randrange(100)
@@ -269,6 +275,7 @@ TEXT_DAMAGES: dict[str, Callable[[Generator, str], str]] = {
     "deep nesting": lambda _, text: '{"turns":' * 20_000 + text,
     "HTML": lambda _, text: f"<html>{text}</html>",
     "lone surrogate": lambda _, text: text.replace('": "', '": "\\ud800', 1),
+    "invalid UTF-8": lambda _, text: text.replace('": "', '": "\udcff', 1),
 }
 
 
@@ -286,13 +293,15 @@ def check(target: Target, status: int, content: bytes) -> str:
     except Exception as failure:
         raise Violation(f"raised {type(failure).__name__}: {failure}") from failure
     try:
-        data = json.loads(content)
+        data = read_json(content)  # tests/test_json.py compares it with the standard library
         is_json = True
     except (ValueError, RecursionError):
         data, is_json = None, False
+    received = data.get("conversationId") if isinstance(data, dict) else None
+    is_crossed = target.name == "get_conversation" and type(received) is str and received != ID
     if isinstance(result, PolyAIError):
         _check_error(result)
-        has_id = isinstance(data, dict) and _is_id(data.get("conversationId"))
+        has_id = _is_id(received) and not is_crossed
         if (
             has_id
             and 200 <= status < 300
@@ -302,6 +311,8 @@ def check(target: Target, status: int, content: bytes) -> str:
         return type(result).__name__
     if not is_json:
         raise Violation("invalid JSON gave a result")
+    if is_crossed:
+        raise Violation("another conversation was returned")
     _check_result(result, data)
     return type(result).__name__
 
@@ -324,6 +335,10 @@ def _check_error(error: PolyAIError) -> None:
 def _check_result(result: Any, data: Any) -> None:
     if repr(result.raw) != repr(data):
         raise Violation("raw differs from the response")
+    try:
+        json.dumps(result.raw, allow_nan=False)
+    except ValueError as error:
+        raise Violation("raw cannot be written as JSON") from error
     ids = json.dumps(_ids(data))  # reprs may show these
     for output in _use(result):
         if any(secret in output and secret not in ids for secret in (PHONE_NUMBER, UTTERANCE)):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, assert_type
 
@@ -81,6 +81,7 @@ def reads() -> None:
         listed = client.list_conversations(page_size=100, max_items=3, strict=True, prefetch=0)
         assert_type(listed, ConversationList)
         assert_type(listed.total, int | None)
+        client.list_conversations(since=date(2026, 6, 1), until=datetime(2026, 6, 2, tzinfo=UTC))
         for conversation in listed:
             assert_type(conversation, ConversationSummary)
             if isinstance(conversation, UnreadableRecord):
@@ -88,7 +89,7 @@ def reads() -> None:
         for page in listed.pages():
             assert_type(page, ConversationPage)
             assert_type(page.conversations, list[ConversationSummary])
-            assert_type(page.count, int | None)
+            assert_type(page.total, int | None)
         assert_type(client.get_page(limit=5, offset=5).meta, ResponseMeta | None)
         with client.open_recording("CA1", direction="user", redacted=True) as recording:
             assert_type(recording, Recording)
@@ -200,6 +201,9 @@ def reading(conversation: Conversation, turn: Turn) -> None:
         assert_type(called, FunctionCall)
         assert_type(called.duration, timedelta | None)
         assert_type(called.started_at, datetime | None)
+        assert_type(called.arguments, dict[str, Any])
+        assert_type(called.to_record(), dict[str, Any])
+    assert_type(conversation.to_record(), dict[str, Any])
     assert_type(conversation.metric("CALL_DURATION"), str | None)
     assert_type(turn.perceived_latency, float | None)
     if conversation.meta is not None:

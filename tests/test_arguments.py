@@ -152,6 +152,67 @@ def annotated(client: Any, **changes: Any) -> Any:
     return client.add_annotations("CA1", [annotation])
 
 
+class Index:
+    """An integer that is not an `int`, as numpy and pandas have them."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+
+INTEGERS: dict[str, Callable[[Any, Any], Any]] = {
+    "limit": lambda client, x: client.get_page(limit=x),
+    "offset": lambda client, x: client.get_page(offset=x),
+    "page_size": lambda client, x: walk(client, page_size=x),
+    "first": lambda client, x: walk(client, offset=x),
+    "max_items": lambda client, x: walk(client, max_items=x),
+    "prefetch": lambda client, x: walk(client, prefetch=x),
+    "concurrency": lambda client, x: many(client, concurrency=x),
+    "turn": lambda client, x: annotated(client, turn=x),
+    "timeout": lambda client, x: got(client, timeout=x),
+    "timeouts": lambda client, x: got(client, timeout=(x, x)),
+    "max_retries": lambda client, x: got(client, max_retries=x),
+    "deadline": lambda client, x: got(client, deadline=x),
+    "max_response_bytes": lambda client, x: got(client, max_response_bytes=x),
+}
+
+
+def many(client: Any, **options: Any) -> Any:
+    results = client.get_conversations(["CA1"], **options)
+
+    async def gather() -> list[Any]:
+        return [one.value async for one in results]
+
+    return [one.value for one in results] if isinstance(client, DataClient) else gather()
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_an_integer_of_any_type_is_an_integer_but_a_boolean_is_not(call: Caller, name: str) -> None:
+    def use(value: Any, client: Any) -> Any:
+        return INTEGERS[name](client, value)
+
+    sent: dict[str, list[Any]] = {"int": [], "other": []}
+    number = {"max_response_bytes": 1000, "deadline": 1000}.get(name, 1)
+    page = {"conversations": [], "count": 0, "limit": 50, "offset": 0}
+    body = {**page, "conversationId": "CA1", "success": True}
+    values: dict[str, Any] = {"int": number, "other": Index(number)}
+    for kind, value in values.items():
+
+        def answer(request: httpx.Request, kind: str = kind) -> httpx.Response:
+            sent[kind].append((str(request.url), request.content, request.extensions["timeout"]))
+            return httpx.Response(200, json=body)
+
+        call(answer, partial(use, value))
+    assert sent["int"]
+    assert sent["other"] == sent["int"]
+    for wrong in (True, 1.5, "1"):
+        if not (isinstance(wrong, float) and name in ("timeout", "timeouts", "deadline")):
+            with pytest.raises((TypeError, ValueError)):
+                call(None, partial(use, wrong))
+
+
 GET = "GET /v1/agents/{agent_id}/conversations/{id}"
 SHAPES = {
     "page": "GET /v1/agents/{agent_id}/conversations",
@@ -225,6 +286,8 @@ class Server:
         if self.shape == "audio":
             return httpx.Response(200, content=b"RIFF", headers={"Content-Type": "audio/wav"})
         status, body = ANSWERS[self.shape]
+        if self.shape == "get":
+            body = {"conversationId": unquote(target.rpartition("/")[2])}
         return httpx.Response(status, json=body)
 
 

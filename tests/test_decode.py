@@ -30,7 +30,7 @@ from polyai_data import (
     TurnMetadata,
 )
 from polyai_data import models as facade
-from polyai_data._models.decode import MissingRequiredField, decode
+from polyai_data._models.decode import UnexpectedRecord, decode
 from polyai_data_generated import models as generated
 from polyai_data_generated.wire_names import WIRE_NAMES
 
@@ -277,7 +277,6 @@ def test_numbers_need_not_be_spelled_as_documented(conversation: Make) -> None:
 def test_unknown_fields_are_kept_wherever_they_are(conversation: Make) -> None:
     read = conversation(newField={"a": [1]}, turns=[{"new": 1, "latency": {"newer": 2}}])
     assert read.additional_properties == {"newField": {"a": [1]}}
-    assert read["newField"] == {"a": [1]}
     assert read.turns is not None
     (turn,) = read.turns
     assert turn.additional_properties == {"new": 1}
@@ -324,7 +323,7 @@ def test_models_without_a_place_for_problems_hand_values_over_too() -> None:
     )
     assert [type(item).__name__ for item in page.conversations] == ["ConversationSummary", "dict"]
     assert page.count == "many"  # type: ignore[comparison-overlap]
-    with pytest.raises(MissingRequiredField, match="conversations is missing"):
+    with pytest.raises(UnexpectedRecord, match="conversations is missing"):
         decode(generated.ConversationPage, {})
 
 
@@ -395,9 +394,9 @@ def test_a_field_is_required_unless_its_annotation_allows_none(
     if nullable:
         assert decode(model, {}).success is decode(model, {"success": None}).success is None
         return
-    with pytest.raises(MissingRequiredField, match=r"^success is missing$"):
+    with pytest.raises(UnexpectedRecord, match=r"^success is missing$"):
         decode(model, {})
-    with pytest.raises(MissingRequiredField, match=r"^success is null$"):
+    with pytest.raises(UnexpectedRecord, match=r"^success is null$"):
         decode(model, {"success": None})
 
 

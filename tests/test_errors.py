@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from polyai_data import APIStatusError, PolyAIError, errors
+from polyai_data.errors import short_repr
 
 if TYPE_CHECKING:
     from tests.conftest import Caller, FakeServer
@@ -366,7 +367,7 @@ UNEXPECTED = "Unexpected response to this operation: "
         (
             b"9" * 5000,
             "application/json;charset=utf-8",
-            "Expected JSON, got 5,000 bytes of Content-Type application/json",
+            f"{UNEXPECTED}expected an object, got a number out of range",
         ),
         (b"null", "application/json", f"{UNEXPECTED}expected an object, got null"),
         (b"[]", "application/json", f"{UNEXPECTED}expected an object, got an array"),
@@ -386,6 +387,40 @@ def test_a_success_that_cannot_be_read_is_an_error(
     assert str(error) == f"{REQUEST} → {status}: {message} (correlation ID of the header)"
     assert (error.status_code, error.url, error.code) == (status, URL, None)
     assert error.__cause__ is error.__context__ is None
+
+
+@pytest.mark.parametrize("received", ["CA2", "", "CA1 ", "x" * 500])
+def test_the_response_to_another_request_is_an_error(
+    call: Caller, server: FakeServer, received: str
+) -> None:
+    """A proxy, or a connection with bytes left over, may mix up two responses."""
+    body = {"conversationId": received, "note": "of someone else"}
+    server.respond(200, json=body)
+    error = call.fails(server)
+    assert type(error) is errors.ResponseDecodeError
+    shown = short_repr(received)
+    expected = f"{UNEXPECTED}conversationId is {shown}, but 'CA1' was requested"
+    assert error.message == expected
+    assert error.body == body
+
+    def read_many(client: Any) -> Any:
+        results = client.get_conversations(["CA1"])
+
+        async def gather() -> list[Any]:
+            return [one async for one in results]
+
+        return gather() if hasattr(results, "__aiter__") else list(results)
+
+    (result,) = call(server, read_many)
+    assert result.error.message == expected
+
+
+@pytest.mark.parametrize("received", ["ca1", "CA1", 1, True, ["CA2"], {"is": "CA2"}])
+def test_a_case_or_a_type_is_not_another_conversation(
+    call: Caller, server: FakeServer, received: object
+) -> None:
+    server.respond(200, json={"conversationId": received})
+    assert call(server, lambda client: client.get_conversation("CA1")).conversation_id == received
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from polyai_data import Conversation, ConversationPage
+
+if TYPE_CHECKING:
+    from tests.conftest import Caller, FakeServer
 
 Sample = Callable[..., dict[str, Any]]
 Make = Callable[..., Conversation]
@@ -62,22 +66,60 @@ def one_page(*records: Any) -> Any:
 def test_a_transcript_is_shown_as_a_chat(conversation: Make) -> None:
     read = conversation()
     page = shown(read.transcript)
-    assert page.tags == ["div"] * 4
-    assert page.texts[1:] == ["Hello, how can I help?", "A table for two.", "It is booked."]
-    assert page.titles == [
-        "agent, turn 0, 13:18:07",
-        "user, turn 1, 13:18:12",
-        "agent, turn 1, 13:18:14",
+    assert page.tags == ["div"] * 7
+    assert page.texts[1:] == [
+        *("agent, turn 0, 13:18:07", "Hello, how can I help?"),
+        *("user, turn 1, 13:18:12", "A table for two."),
+        *("agent, turn 1, 13:18:14", "It is booked."),
     ]
     html = read.transcript._repr_html_()
     sides = [part.split(";")[0] for part in html.split("align-self:")[1:]]
-    assert sides == ["flex-start", "flex-end", "flex-start"]
-    assert html in read._repr_html_()
+    assert sides == [side for side in ("flex-start", "flex-end", "flex-start") for _ in range(2)]
 
 
 def test_an_utterance_without_a_time_is_shown_without_one(conversation: Make) -> None:
     page = shown(conversation(turns=[{"input": "Hi."}]).transcript)
-    assert (page.titles, page.texts[1:]) == (["user, turn 0"], ["Hi."])
+    assert page.texts[1:] == ["user, turn 0", "Hi."]
+
+
+def test_calls_are_shown_before_what_the_agent_says_in_their_turn(conversation: Make) -> None:
+    call = {"name": "book", "arguments": {"party": 2, "name": "Zoë"}, "duration": 1500}
+    events = {
+        "0": [{"name": "early"}],
+        "1": [{**call, "content": {"ok": [True]}}, {"name": 7, "error": "full"}],
+        "9": [{"name": "late", "content": "x" * 500}],
+        "x": [{}],
+    }
+    texts = shown(conversation(functionEvents=events)).texts
+    start = texts.index("turn 0: early()")
+    assert texts[start:] == [
+        "turn 0: early()",
+        *("agent, turn 0, 13:18:07", "Hello, how can I help?"),
+        *("user, turn 1, 13:18:12", "A table for two."),
+        'turn 1: book(party=2, name=Zoë) → {"ok": [true]}, 1.50 s',
+        "turn 1: 7() failed: full",
+        *("agent, turn 1, 13:18:14", "It is booked."),
+        f"turn 9: late() → {'x' * 199}…",
+        "turn ?: ?()",
+    ]
+
+
+def test_a_list_says_what_it_is(call: Caller, server: FakeServer) -> None:
+    server.respond(200, json={"conversations": [], "count": 0})
+    client = call.client(server, api_key="k", region="us", agent_id="A")
+    listing = client.list_conversations()
+    advice = "Iterate over it, or use get_page() to see one page."
+    assert shown(listing).texts == [f"{type(listing).__name__}: not read yet. {advice}"]
+    listing._total = 12_345
+    assert shown(listing).texts == [f"{type(listing).__name__}: 12,345 conversations. {advice}"]
+    call.close(client)
+    assert server.requests == []
+
+
+def test_no_cell_of_a_page_breaks_but_the_heading(sample: Sample) -> None:
+    html = one_page(sample())._repr_html_()
+    cells = re.findall('style="([^"]*)">([^<]*)</td>', html)
+    assert [text for style, text in cells if "nowrap" not in style] == ["Booking"]
 
 
 def test_a_conversation_is_shown_with_its_facts(conversation: Make) -> None:
@@ -121,6 +163,7 @@ def test_a_page_is_shown_as_a_table(sample: Sample) -> None:
 def test_what_a_caller_says_is_shown_as_text(sample: Sample, conversation: Make) -> None:
     read = conversation(
         turns=[{"input": SCRIPT, "response": SCRIPT}],
+        functionEvents={"0": [{"name": SCRIPT, "arguments": {SCRIPT: SCRIPT}, "error": SCRIPT}]},
         shortSummary={"heading": SCRIPT, "content": SCRIPT},
         tags=[SCRIPT],
         **dict.fromkeys(["fromNumber", "channel", "handoffDestination"], SCRIPT),
@@ -166,5 +209,5 @@ def test_no_utterance_can_break_out_of_its_bubble(
     read = conversation(turns=[{"user_input": said, "agent_response": answered}])
     html = read.transcript._repr_html_()
     harmless(Page(html))
-    assert html.count("<") == 2 + 2 * len(read.transcript)
+    assert html.count("<") == 2 + 4 * len(read.transcript)
     assert html.count('"') == 2 + 4 * len(read.transcript)

@@ -160,6 +160,43 @@ def test_a_list_that_changed_too_much_is_an_error(call: Caller) -> None:
     assert error.correlation_id is not None
 
 
+def test_ids_that_are_numbers_are_ids(call: Caller) -> None:
+    shelf = Shelf()
+    shelf.records = [{"conversationId": n} for n in [*range(1, 40), "1", True]]
+    shelf.before = lambda number: shelf.records.insert(0, {"conversationId": 1000 + number})
+    found = call(shelf, walked(page_size=7))
+    assert [one.raw["conversationId"] for one in found] == [1000, *range(1, 40), "1", True]
+
+
+@pytest.mark.parametrize("prefetch", [0, 1])
+def test_a_list_that_ends_before_its_count_is_an_error_after_its_last_conversation(
+    call: Caller, prefetch: int
+) -> None:
+    """A backend may serve no offset beyond ten thousand, and return empty pages instead."""
+    shelf, found = Shelf(9), []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        page = shelf(request).json()
+        if int(request.url.params["offset"]) >= 6:
+            page["conversations"] = []
+        return httpx.Response(200, json={**page, "conversations": page["conversations"][:3]})
+
+    def walk(client: Any) -> Any:
+        listing = client.list_conversations(page_size=3, prefetch=prefetch)
+
+        async def gather() -> None:
+            async for one in listing:
+                found.append(one)  # it raises at the end
+
+        return gather() if isinstance(client, AsyncDataClient) else found.extend(listing)
+
+    error = call.fails(answer, walk)
+    assert type(error) is PolyAIError
+    assert error.message == "The list has nothing at offset 6, but a count of 9."
+    assert error.status_code == 200
+    assert ids(found) == [f"old-{n}" for n in range(7)]
+
+
 @pytest.mark.parametrize(
     ("options", "requests", "count"),
     [
@@ -167,7 +204,9 @@ def test_a_list_that_changed_too_much_is_an_error(call: Caller) -> None:
         ({"max_items": 3}, [(3, 0)], 3),
         ({"page_size": 3, "max_items": 3}, [(3, 0)], 3),
         ({"page_size": 3, "max_items": 4}, [(3, 0), (2, 2)], 4),
-        ({"page_size": 10, "max_items": 99}, [(10, 0)], 10),
+        # A record may have arrived after the count, and have pushed out the last one.
+        ({"page_size": 10, "max_items": 99}, [(10, 0), (10, 9)], 10),
+        ({"page_size": 11, "max_items": 99}, [(11, 0)], 10),
         ({}, [(50, 0)], 10),
     ],
 )
@@ -200,8 +239,8 @@ def test_total_is_the_count_of_the_latest_page(call: Caller) -> None:
     assert shelf.asked == []
     shelf.before = lambda number: shelf.records.append({"conversationId": f"more-{number}"})
     call.use(client, lambda _: all_of(listing))
-    assert listing.total == 9
-    assert repr(listing) == f"<{type(listing).__name__} total 9>"
+    assert listing.total == 10
+    assert repr(listing) == f"<{type(listing).__name__} total 10>"
     call.close(client)
 
 

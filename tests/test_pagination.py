@@ -1,6 +1,8 @@
 """Pagination over a list that changes meanwhile, against a model of such a list."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -148,8 +150,48 @@ def test_a_short_page_is_not_the_end_but_an_empty_one_is() -> None:
     assert cursor.request == (5, 1)
     assert cursor.accept(["2"], 9) == []
     assert cursor.request == (5, 2)
-    assert cursor.accept([], 9) == []
+    assert cursor.accept([], 2) == []
     assert cursor.request is None
+
+
+def test_an_empty_page_is_not_the_end_while_the_server_counts_more() -> None:
+    cursor = Cursor(5, 0, None)
+    cursor.accept(["1", "2"], 9)
+    cursor.accept(["2"], 9)
+    for _ in range(2):
+        assert cursor.accept([], 9) == []
+        assert cursor.request == (5, 2)
+    with pytest.raises(
+        ListUnstable, match=r"^The list has nothing at offset 2, but a count of 9\.$"
+    ):
+        cursor.accept([], 9)
+
+
+def test_records_that_went_after_they_were_counted_are_not_waited_for() -> None:
+    cursor = Cursor(5, 0, None)
+    assert cursor.accept(["1", "2"], 9) == [0, 1]
+    assert cursor.accept([], 9) == []
+    assert cursor.accept(["2"], 2) == []
+    assert cursor.request is None
+
+
+@pytest.mark.parametrize("limit", [None, 2])
+def test_a_full_page_is_not_the_end_even_if_the_count_is_reached(limit: int | None) -> None:
+    """A record may have arrived after the count, and have pushed out another one."""
+    cursor = Cursor(2 if limit is None else 5, 0, None)
+    assert cursor.accept(["new", "1"], 2, limit) == [0, 1]
+    assert cursor.request is not None
+    assert cursor.request.offset == 1
+    assert cursor.accept(["1", "2"], 3, limit) == [1]
+    assert cursor.accept(["2"], 3, limit) == []
+    assert cursor.request is None
+
+
+def test_a_server_that_returns_fewer_than_requested_is_known_by_its_longest_page() -> None:
+    cursor = Cursor(5, 0, None)
+    assert cursor.accept(["1", "2", "3"], 6) == [0, 1, 2]
+    assert cursor.accept(["2", "3", "new"], 5) == [2]
+    assert cursor.request == (5, 4)
 
 
 def test_without_a_count_only_an_empty_page_ends_it() -> None:
@@ -166,10 +208,21 @@ def test_a_record_that_is_twice_in_a_page_is_accepted_once() -> None:
     assert Cursor(3, 0, None).accept(["1", "2", "1"], 3) == [0, 1]
 
 
-@pytest.mark.parametrize("record", [{"conversationId": 1}, {"conversationId": ""}, {}, None, "1"])
+@pytest.mark.parametrize(
+    "record",
+    [*({"conversationId": value} for value in ("", None, [], ["1"], {}, {"a": 1})), {}, None, "1"],
+)
 def test_only_an_id_identifies_a_record(record: object) -> None:
     assert record_key({"conversationId": "1", "x": 2}) == "1"
     assert record_key(record) is None
+
+
+def test_ids_are_compared_as_json_values() -> None:
+    values = [1, "1", True, "true", 0, "0", False, 1.5, "1.5", 2**70, "\ud800"]
+    keys = [record_key({"conversationId": value}) for value in values]
+    assert None not in keys
+    assert len(set(keys)) == len(values)
+    assert record_key({"conversationId": 1.0}) == record_key({"conversationId": 1})
 
 
 def test_it_raises_if_its_place_in_the_list_is_lost() -> None:
@@ -187,13 +240,73 @@ def test_no_page_is_accepted_after_the_end() -> None:
         Cursor(1, 0, 0).accept([], 0)
 
 
-@pytest.mark.parametrize("total", [1, None])
-def test_a_server_that_ignores_the_offset_does_not_keep_it_forever(total: int | None) -> None:
-    cursor = Cursor(2, 0, None)
+def read_forever(cursor: Cursor, page: Callable[[int], list[str | None]], total: Any) -> int:
+    """Read pages until the cursor stops, by number; return how many there were."""
+    for number in range(2000):
+        if cursor.request is None:
+            return number
+        cursor.accept(page(number), total)
+    pytest.fail("the pagination does not end")
 
-    def read_forever() -> None:
-        while cursor.request is not None:
-            cursor.accept(["1", "2"], total)
 
-    with pytest.raises(ListUnstable):
-        read_forever()
+@pytest.mark.parametrize("total", [1, 3, 1000, 1001, None])
+@pytest.mark.parametrize(
+    "page",
+    [
+        lambda _: ["1", "2", "3"],
+        lambda number: ["4", "5", "6"] if number else ["1", "2", "3"],
+        lambda number: ["4", "5", "6"] if number % 2 else ["1", "2", "3"],
+        lambda number: [f"new-{number}", "1", "2"],
+        lambda number: ["1", "2", "3"] if number % 2 else [],
+        lambda number: [f"{number % 40}", f"{number % 40 + 1}", f"{number % 40 + 2}"],
+        lambda _: [None, None, None],
+        lambda _: [None, "1", None],
+        lambda number: ["1", "2", "3"] if number < 5 else [None],
+    ],
+)
+@pytest.mark.parametrize("page_size", [1, 3, 50])
+def test_a_server_that_ignores_the_offset_does_not_keep_it_forever(
+    page_size: int, page: Callable[[int], list[str | None]], total: int | None
+) -> None:
+    with suppress(ListUnstable):
+        read_forever(Cursor(page_size, 0, None), page, total)
+
+
+def test_repeated_pages_are_an_error_and_not_the_end() -> None:
+    with pytest.raises(ListUnstable, match=r"^300 pages in a row had no new conversation\. The "):
+        read_forever(Cursor(3, 0, None), lambda number: ["4"] if number else ["1"], None)
+
+
+@settings(max_examples=10 * settings().max_examples, deadline=None)
+@given(
+    size=st.integers(0, 40),
+    page_size=st.integers(1, 12),
+    cap=st.integers(2, 12),
+    reported=st.booleans(),
+    changes=CHANGES,
+)
+def test_records_that_come_and_go_between_the_count_and_the_page_hide_none(
+    size: int, page_size: int, cap: int, reported: bool, changes: list[tuple[int, list[int]]]
+) -> None:
+    server, pending = ChangingList(size, cap), list(changes)
+    cursor = Cursor(page_size, 0, None)
+    found: list[str] = []
+    # A server that neither says its page size nor has shown it can mislead on the first page.
+    limit = cap if reported or page_size > cap else None
+    for _ in range(2000):
+        if cursor.request is None:
+            break
+        total = len(server.ids)
+        if pending:
+            server.change(*pending.pop(0))
+        page = server.page(cursor.request)
+        try:
+            found += [page[index] for index in cursor.accept(page, total, limit)]
+        except ListUnstable as error:
+            assert str(error).startswith("The list has nothing at ")  # noqa: PT017
+            assert changes
+            return
+    else:
+        pytest.fail("the pagination does not end")
+    assert len(found) == len(set(found))
+    assert server.throughout <= set(found)

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import pickle
+import pprint
 import subprocess
 import sys
 import traceback
@@ -16,15 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import rich.console
+import rich.pretty
+import rich.traceback
 from polyai_data import (
     APIStatusError,
+    ChatReply,
     Conversation,
     ConversationNotFoundError,
+    ConversationPage,
+    ConversationSummary,
     DataClient,
     PolyAIError,
     ResponseDecodeError,
 )
 from polyai_data.sandbox import serve
+from polyai_data_generated import models
 
 if TYPE_CHECKING:
     from tests.conftest import Caller, Operation
@@ -452,6 +460,120 @@ def test_a_conversation_shows_nobody_in_its_repr_and_in_no_log(
     check_hidden(f"{conversation!r}{conversation}{conversation.problems}{conversation.turns}")
     check_hidden(f"{conversation.transcript!r}{conversation.function_calls!r}")
     check_hidden(caplog.text)
+
+
+PRINTERS: dict[str, Callable[[Any], str]] = {
+    "repr": repr,
+    "str": str,
+    "pprint": lambda thing: pprint.pformat(thing, width=40),
+    "rich": lambda thing: rich_text(thing),
+    "rich, deeper": lambda thing: rich_text({"a": [thing]}),
+    "rich.pretty": lambda thing: rich.pretty.pretty_repr(thing, max_string=500),
+}
+
+
+def rich_text(*things: Any) -> str:
+    console = rich.console.Console(file=io.StringIO(), width=300)
+    console.print(*things)
+    file: Any = console.file
+    return str(file.getvalue())
+
+
+@pytest.mark.parametrize("printer", PRINTERS)
+def test_no_printer_shows_a_caller(record: dict[str, Any], printer: str) -> None:
+    event = {
+        "name": "book",
+        "arguments": {"party": WORDS, "phone": NUMBER},
+        "content": WORDS,
+        "error": NUMBER,
+        "duration": 120,
+        "state_changes": {"added": {"name": WORDS}},
+    }
+    metrics = {"SAID": [{"value": WORDS, "timestamp": None}]}
+    data = {**record, "functionEvents": {"3": [event]}, "metrics": metrics, "other": WORDS}
+    conversation = Conversation.from_dict(data)
+    summary = ConversationSummary.from_dict(data)
+    page = ConversationPage.from_dict({"conversations": [data, WORDS], "count": 2})
+    metadata = {"state": {"name": WORDS}, "retrievedTopics": [WORDS], "citedTopic": WORDS}
+    reply = ChatReply.from_dict(
+        {"conversationId": "CA1", "userInput": WORDS, "response": NUMBER, "metadata": metadata}
+    )
+    calls, turns, events = (
+        conversation.function_calls,
+        conversation.turns,
+        conversation.function_events,
+    )
+    request = models.SetNoteBody(WORDS)
+    things: list[Any] = [
+        *(conversation, summary, page, page.conversations, reply, reply.metadata, calls, turns),
+        *(events, conversation.metrics, conversation.short_summary, request),
+        list(conversation.transcript),
+    ]
+    if printer != "str":  # which is there to show it
+        things.append(conversation.transcript)
+    for thing in things:
+        check_hidden(PRINTERS[printer](thing))
+    expected = "<FunctionCall book(party, phone) turn 3, 0.12 s, failed>"
+    assert expected in PRINTERS[printer](calls[0])
+    assert repr(conversation) in PRINTERS[printer](conversation)
+    assert repr(request) == "<SetNoteBody note>"
+    assert "<Latency>" in PRINTERS[printer](models.Latency(None, None, None))
+
+
+def frames_of_the_package(error: BaseException) -> str:
+    """Return what a program shows that reports errors with the variables of our frames."""
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    stack = [frame for frame in told.stack if "polyai_data" in frame.filename]
+    assert stack
+    shown = [f"{name} = {value}" for frame in stack for name, value in (frame.locals or {}).items()]
+    frames = error.__traceback__
+    while frames is not None and "polyai_data" not in frames.tb_frame.f_code.co_filename:
+        frames = frames.tb_next
+    rich_report = rich.traceback.Traceback.from_exception(
+        type(error), error, frames, show_locals=True, locals_max_string=500, locals_max_length=99
+    )
+    return "\n".join([*shown, rich_text(rich_report)])
+
+
+WRITES: dict[str, Callable[[Any], Any]] = {
+    "set_note": lambda client: client.set_note("CA1", f"{WORDS} {NUMBER}"),
+    "start_chat": lambda client: client.start_chat("live", attributes={"who": [WORDS, NUMBER]}),
+    "send": lambda client: client.resume_chat("CA1", "live").send(WORDS, metadata={"of": NUMBER}),
+}
+
+
+@pytest.mark.parametrize("name", ["get_conversation", "get_page", "walk", "download", *WRITES])
+@pytest.mark.parametrize("status", [200, 404, 500])
+def test_no_frame_of_the_package_shows_a_caller_or_the_key(
+    call: Caller, keyed: Callable[..., Any], status: int, name: str
+) -> None:
+    reads: dict[str, Callable[[Any], Any]] = {
+        "get_conversation": get,
+        "get_page": lambda client: client.get_page(),
+        "walk": walk,
+        "download": lambda client: client.download_recording("CA1", "x.wav"),
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        key = request.headers["X-API-KEY"]
+        text = f"<html>{NUMBER} {WORDS} {key}"
+        return httpx.Response(status, text=text, headers={"X-Echo": key, "X-Who": NUMBER})
+
+    with pytest.raises(PolyAIError) as caught:
+        call.run(keyed(answer, max_retries=0), {**reads, **WRITES}[name])
+    check_hidden(frames_of_the_package(caught.value))
+
+
+@pytest.mark.parametrize("model", [Conversation, ConversationSummary, ConversationPage, ChatReply])
+def test_json_that_is_not_of_a_model_is_in_no_frame(model: Any, record: dict[str, Any]) -> None:
+    for data in ({"of": NUMBER, "turns": WORDS}, [NUMBER], WORDS):
+        with pytest.raises(ResponseDecodeError) as caught:
+            model.from_dict(data)
+        check_hidden(frames_of_the_package(caught.value))
+    misspelled = ConversationSummary.from_dict(record)
+    with pytest.raises(AttributeError) as missing:
+        misspelled.from_numbr  # type: ignore[attr-defined]  # noqa: B018
+    check_hidden(frames_of_the_package(missing.value))
 
 
 def test_what_is_written_stands_in_no_error_and_no_log(

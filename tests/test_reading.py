@@ -40,7 +40,7 @@ EVENT = {
 
 
 def test_a_function_call_has_its_parts_parsed(conversation: Make) -> None:
-    read = conversation(functionEvents={"3": [{**EVENT, "error": "full"}]})
+    read = conversation(functionEvents={"3": [{**EVENT, "error": "full", "content": "done"}]})
     (called,) = read.function_calls
     assert (called.name, called.turn, called.error) == ("book", 3, "full")
     assert called.started_at == datetime(2026, 6, 3, 13, 18, 13, tzinfo=UTC)
@@ -49,7 +49,8 @@ def test_a_function_call_has_its_parts_parsed(conversation: Make) -> None:
     assert type(called.event) is FunctionEvent
     assert read.function_events is not None
     assert called.event is read.function_events["3"][0]
-    assert "party" not in repr(called)
+    assert called.result == "done"
+    assert repr(called) == "<FunctionCall book(party) turn 3, 1.50 s, failed>"
     assert "full" not in repr(called)
 
 

@@ -41,7 +41,7 @@ def test_a_valid_id_arrives_as_one_segment_that_unquotes_to_it(
 
     def answer(request: httpx.Request) -> httpx.Response:
         sent.append(request)
-        return httpx.Response(200, json={"conversationId": "x"})
+        return httpx.Response(200, json={"conversationId": conversation_id})
 
     call(answer, lambda client: client.get_conversation(conversation_id, agent_id=agent_id))
     (request,) = sent

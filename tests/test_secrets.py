@@ -202,6 +202,55 @@ def test_no_operation_shows_a_key_that_the_server_echoes(
         assert "[API key]" in str(error) + repr(error.body), name
 
 
+def download_text(client: Any) -> Any:
+    return client.download_recording("CA1", "x.wav")
+
+
+@pytest.mark.parametrize("length", [4, 12, len(KEY) - 1, len(KEY)])
+def test_a_part_of_the_key_at_the_end_of_a_cut_body_is_redacted(
+    call: Caller, server: FakeServer, length: int
+) -> None:
+    before = "x" * 70
+    server.respond(500, text=before + KEY)
+    client = client_of(call, server, max_response_bytes=len(before) + length, max_retries=0)
+    error = error_of(call, client)
+    assert error.body == f"{before}[API key]"
+    server.respond(200, text="x" * (64 - length) + KEY, headers={"Content-Type": "audio/wav"})
+    error = error_of(call, client_of(call, server, max_retries=0), download_text)
+    assert error.body == "x" * (64 - length) + "[API key]"
+
+
+def test_the_end_of_a_body_that_is_not_of_the_key_stays(call: Caller, server: FakeServer) -> None:
+    for text in ("made-up words", "a made", "xmad", KEY[1:]):
+        server.respond(500, text=text)
+        expected = text.replace("made", "[API key]") if text.endswith("made") else text
+        assert error_of(call, client_of(call, server, max_retries=0)).body == expected
+
+
+def test_a_failure_with_the_key_is_redacted_before_it_is_cut(call: Caller) -> None:
+    failure = httpx.ReadError("x" * (200 - len(KEY) // 2) + KEY)
+    error = error_of(call, client_of(call, raising(failure), max_retries=0))
+    assert KEY[:4] not in all_that_shows(error)
+
+
+def test_a_strict_list_shows_no_key_that_the_server_echoes(
+    call: Caller, server: FakeServer
+) -> None:
+    def walk(client: Any) -> Any:
+        listing = client.list_conversations(strict=True)
+
+        async def gather() -> Any:
+            return [one async for one in listing]
+
+        return gather() if isinstance(client, AsyncDataClient) else list(listing)
+
+    records = [{"conversationId": KEY, "duration": KEY, "metrics": {KEY: KEY}}]
+    server.respond(200, json={"conversations": records, "count": 1})
+    error = error_of(call, client_of(call, server), walk)
+    assert MARK not in all_that_shows(error)
+    assert error.message == "[API key]: duration expected an integer, got a string"
+
+
 @pytest.mark.parametrize("failure", [httpx.ConnectError(KEY), httpx.ReadTimeout(KEY)], ids=repr)
 def test_no_operation_shows_the_key_when_the_transport_fails(
     call: Caller, operations: dict[str, Operation], failure: Exception

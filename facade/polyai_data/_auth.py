@@ -8,6 +8,7 @@ from typing import NoReturn, TypeVar
 from .errors import ConfigurationError
 
 _Text = TypeVar("_Text", str, bytes)
+_MIN_PART = 4  # characters of the key at the end of a text that are not there by chance
 
 
 class ApiKey:
@@ -46,12 +47,20 @@ class ApiKey:
         return [("X-API-KEY", self._value)]
 
     def redact(self, text: _Text) -> _Text:
-        """Return the text without the key, in case a server echoed it."""
+        """Return the text without the key, in case a server echoed it.
+
+        The end of a body may be a part of the key, because bodies are cut at their size limit.
+        """
         if len(self._value) < 12:  # such as the sandbox's: it may be a word of the text
             return text
-        if isinstance(text, bytes):
-            return text.replace(self._value.encode(), b"[API key]")
-        return text.replace(self._value, "[API key]")
+        if isinstance(text, str):
+            return text.replace(self._value, "[API key]")
+        key = self._value.encode()
+        text = text.replace(key, b"[API key]")
+        for length in range(len(key) - 1, _MIN_PART - 1, -1):
+            if text.endswith(key[:length]):
+                return text[:-length] + b"[API key]"
+        return text
 
     def __repr__(self) -> str:
         return "ApiKey(***)"

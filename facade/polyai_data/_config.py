@@ -16,7 +16,7 @@ from polyai_data_generated.origin import SERVERS
 
 from ._auth import ApiKey
 from ._regions import VALID_REGIONS, Region, find_server_url
-from .errors import ConfigurationError, PolyAIError, short_repr
+from .errors import ConfigurationError, PolyAIError, short_repr, to_int
 
 Timeout = float | tuple[float, float]  # seconds for each wait, or a pair (connect, read)
 
@@ -43,6 +43,7 @@ OnRetry = Callable[[Retry], object]
 
 def _to_timeouts(timeout: Any) -> tuple[float, float]:
     pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    pair = tuple(map(_plain, pair))
     if len(pair) != 2 or not all(_is_positive(seconds) for seconds in pair):
         expected = "a positive number of seconds, or a pair (connect, read)"
         raise ConfigurationError(f"timeout={short_repr(timeout)}: expected {expected}.")
@@ -138,8 +139,14 @@ def resolve_config(
     )
 
 
+def _plain(value: Any) -> Any:
+    """Return an integer, such as one of numpy, as an `int`, and anything else as it is."""
+    number = to_int(value)
+    return value if number is None else number
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: _plain(value) for name, value in options.items() if value is not None}
     if "timeout" in given:  # not a converter: the repr of a half-made object would raise
         given["timeout"] = _to_timeouts(given["timeout"])
     return given

@@ -24,7 +24,8 @@ An invalid argument, such as an empty ID, raises a ValueError or TypeError befor
 
 from __future__ import annotations
 
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex, cast
 from urllib.parse import urlsplit
 
 _MAX_LENGTH = 200  # characters of a server's text, or of a path, that a message shows
@@ -166,6 +167,14 @@ class ResponseDecodeError(PolyAIError):
     """A success that cannot be read: an HTML page, truncated JSON, or no `conversationId`."""
 
 
+def to_int(value: object) -> int | None:
+    """Return an integer of any type, such as numpy's, as an `int`; None if it is not an integer."""
+    try:
+        return None if isinstance(value, bool) else int(index(cast(SupportsIndex, value)))
+    except TypeError:
+        return None
+
+
 def short_repr(value: object) -> str:
     """Return the repr of an argument on one line, truncated for a message."""
     return truncate(repr(value))
@@ -198,3 +207,7 @@ __all__ = [
     "ServerError",
     "UnprocessableEntityError",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -55,6 +55,11 @@ __all__ = [
     "WriteResult",
 ]
 
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 # typing.get_type_hints looks up the names of inherited fields' types in the globals of __init__.
 _NAMES = {"datetime": datetime, **{name: globals()[name] for name in __all__}}
 _conversations: list[Any] = [ConversationSummary, Conversation, UnreadableRecord]

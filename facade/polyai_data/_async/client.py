@@ -14,6 +14,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
@@ -24,7 +25,7 @@ from .._auth import ApiKey
 from .._config import Config, OnRetry, Timeout, resolve_config
 from .._data import operations
 from .._data.bulk import BulkResult, check_bulk
-from .._data.operations import ChatOptions
+from .._data.operations import ChatOptions, Direction
 from .._data.recordings import Progress, check_audio, is_audio_type
 from .._files import make_directory, recording_target
 from .._http.error_map import to_error, unchained
@@ -168,6 +169,8 @@ class AsyncDataClient:
         page_size: int = 50,
         offset: int = 0,
         max_items: int | None = None,
+        since: date | None = None,
+        until: date | None = None,
         strict: bool = False,
         prefetch: int = 1,
         agent_id: str | None = None,
@@ -181,13 +184,18 @@ class AsyncDataClient:
             page_size: Number of conversations to request at a time, 1 or more.
             offset: Number of conversations to skip at the start.
             max_items: Maximum number of conversations. Default: all.
+            since: Only conversations that started at this time or later: a datetime with a time
+                zone, or a date, which stands for its start in UTC. The API cannot filter, so the
+                client reads the list, and stops where the rest is older. Conversations whose start
+                is not known are included.
+            until: Only conversations that started before this time.
             strict: Whether to raise an exception for a record that has `problems`.
             prefetch: 1, or 0 to fetch a page only when the previous one is used up. With 1,
                 stopping early cancels the next page (asyncio), or waits for it (threads).
             agent_id: The agent, if not the client's.
 
         Raises:
-            ValueError: if a number is out of range.
+            ValueError: if a number is out of range, or a time has no time zone.
         """
         return AsyncConversationList(
             self._send,
@@ -195,6 +203,8 @@ class AsyncDataClient:
             page_size=page_size,
             offset=offset,
             max_items=max_items,
+            since=since,
+            until=until,
             strict=strict,
             prefetch=prefetch,
             agent_id=agent_id,
@@ -269,7 +279,7 @@ class AsyncDataClient:
             TypeError: if `ids` is a single string, or not iterable.
             ValueError: if `concurrency` is less than 1.
         """
-        check_bulk(ids, concurrency, ID_SOURCES)
+        concurrency = check_bulk(ids, concurrency, ID_SOURCES)
         return call_many(
             self, "get_conversation", ids, concurrency, in_order=in_order, agent_id=agent_id
         )
@@ -278,7 +288,7 @@ class AsyncDataClient:
     async def open_recording(
         self,
         conversation_id: str,
-        direction: str = "combined",
+        direction: Direction = "combined",
         redacted: bool = False,
         *,
         agent_id: str | None = None,
@@ -329,7 +339,7 @@ class AsyncDataClient:
         conversation_id: str,
         path: str | os.PathLike[str],
         *,
-        direction: str = "combined",
+        direction: Direction = "combined",
         redacted: bool = False,
         overwrite: bool = False,
         allow_unverified: bool = False,
@@ -378,7 +388,7 @@ class AsyncDataClient:
         *,
         concurrency: int = 4,
         in_order: bool = False,
-        direction: str = "combined",
+        direction: Direction = "combined",
         redacted: bool = False,
         overwrite: bool = False,
         allow_unverified: bool = False,
@@ -406,7 +416,7 @@ class AsyncDataClient:
             TypeError: if `ids` is a single string, or not iterable.
             ValueError: if `concurrency` is less than 1, or the direction is invalid.
         """
-        check_bulk(ids, concurrency, ID_SOURCES)
+        concurrency = check_bulk(ids, concurrency, ID_SOURCES)
         operations.check_recording("CA", direction, redacted)
         return call_many(
             self,
@@ -461,6 +471,7 @@ class AsyncDataClient:
             ConversationNotFoundError: if the conversation does not exist (404).
         """
         request = operations.set_note(self._config, conversation_id, note, agent_id=agent_id)
+        del note  # so that no traceback with local variables shows it
         return await self._send(request)
 
     async def start_chat(
@@ -504,6 +515,7 @@ class AsyncDataClient:
             channel=channel,
             conversation_id=conversation_id,
         )
+        del attributes  # so that no traceback with local variables shows them
         greeting = await self._send(request)
         return AsyncChat(self._send, self._config, options, greeting.conversation_id, greeting)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, SupportsIndex
 
 from polyai_data_generated.types import UNSET
 
 from .._config import Config
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, short_repr, to_int
 
 _FORBIDDEN_IN_IDS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -46,12 +46,14 @@ def check_str(name: str, value: str, *, required: bool = False) -> str:
     return value
 
 
-def check_int(name: str, value: int, *, minimum: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+def check_int(name: str, value: SupportsIndex, *, minimum: int) -> int:
+    """Return an integer, such as one of numpy, as an `int`."""
+    number = to_int(value)
+    if number is None:
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}.")
-    if value < minimum:
-        raise ValueError(f"{name}={value}: expected {minimum} or more.")
-    return value
+    if number < minimum:
+        raise ValueError(f"{name}={short_repr(number)}: expected {minimum} or more.")
+    return number
 
 
 def str_or_unset(name: str, value: str | None) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, SupportsIndex, TypeVar, cast
 
 from attrs import field, frozen
 
@@ -38,7 +38,8 @@ class BulkResult(Generic[_T]):
         return cast(_T, self._value)
 
 
-def check_bulk(ids: object, concurrency: int, iterable: Any) -> None:
+def check_bulk(ids: object, concurrency: SupportsIndex, iterable: Any) -> int:
+    """Check the arguments, and return the concurrency as an `int`."""
     if isinstance(ids, str | bytes) or not isinstance(ids, iterable):
         raise TypeError(f"ids must be an iterable of conversation IDs, not {type(ids).__name__}.")
-    check_int("concurrency", concurrency, minimum=1)
+    return check_int("concurrency", concurrency, minimum=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 from polyai_data_generated import models as generated
@@ -20,8 +20,10 @@ from .. import errors
 from .._config import Config
 from .._http.request import PreparedRequest, build_request
 from .._models.conversations import Conversation
+from .._models.decode import UnexpectedRecord
 from .._models.summaries import ConversationPage
 from .._models.writes import Annotation, ChatReply, WriteResult, to_enum
+from ..errors import short_repr
 from .arguments import (
     check_id,
     check_int,
@@ -30,6 +32,9 @@ from .arguments import (
     require_agent_id,
     str_or_unset,
 )
+
+# With the values as literals, type checkers report a misspelled one.
+Direction: TypeAlias = RecordingDirection | Literal["combined", "user", "agent"]
 
 _CONVERSATION_ERRORS = {404: errors.ConversationNotFoundError}
 _CHAT_ERRORS = {**_CONVERSATION_ERRORS, 410: errors.ChatEndedError}
@@ -54,8 +59,19 @@ def get_conversation(
     config: Config, conversation_id: str, *, agent_id: str | None
 ) -> PreparedRequest[Conversation]:
     request = api_get_conversation._get_kwargs(*_ids(config, agent_id, conversation_id))
+
+    def parse(data: Any) -> Conversation:
+        conversation = Conversation._decode(data)
+        received = conversation.conversation_id
+        if type(received) is str and received.casefold() != conversation_id.casefold():
+            # A proxy or a connection that mixed up two responses.
+            shown = short_repr(config.key.redact(received))
+            names = f"{shown}, but {short_repr(conversation_id)} was requested"
+            raise UnexpectedRecord(f"conversationId is {names}")
+        return conversation
+
     return build_request(
-        config, "get_conversation", request, Conversation._decode, error_types=_CONVERSATION_ERRORS
+        config, "get_conversation", request, parse, error_types=_CONVERSATION_ERRORS
     )
 
 

@@ -5,16 +5,21 @@ behind it forward. Offsets alone would repeat or skip some. So each page overlap
 and only what follows the last known conversation is new. If a page has no known conversation, the
 cursor searches for one: back, or forward if the list has grown. Memory is bounded, because only the
 last thousand or so IDs are remembered.
+
+The server's count is a hint only: records may arrive or go between the count and the page. If it
+says that there is more, an empty page is not the end, but an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 _MAX_REMEMBERED = 1000
-_MAX_IDLE_PAGES = 1000
+_MAX_IDLE_PAGES = 300
 """Pages in a row without a new conversation. With more, the server repeats itself."""
+_MAX_EMPTY_PAGES = 3
+"""Empty pages in a row at one place, although the server counts more conversations."""
 
 
 class PageRequest(NamedTuple):
@@ -25,7 +30,11 @@ class PageRequest(NamedTuple):
 
 
 class ListUnstable(Exception):
-    """The cursor can no longer tell which conversations are new."""
+    """The cursor can no longer tell which conversations are new, or where the list ends."""
+
+
+_CHANGED = "The list changed too much between two pages to continue without gaps. Start over."
+_IDLE = f"{_MAX_IDLE_PAGES} pages in a row had no new conversation. The server repeats itself."
 
 
 class Cursor:
@@ -39,11 +48,12 @@ class Cursor:
         self._page_size = page_size
         self._left = max_items
         self._remembered = max(remembered, 4 * page_size)
-        self._seen: dict[str, None] = {}  # the IDs of the last conversations, in order
+        self._seen: dict[Hashable, None] = {}  # the IDs of the last conversations, in order
         self._kept = 0  # how many of the first IDs are never forgotten
         self._evicted = False  # whether IDs were forgotten
-        self._longest_page = 1
+        self._longest_page = 0
         self._idle_pages = 0
+        self._empty_pages = 0
         self._trailing_without_id = 0  # accepted records without an ID since the last ID
         self._unseen_without_id = 0  # how many of these are behind the last page
         self._may_skip_overlap = True  # whether the next page may have no known ID
@@ -52,13 +62,34 @@ class Cursor:
         if max_items != 0:
             self._request_page(offset - self._skip, overlap=self._skip, contiguous=True)
 
-    def accept(self, keys: Sequence[str | None], total: int | None) -> list[int]:
-        """Accept the page of `request`; return the positions of its new records, in order."""
+    def accept(
+        self, keys: Sequence[Hashable], total: int | None, limit: int | None = None
+    ) -> list[int]:
+        """Accept the page of `request`; return the positions of its new records, in order.
+
+        Args:
+            keys: The `record_key` of each record.
+            total: The server's count of all records, if it is known.
+            limit: The page size that the server used, if it is known.
+        """
         if self.request is None:
             raise RuntimeError("The list is exhausted.")
         offset, end = self.request.offset, self.request.offset + len(keys)
+        self._idle_pages += 1
+        if self._idle_pages > _MAX_IDLE_PAGES:
+            raise ListUnstable(_IDLE)
+        if not keys and total is not None and offset < total:
+            self._empty_pages += 1
+            if self._empty_pages == _MAX_EMPTY_PAGES:
+                place = f"nothing at offset {offset:,}"
+                raise ListUnstable(f"The list has {place}, but a count of {total:,}.")
+            return []  # the records may have gone after they were counted: send the request again
+        self._empty_pages = 0
         grown = self.total is not None and total is not None and total > self.total
-        at_end = not keys or end == total
+        # A full page may have pushed out a record that was counted.
+        sizes = (self.request.limit, limit or 0, self._longest_page)
+        is_full = len(keys) >= min(size for size in sizes if size > 0)
+        at_end = not keys or (end == total and not is_full)
         self.total = total
         self._longest_page = max(self._longest_page, len(keys))
 
@@ -72,12 +103,12 @@ class Cursor:
 
         self._directions = None
         taken = _first_of_each(keys, start)[: self._left]
-        self._remember(key for key in (keys[index] for index in taken) if key is not None)
+        new = [keys[index] for index in taken if keys[index] is not None]
+        self._remember(new)
         if self._left is not None:
             self._left -= len(taken)
-        self._idle_pages = 0 if taken else self._idle_pages + 1
-        if self._idle_pages > _MAX_IDLE_PAGES:
-            raise ListUnstable
+        if new or (taken and total is not None and end <= total):
+            self._idle_pages = 0
         last_known = max((i for i, key in enumerate(keys) if key in self._seen), default=0)
         overlaps = self._trailing_without_id == 0 or self._trailing_without_id + 1 < self._page_size
         if at_end or self._left == 0:
@@ -89,7 +120,7 @@ class Cursor:
             self._request_page(end + self._unseen_without_id, contiguous=True)
         return taken
 
-    def _skip_known_without_id(self, keys: Sequence[str | None], start: int) -> int:
+    def _skip_known_without_id(self, keys: Sequence[Hashable], start: int) -> int:
         """Return where the new records start, after the accepted ones without an ID.
 
         Records without an ID are recognised by their position, right behind the last known ID.
@@ -115,7 +146,7 @@ class Cursor:
         self.request = PageRequest(limit, offset)
         self._may_skip_overlap = contiguous
 
-    def _remember(self, keys: Iterable[str]) -> None:
+    def _remember(self, keys: Iterable[Hashable]) -> None:
         self._seen.update(dict.fromkeys(keys))
         surplus = max(0, len(self._seen) - self._kept - self._remembered)
         for key in list(self._seen)[self._kept : self._kept + surplus]:
@@ -134,16 +165,16 @@ class Cursor:
                 return self._request_page(max(0, start - min(self._longest_page, self._page_size)))
             del self._directions[0]
         if self._evicted:
-            raise ListUnstable
+            raise ListUnstable(_CHANGED)
         # All known conversations seem deleted, so everything is new. If some turn up after all,
         # their IDs must still be known.
         self._kept = len(self._seen)
         return self._request_page(0, contiguous=True)
 
 
-def _first_of_each(keys: Sequence[str | None], start: int) -> list[int]:
+def _first_of_each(keys: Sequence[Hashable], start: int) -> list[int]:
     """Return the first position of each key from `start`, and each position without a key."""
-    seen: set[str | None] = set()
+    seen: set[Hashable] = set()
     found = []
     for index, key in enumerate(keys[start:], start):
         if key is None or key not in seen:
@@ -152,7 +183,10 @@ def _first_of_each(keys: Sequence[str | None], start: int) -> list[int]:
     return found
 
 
-def record_key(record: Any) -> str | None:
-    """Return the ID of a record in JSON; None if it has none."""
-    conversation_id = record.get("conversationId") if isinstance(record, dict) else None
-    return conversation_id if isinstance(conversation_id, str) and conversation_id else None
+def record_key(record: Any) -> Hashable:
+    """Return the ID of a record, equal if it is the same JSON value; None if it has none."""
+    value = record.get("conversationId") if isinstance(record, dict) else None
+    if value == "" or not isinstance(value, str | int | float):
+        return None
+    # In Python, but not in JSON, True is 1; and an Unreadable string is not a string.
+    return value if type(value) in (str, int, float) else (type(value), value)

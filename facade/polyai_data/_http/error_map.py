@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import ssl
@@ -19,6 +18,7 @@ from polyai_data_generated.models import ErrorEnvelope
 
 from .. import errors
 from .._models.decode import decode
+from .._models.json_reader import read_json
 from .foreign import find_foreign, without_frames
 from .request import AnyRequest, RawResponse
 from .threads import SHUTTING_DOWN
@@ -45,6 +45,8 @@ _HINTS = {
     401: "Check that the key is from this region and has not expired.",
     404: "If the ID is correct, check the region.",
 }
+
+_NO_RECORDING = "Chats have no recording. If the ID is of a call, check the region."
 
 # Seven digits or more, as in phone and card numbers, but not in dates or IDs.
 _PHONE_NUMBER = (  # compiled when it is first used
@@ -78,6 +80,7 @@ def status_error(raw: RawResponse) -> errors.APIStatusError:
     message = _text(envelope.error_message) or _text(envelope.error) or ""
     message = re.sub(_PHONE_NUMBER, "[number]", message) or _summarize(raw, body)
     destination = request.config.describe(request.url)
+    hint = _NO_RECORDING if kind is errors.RecordingNotFoundError else _HINTS.get(status)
     where = f"A key and its data are in one region only. This request went to {destination}."
     return kind(
         request.config.key.redact(message),
@@ -88,7 +91,7 @@ def status_error(raw: RawResponse) -> errors.APIStatusError:
         correlation_id=_text(envelope.error_id) or raw.correlation_id,
         body=body,
         retry_after=retry_after,
-        hint=f"{where} {_HINTS[status]}" if status in _HINTS else None,
+        hint=f"{where} {hint}" if hint else None,
         outcome_unknown=request.is_write and not refused,
     )
 
@@ -143,7 +146,7 @@ def redacted_body(request: AnyRequest, content: bytes) -> Any:
     if not content:
         return None
     with suppress(ValueError, RecursionError):
-        return json.loads(content)
+        return read_json(content)
     with suppress(ValueError):
         return content.decode()
     return content
@@ -273,7 +276,8 @@ def _describe_failure(request: AnyRequest, failure: BaseException) -> str:
         return f"{host} did not accept the request within {read:g} s"
     if isinstance(failure, _TIMEOUTS):
         return f"no data from {host} for {read:g} s"
-    detail = errors.truncate(str(failure)) or "no details"
+    # Redacted before it is cut, because a part of the key would stay.
+    detail = errors.truncate(request.config.key.redact(str(failure))) or "no details"
     if isinstance(failure, RuntimeError) and "shutdown" in detail:  # of Python's thread pools
         return SHUTTING_DOWN
     if isinstance(failure, httpx.ProxyError):

@@ -75,14 +75,14 @@ class PreparedRequest(Generic[_T]):
 AnyRequest = PreparedRequest[Any]
 
 
-@frozen(repr=False)
+@frozen
 class RawResponse:
     """A response before parsing. Its repr shows no content: a server may echo the key."""
 
     request: AnyRequest
     status: int
-    headers: Mapping[str, str]
-    content: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
     elapsed: float = 0.0
     attempts: int = 1
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
-from .._models.decode import MissingRequiredField
+from .._models.decode import UnexpectedRecord
+from .._models.json_reader import read_json
 from .compression import is_readable
 from .error_map import status_error
 from .error_map import unreadable as unreadable
@@ -18,9 +17,6 @@ from .request import AnyRequest
 from .request import RawResponse as RawResponse
 
 _MEDIA_TYPE = r"[A-Za-z][A-Za-z0-9.+-]{0,40}([/,] ?[A-Za-z][A-Za-z0-9.+-]{0,60}){0,3}"
-
-_THRESHOLD = 1024 * 1024  # bytes after which msgspec is worth its import, which takes 10 ms
-_bytes_read = 0
 
 BLOCK = 64 * 1024  # bytes
 
@@ -74,28 +70,6 @@ class ResponseReader:
         return RawResponse(self._request, self.status, self.headers, content, elapsed, attempts)
 
 
-def read_json(content: bytes) -> Any:
-    """Read JSON, once there is enough of it with msgspec, which is twice as fast."""
-    global _bytes_read
-    if _bytes_read < _THRESHOLD:
-        _bytes_read += len(content)
-    if _bytes_read >= _THRESHOLD:
-        try:
-            return _fast_reader()(content)
-        except (ValueError, RecursionError):
-            pass  # NaN, lone surrogates and other encodings: only the standard library reads them
-    return json.loads(content)
-
-
-@cache
-def _fast_reader() -> Callable[[bytes], Any]:
-    try:
-        from msgspec.json import Decoder
-    except ImportError:  # msgspec is a C extension, and not available everywhere
-        return json.loads
-    return Decoder().decode
-
-
 def load_json(raw: RawResponse) -> Any:
     if not raw.is_success:
         raise status_error(raw)
@@ -118,7 +92,7 @@ def load_json(raw: RawResponse) -> Any:
 def parse_response(raw: RawResponse) -> Any:
     try:
         result = raw.request.parse(load_json(raw))
-    except MissingRequiredField as error:
+    except UnexpectedRecord as error:
         raise unreadable(raw, f"Unexpected response to this operation: {error}") from None
     result.meta = raw.meta()
     return result

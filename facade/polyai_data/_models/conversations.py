@@ -11,9 +11,12 @@ from attrs import define, field, frozen
 from polyai_data_generated import models as generated
 from polyai_data_generated.models import FunctionEvent, MetricValue
 
+from ..errors import truncate
 from . import html
-from .decode import JsonModel, ResponseMeta
+from .decode import JsonModel, ResponseMeta, columns_of
 from .readers import FieldProblem
+from .records import column, finite, json_text, seconds, time_text
+from .safe_repr import SafeRepr
 from .summaries import ConversationFields
 
 
@@ -38,6 +41,15 @@ class Turn(JsonModel, generated.Turn):
         """Seconds that the user waited for the agent; None if they were not measured."""
         seconds = getattr(self.latency, "perceived_latency", None)
         return seconds if type(seconds) in (float, int) else None
+
+    def to_record(self) -> dict[str, Any]:
+        """Return a flat record with JSON types only: times are ISO 8601 in UTC, latency is seconds.
+
+        The turn does not know its conversation and index: add both to make the row of a table.
+        """
+        label = column(getattr(self.latency, "label", None), {str})
+        latency_seconds = finite(self.perceived_latency)
+        return {**columns_of(self), "latency_label": label, "latency_seconds": latency_seconds}
 
     def _sides(self) -> Iterator[tuple[Literal["user", "agent"], Any, Any]]:
         yield "user", self.user_input, self.user_input_datetime
@@ -68,6 +80,11 @@ class Utterance:
     at: datetime | None
     turn: int
 
+    def to_record(self) -> dict[str, Any]:
+        """Return a flat record with JSON types only; the time is ISO 8601 in UTC."""
+        at = time_text(self.at)
+        return {"role": self.role, "text": self.text, "at": at, "turn": self.turn}
+
 
 class Transcript(tuple[Utterance, ...]):
     """The utterances of a conversation in order. `str()` returns them as a script."""
@@ -84,8 +101,8 @@ class Transcript(tuple[Utterance, ...]):
         return html.chat(self)
 
 
-@frozen
-class FunctionCall:
+@frozen(repr=False)
+class FunctionCall(SafeRepr):
     """A function call of the agent. What the server did not say is None.
 
     Attributes:
@@ -94,17 +111,46 @@ class FunctionCall:
         started_at: When it started.
         duration: How long it took.
         arguments: Its arguments.
+        result: What it returned.
         error: Its error as the server reports it.
-        event: The whole event.
+        event: The whole event, with the server's names and units.
     """
 
     name: str | None
     turn: int | None
     started_at: datetime | None
     duration: timedelta | None
-    arguments: dict[str, Any] = field(repr=False)
-    error: Any = field(repr=False)
-    event: FunctionEvent = field(repr=False)
+    arguments: dict[str, Any]
+    result: Any
+    error: Any
+    event: FunctionEvent
+
+    def to_record(self) -> dict[str, Any]:
+        """Return a flat record with JSON types only.
+
+        `started_at` is ISO 8601 in UTC, `duration_seconds` a number. `arguments`, `result` and
+        `error` are strings: JSON, unless the server sent a string.
+        """
+        return {
+            "name": column(self.name, {str}),
+            "turn": self.turn,
+            "started_at": time_text(self.started_at),
+            "duration_seconds": seconds(self.duration),
+            "arguments": json_text(self.arguments),
+            "result": json_text(self.result),
+            "error": json_text(self.error),
+        }
+
+    def __repr__(self) -> str:
+        # The names of the arguments, but not their values, which may be a caller's.
+        name = self.name if isinstance(self.name, str) else "?"
+        details = [f"turn {self.turn}"] if self.turn is not None else []
+        if self.duration is not None:
+            details.append(f"{self.duration.total_seconds():.2f} s")
+        if self.error is not None:
+            details.append("failed")
+        text = f"FunctionCall {name}({', '.join(self.arguments)}) {', '.join(details)}"
+        return f"<{truncate(text)}>"
 
 
 def function_call(key: str, event: FunctionEvent) -> FunctionCall:
@@ -121,6 +167,7 @@ def function_call(key: str, event: FunctionEvent) -> FunctionCall:
         started_at=event.start_time if isinstance(event.start_time, datetime) else None,
         duration=duration,
         arguments=event.arguments if isinstance(event.arguments, dict) else {},
+        result=event.content,
         error=event.error,
         event=event,
     )
@@ -161,6 +208,10 @@ class Conversation(ConversationFields, _Conversation):
             if isinstance(text, str) and text.strip()
         )
 
+    def to_record(self) -> dict[str, Any]:
+        """Return the flat record of ConversationSummary, with `transcript` as a script."""
+        return {**super().to_record(), "transcript": str(self.transcript)}
+
     @property
     def function_calls(self) -> list[FunctionCall]:
         """The function calls, in the order of their turns."""
@@ -193,4 +244,4 @@ class Conversation(ConversationFields, _Conversation):
             ("Summary", self.summary_text),
         )
         title = self.heading or f"Conversation {self.conversation_id}"
-        return html.facts(title, rows) + html.chat(self.transcript)
+        return html.facts(title, rows) + html.chat(self.transcript, self.function_calls)

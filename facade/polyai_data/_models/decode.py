@@ -21,7 +21,9 @@ from polyai_data_generated import models as generated
 from polyai_data_generated.wire_names import WIRE_NAMES
 
 from ..errors import ResponseDecodeError
-from .readers import FieldProblem, Problems, Readers, is_nested, json_type_name, report
+from .readers import FieldProblem, Problems, Readers, is_column, is_nested, json_type_name, report
+from .records import column
+from .safe_repr import SafeRepr, adapt
 
 _Model = TypeVar("_Model")
 _Setter = Callable[[Any, Any], None]  # sets a slot, faster than an assignment by its name
@@ -32,10 +34,12 @@ _ABSENT = object()  # its type is not that of a JSON value
 _GENERATED = {name: getattr(generated, name) for name in generated.__all__}
 for _class in _GENERATED.values():
     vars(sys.modules[_class.__module__]).update(_GENERATED)
+    if attrs.has(_class):
+        adapt(_class)
 
 
-class MissingRequiredField(Exception):
-    """A record lacks a field that identifies it."""
+class UnexpectedRecord(Exception):
+    """A record lacks the field that identifies it, or is not the one that was requested."""
 
 
 @attrs.frozen
@@ -57,7 +61,7 @@ class ResponseMeta:
     attempts: int
 
 
-class JsonModel:
+class JsonModel(SafeRepr):
     """A response that keeps its JSON in `raw`."""
 
     __slots__ = ()
@@ -71,11 +75,12 @@ class JsonModel:
         Raises:
             ResponseDecodeError: if it lacks a required field, such as `conversationId`.
         """
-        data = dict(src_dict) if isinstance(src_dict, Mapping) else src_dict
         try:
-            return cls._decode(data)
-        except MissingRequiredField as error:
-            raise ResponseDecodeError(f"Not a {cls.__name__}: {error}.") from None
+            return cls._decode(dict(src_dict) if isinstance(src_dict, Mapping) else src_dict)
+        except UnexpectedRecord as error:
+            reason = str(error)
+        del src_dict  # so that no traceback with local variables shows it
+        raise ResponseDecodeError(f"Not a {cls.__name__}: {reason}.")
 
     @classmethod
     def _decode(cls, data: Any) -> Self:
@@ -164,10 +169,20 @@ def _decode_all(model: Any, data: dict[str, Any], problems: Problems) -> Any:
     return instance
 
 
+def columns_of(instance: Any) -> dict[str, Any]:
+    """Return the fields that fit in a table, with JSON types: no arrays but those of strings."""
+    fields = _schema(type(instance)).fields
+    return {
+        name: column(getattr(instance, name), field.exact, is_array=list in field.readers)
+        for name, field in fields.items()
+        if field.is_column
+    }
+
+
 def _read_object(model: type[Any], value: dict[str, Any], problems: Problems) -> Any:
     try:
         return _decode_all(model, value, problems)
-    except MissingRequiredField as error:
+    except UnexpectedRecord as error:
         return report(str(error), value, problems)
 
 
@@ -189,6 +204,7 @@ class _Field:
         self.default = None if default is attrs.NOTHING else default
         self.required = default is attrs.NOTHING and types.NoneType not in self.exact
         self.is_flat = not (self.required or is_nested(annotation))
+        self.is_column = is_column(annotation)
 
     def decode(self, data: dict[str, Any], problems: Problems) -> Any:
         """Return the value of the field in a JSON object."""
@@ -201,7 +217,7 @@ class _Field:
         if key not in data:
             key = next((alias for alias in self.aliases if alias in data), key)
         if self.required and data.get(key) is None:
-            raise MissingRequiredField(f"{key} is {'null' if key in data else 'missing'}")
+            raise UnexpectedRecord(f"{key} is {'null' if key in data else 'missing'}")
         return key if key in data else None
 
 
@@ -229,7 +245,7 @@ class _Schema:
     def new(self, data: object) -> Any:
         """Return an instance with its `raw`. The fields that are in the JSON are not set."""
         if not isinstance(data, dict):
-            raise MissingRequiredField(f"expected an object, got {json_type_name(type(data))}")
+            raise UnexpectedRecord(f"expected an object, got {json_type_name(type(data))}")
         instance = self._model.__new__(self._model)
         for set_other, default in self._others:
             set_other(instance, default)

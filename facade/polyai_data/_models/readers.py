@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -12,6 +14,8 @@ from typing import Any, Union, get_args, get_origin
 
 import attrs
 from polyai_data_generated.types import Unset
+
+from .json_reader import InvalidNumber, InvalidText, NestedTooDeeply
 
 
 @attrs.frozen
@@ -39,6 +43,12 @@ _EXACT_TYPES: dict[Any, tuple[type, ...]] = {
     Any: (str, int, float, bool, dict, list, types.NoneType),
 }
 
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_RFC_1123 = (  # compiled when it is first used
+    rf"(?:({'|'.join(_WEEKDAYS)}), )?[0-9]{{1,2}} [A-Z][a-z][a-z] [0-9]{{4}} "
+    r"[0-9]{2}:[0-9]{2}(?::[0-9]{2})? (?:GMT|UTC?|Z|[ECMP][SD]T|[+-][0-9]{2}[0-5][0-9])"
+)
+
 _NAMES: dict[Any, str] = {
     types.NoneType: "null",
     str: "a string",
@@ -48,6 +58,10 @@ _NAMES: dict[Any, str] = {
     datetime: "a date and time",
     list: "an array",
     dict: "an object",
+    Any: "a JSON value",
+    InvalidText: "text that is not valid Unicode",
+    InvalidNumber: "a number out of range",
+    NestedTooDeeply: "a value nested too deeply",
 }
 
 
@@ -109,6 +123,15 @@ def is_nested(annotation: Any) -> bool:
     return attrs.has(annotation) or any(map(is_nested, get_args(annotation)))
 
 
+def is_column(annotation: Any) -> bool:
+    """Whether values of this type fit in a table: strings, numbers, times, arrays of strings."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return all(map(is_column, get_args(annotation)))
+    is_enum = isinstance(annotation, type) and issubclass(annotation, Enum)
+    is_scalar = annotation in (str, int, float, bool, types.NoneType, datetime)
+    return is_enum or is_scalar or annotation == list[str]
+
+
 def _name(member: Any) -> str:
     origin = get_origin(member) or member
     if isinstance(origin, type) and issubclass(origin, Enum):
@@ -122,15 +145,21 @@ def json_type_name(kind: type) -> str:
 
 
 def _read_datetime(value: str, problems: Problems) -> Any:
-    """Read ISO 8601, or RFC 1123 as in function events. Without an offset, it is UTC."""
+    """Read ISO 8601 (UTC if it has no offset), or RFC 1123 as in function events; no other form."""
     if not value:
         return None  # turns have empty strings where there is nothing
-    for parse in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            moment = parse(value)
-        except (ValueError, OverflowError):
-            continue
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(value)
+        # Python takes a date alone for midnight, and any character for the T.
+        if len(value) > 13 and (value[10] in "T " or value[8] == "T"):
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except ValueError:
+        # The form is checked because Python ignores AM and PM, unknown time zones, and much else.
+        if form := re.fullmatch(_RFC_1123, value):
+            with suppress(ValueError, OverflowError):
+                moment = parsedate_to_datetime(value)
+                if form[1] in (None, _WEEKDAYS[moment.weekday()]):
+                    return moment.replace(tzinfo=moment.tzinfo or UTC)  # None stands for -0000
     return report("expected a date and time, got another string", value, problems)
 
 

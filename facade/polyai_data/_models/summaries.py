@@ -11,7 +11,7 @@ from polyai_data_generated import models as generated
 from polyai_data_generated.wire_names import WIRE_NAMES
 
 from . import html
-from .decode import JsonModel, LazyModel, MissingRequiredField, ResponseMeta, problems_of
+from .decode import JsonModel, LazyModel, ResponseMeta, UnexpectedRecord, columns_of, problems_of
 from .readers import FieldProblem
 
 
@@ -22,6 +22,7 @@ class ConversationFields(LazyModel):
 
     conversation_id: str
     channel: str | None
+    problems: tuple[FieldProblem, ...]
     started_at: datetime | None
     duration: int | None
     short_summary: generated.Summary | str | None
@@ -47,6 +48,23 @@ class ConversationFields(LazyModel):
                 parts = None
             value = (parts if isinstance(parts, dict) else {"content": summary}).get(name)
         return value if isinstance(value, str) and value else None
+
+    def to_record(self) -> dict[str, Any]:
+        """Return a flat record, such as a row of a table, with JSON types only.
+
+        It has the fields that are strings, numbers, booleans, times or arrays of strings, by name.
+        Times are ISO 8601 in UTC, durations have `_seconds` in their names. `heading` and
+        `summary_text` stand for the summary. A value that does not have the documented type is
+        None, and its field is in `problems`.
+        """
+        columns = columns_of(self)
+        record = {
+            f"{name}_seconds" if name.endswith("duration") else name: value
+            for name, value in columns.items()
+        }
+        problems = [problem.field or problem.reason for problem in self.problems]
+        texts = {"heading": self.heading, "summary_text": self.summary_text}
+        return {**record, **texts, "problems": problems}
 
     def __repr__(self) -> str:
         # Phone numbers and texts identify callers, and do not belong in logs.
@@ -141,11 +159,16 @@ class ConversationPage(JsonModel, generated.ConversationPage):
         records = data.get("conversations") if isinstance(data, dict) else None
         if not isinstance(records, list):
             super()._decode(data)
-            raise MissingRequiredField("conversations is not an array")
+            raise UnexpectedRecord("conversations is not an array")
         page = super()._decode({**data, "conversations": []})
         page.conversations = [_decode_record(record) for record in records]
         page.raw = data
         return page
+
+    @property
+    def total(self) -> int | None:
+        """The number of all conversations: `count`, as `total` of a list."""
+        return self.count if type(self.count) is int else None
 
     @property
     def problems(self) -> tuple[FieldProblem, ...]:
@@ -166,7 +189,7 @@ class ConversationPage(JsonModel, generated.ConversationPage):
 def _decode_record(data: Any) -> ConversationSummary:
     try:
         return ConversationSummary._decode(data)
-    except MissingRequiredField as error:
+    except UnexpectedRecord as error:
         reason = str(error)
         fields: dict[str, Any] = dict.fromkeys(WIRE_NAMES["ConversationSummary"])
         fields |= {"conversation_id": "", "raw": data, "reason": reason}

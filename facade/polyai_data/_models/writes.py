@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 from polyai_data_generated import models as generated
 from polyai_data_generated.models import AnnotationRole, AnnotationType
 
-from ..errors import short_repr
+from ..errors import short_repr, to_int
 from .decode import JsonModel, ResponseMeta
 from .readers import FieldProblem
 
 _Enum = TypeVar("_Enum", bound=Enum)
 
+# With the values as literals, type checkers report a misspelled one.
+_Role: TypeAlias = AnnotationRole | Literal["user", "agent"]
+_Type: TypeAlias = AnnotationType | Literal["missing_topic", "wrong_transcript", "wrong_info"]
+
 
 def _turn(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    turn = to_int(value)
+    if turn is None:
         raise TypeError(f"turn={short_repr(value)}: expected the index of the turn, an integer.")
-    if value < 0:
-        raise ValueError(f"turn={value}: turns are counted from 0.")
-    return value
+    if turn < 0:
+        raise ValueError(f"turn={short_repr(turn)}: turns are counted from 0.")
+    return turn
 
 
 def to_enum(enum: type[_Enum], name: str, value: object) -> _Enum:
@@ -33,11 +38,11 @@ def to_enum(enum: type[_Enum], name: str, value: object) -> _Enum:
         raise ValueError(f"{name}={short_repr(value)}: expected one of {valid}.") from None
 
 
-def _role(value: AnnotationRole | str) -> AnnotationRole:
+def _role(value: _Role) -> AnnotationRole:
     return to_enum(AnnotationRole, "role", value)
 
 
-def _type(value: AnnotationType | str) -> AnnotationType:
+def _type(value: _Type) -> AnnotationType:
     return to_enum(AnnotationType, "type", value)
 
 

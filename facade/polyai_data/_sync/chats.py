@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from .._config import Config
 from .._data import operations
@@ -88,8 +88,10 @@ class Chat:
         """
         options = self._options.with_languages(language, asr_language, tts_language)
         request = self._message_request(message, options, metadata)
+        said = Utterance("user", message, None, self._turn + 1)
+        del message, metadata  # so that no traceback with local variables shows them
         try:
-            return self._record(self._send(request), message)
+            return self._record(self._send(request), said)
         except ChatEndedError:
             self.ended = True
             raise
@@ -107,15 +109,10 @@ class Chat:
             self._config, options, self.conversation_id, message, metadata
         )
 
-    def _record(self, reply: ChatReply, message: str | None = None) -> ChatReply:
-        sides: list[tuple[Literal["user", "agent"], str]] = [("agent", reply.text)]
-        if message is not None:
-            self._turn += 1
-            sides.insert(0, ("user", message))
-        self._history += [
-            Utterance(role=role, text=text, at=None, turn=self._turn)
-            for role, text in sides
-            if text.strip()
-        ]
+    def _record(self, reply: ChatReply, said: Utterance | None = None) -> ChatReply:
+        if said is not None:
+            self._turn = said.turn
+        answered = Utterance("agent", reply.text, None, self._turn)
+        self._history += [one for one in (said, answered) if one is not None and one.text.strip()]
         self.ended = reply.ended
         return reply

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from contextlib import closing
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -13,8 +14,10 @@ from .._config import Config
 from .._data import operations
 from .._data.arguments import check_int
 from .._data.pagination import Cursor, ListUnstable, record_key
+from .._data.period import Period, check_time
 from .._http.error_map import redacted_body
 from .._http.request import PreparedRequest
+from .._models import html
 from .._models.summaries import ConversationPage, ConversationSummary
 from ..errors import PolyAIError, ResponseDecodeError
 from .io import Background
@@ -36,20 +39,29 @@ class ConversationList:
         page_size: int,
         offset: int,
         max_items: int | None,
+        since: date | None,
+        until: date | None,
         strict: bool,
         prefetch: int,
         agent_id: str | None,
     ) -> None:
         self._total: int | None = None
-        check_int("page_size", page_size, minimum=1)
+        page_size = check_int("page_size", page_size, minimum=1)
+        offset = check_int("offset", offset, minimum=0)
         if max_items is not None:
-            check_int("max_items", max_items, minimum=0)
+            max_items = check_int("max_items", max_items, minimum=0)
         if check_int("prefetch", prefetch, minimum=0) > 1:
             raise ValueError(f"prefetch={prefetch}: expected 0 or 1.")
         self._send = send
         self._page_request = partial(operations.list_conversations, config, agent_id=agent_id)
         self._page_request(limit=page_size, offset=offset)  # raises now if the settings are invalid
-        self._new_cursor = partial(Cursor, page_size, offset, max_items)
+        since, until = check_time("since", since), check_time("until", until)
+        if since is not None and until is not None and since > until:
+            raise ValueError("since is later than until.")
+        has_period = since is not None or until is not None
+        to_scan = None if has_period and max_items else max_items
+        self._new_cursor = partial(Cursor, page_size, offset, to_scan)
+        self._new_period = partial(Period, since, until, max_items) if has_period else lambda: None
         self._strict = strict
         self._prefetch = prefetch == 1
 
@@ -73,39 +85,65 @@ class ConversationList:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} total {self._total}>"
 
+    def _repr_html_(self) -> str:
+        known = "not read yet" if self._total is None else f"{self._total:,} conversations"
+        advice = "Iterate over it, or use get_page() to see one page."
+        return html.paragraph(f"{type(self).__name__}: {known}. {advice}")
+
     def _next_request(self, cursor: Cursor) -> PreparedRequest[ConversationPage] | None:
         if cursor.request is None:
             return None
         return self._page_request(limit=cursor.request.limit, offset=cursor.request.offset)
 
     def _accept(
-        self, cursor: Cursor, request: PreparedRequest[Any], page: ConversationPage
+        self,
+        cursor: Cursor,
+        period: Period | None,
+        request: PreparedRequest[Any],
+        page: ConversationPage,
     ) -> ConversationPage:
         self._total = page.count if type(page.count) is int else None
-        meta: Any = page.meta  # every response has it
-        origin: dict[str, Any] = {"method": request.method, "url": request.url}
-        origin.update(status_code=meta.status_code, correlation_id=meta.correlation_id)
+        limit = page.limit if type(page.limit) is int else None
         try:
-            new = cursor.accept([record_key(r.raw) for r in page.conversations], self._total)
-        except ListUnstable:
-            raise PolyAIError(
-                "The list changed too much between two pages to continue without gaps. Start over.",
-                **origin,
-            ) from None
-        for index in new if self._strict else ():
-            record = page.conversations[index]
-            if record.problems:
-                problem = record.problems[0]
-                name: Any = record.conversation_id  # of another type, if the API has changed
-                if not isinstance(name, str) or not name:
-                    name = f"conversations[{index}]"
-                raise ResponseDecodeError(
-                    " ".join(f"{name}: {problem.field} {problem.reason}".split()),
-                    body=redacted_body(request, json.dumps(record.raw).encode()),
-                    **origin,
-                )
+            new = cursor.accept([record_key(r.raw) for r in page.conversations], self._total, limit)
+        except ListUnstable as error:
+            raise PolyAIError(str(error), **_origin(request, page)) from None
         page.conversations = [page.conversations[index] for index in new]
+        if period is not None:
+            page.conversations = period.select(page.conversations)
+        problem = _strict_error(request, page) if self._strict else None
+        if problem is not None:
+            raise problem
         return page
+
+
+def _origin(request: PreparedRequest[Any], page: ConversationPage) -> dict[str, Any]:
+    meta: Any = page.meta  # every response has it
+    origin = {"status_code": meta.status_code, "correlation_id": meta.correlation_id}
+    return {"method": request.method, "url": request.url, **origin}
+
+
+def _strict_error(
+    request: PreparedRequest[Any], page: ConversationPage
+) -> ResponseDecodeError | None:
+    """Return an exception for the first record with problems.
+
+    It is raised elsewhere, so that no traceback with local variables shows the record.
+    """
+    record = next((one for one in page.conversations if one.problems), None)
+    if record is None:
+        return None
+    problem = record.problems[0]
+    name: Any = record.conversation_id  # of another type, if the API has changed
+    if not isinstance(name, str) or not name:
+        index = next(i for i, raw in enumerate(page.raw["conversations"]) if raw is record.raw)
+        name = f"conversations[{index}]"
+    message = " ".join(f"{name}: {problem.field} {problem.reason}".split())
+    return ResponseDecodeError(
+        request.config.key.redact(message),
+        body=redacted_body(request, json.dumps(record.raw).encode()),
+        **_origin(request, page),
+    )
 
 
 class _Pages:
@@ -114,6 +152,7 @@ class _Pages:
     def __init__(self, conversations: ConversationList) -> None:
         self._list = conversations
         self._cursor = conversations._new_cursor()
+        self._period = conversations._new_period()
         self._request = conversations._next_request(self._cursor)
         self._background = Background()
 
@@ -122,8 +161,9 @@ class _Pages:
         while self._request is not None:
             request = self._request
             received = self._background.result(self._list._send, request)
-            page = self._list._accept(self._cursor, request, received)
-            self._request = self._list._next_request(self._cursor)
+            page = self._list._accept(self._cursor, self._period, request, received)
+            is_over = self._period is not None and self._period.is_over
+            self._request = None if is_over else self._list._next_request(self._cursor)
             if self._request is not None and self._list._prefetch:
                 self._background.start(self._list._send, self._request)
             if page.conversations:

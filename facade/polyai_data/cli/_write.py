@@ -1,6 +1,6 @@
 """Implements `polyai-data annotate` and `polyai-data note`."""
 
-from polyai_data import Annotation, WriteResult
+from polyai_data import Annotation, AnnotationRole, AnnotationType, WriteResult
 
 from ._connect import ResolvedSettings
 from ._options import ConnectionOptions
@@ -23,7 +23,7 @@ def annotate(
     """Report a problem with a turn."""
     terminal = Terminal()
     role = role or _DEFAULT_ROLES[kind]
-    annotation = Annotation(turn=turn, role=role, type=kind)
+    annotation = Annotation(turn=turn, role=AnnotationRole(role), type=AnnotationType(kind))
     with ResolvedSettings.from_options(connection).client(terminal) as client:
         result = client.add_annotations(conversation_id, [annotation])
     _print_result(terminal, result, f"Annotated turn {turn} ({role}): {kind}.", as_json=as_json)
