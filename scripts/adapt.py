@@ -50,7 +50,7 @@ def adapt_to_generator(document: dict[str, Any], config: Config) -> dict[str, An
     """
     document = copy.deepcopy(document)
     document["paths"] = {
-        path: _resolve_all(document, item)
+        path: resolve(document, item)
         for path, item in (document.get("paths") or {}).items()
         if not path.startswith("x-")
     }
@@ -64,8 +64,8 @@ def adapt_to_generator(document: dict[str, Any], config: Config) -> dict[str, An
         item = document["paths"][path]
         _inline(document, item, operation, config)
     schemas = _lift_schemas(document)
-    in_requests = _schemas_used(document, ("requestBody", "parameters"))
-    only_in_responses = _schemas_used(document, ("responses",)) - in_requests
+    in_requests = schemas_used(document, ("requestBody", "parameters"))
+    only_in_responses = schemas_used(document, ("responses",)) - in_requests
     for name, schema in schemas.items():
         schemas[name] = _adapt_schema(
             schema, in_responses=name in only_in_responses, is_component=True
@@ -219,8 +219,17 @@ def python_name(operation_id: str) -> str:
     return str(PythonIdentifier(UntrustedString(operation_id), prefix="field_"))
 
 
-def _resolve_all(document: dict[str, Any], node: Any) -> Any:
-    """Return a copy of what a reference resolves to; anything else is returned as it is."""
+def resolve(document: dict[str, Any], node: Any, *, shared: bool = False) -> Any:
+    """Return what a reference resolves to; anything else is returned as it is.
+
+    Args:
+        document: The spec.
+        node: The reference, or anything else.
+        shared: Whether to return the part of the spec itself, instead of a copy.
+
+    Raises:
+        AdaptationError: if it resolves to nothing, or is circular.
+    """
     followed: list[str] = []
     siblings: dict[str, Any] = {}
     while isinstance(node, dict) and isinstance(node.get("$ref"), str):
@@ -231,7 +240,9 @@ def _resolve_all(document: dict[str, Any], node: Any) -> Any:
         node = _resolve(document, node["$ref"])
         if node is None:
             raise AdaptationError(f"Unresolved $ref: {followed[-1]}")
-    return {**copy.deepcopy(node), **siblings} if followed and isinstance(node, dict) else node
+    if not followed or not isinstance(node, dict) or (shared and not siblings):
+        return node
+    return {**copy.deepcopy(node), **siblings}
 
 
 def _inline(
@@ -239,17 +250,17 @@ def _inline(
 ) -> None:
     """Inline the references of an operation, and adapt its media types."""
     for owner in (item, operation):
-        parameters = [_resolve_all(document, each) for each in owner.get("parameters") or ()]
+        parameters = [resolve(document, each) for each in owner.get("parameters") or ()]
         owner["parameters"] = [
             _with_schema(parameter)
             for parameter in parameters
             if not (parameter["in"] == "header" and parameter["name"].lower() in IGNORED_HEADERS)
         ]
     if operation.get("requestBody") is not None:
-        operation["requestBody"] = body = _resolve_all(document, operation["requestBody"])
+        operation["requestBody"] = body = resolve(document, operation["requestBody"])
         body["content"] = _adapt_request(body.get("content") or {}, config)
     operation["responses"] = {
-        status: _resolve_all(document, response)
+        status: resolve(document, response)
         for status, response in (operation.get("responses") or {}).items()
         if not status.startswith("x-")
     }
@@ -393,7 +404,7 @@ def _nullable(spec: dict[str, Any]) -> dict[str, Any]:
     return spec  # an untyped schema allows null already
 
 
-def _schemas_used(document: dict[str, Any], parts: tuple[str, ...]) -> set[str]:
+def schemas_used(document: dict[str, Any], parts: tuple[str, ...]) -> set[str]:
     """Return the names of the component schemas that these parts of the operations use."""
     pending = [
         operation[part]

@@ -12,7 +12,6 @@ import contextlib
 import difflib
 import hashlib
 import io
-import itertools
 import json
 import os
 import re
@@ -39,6 +38,7 @@ from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError, ParseError
 from overlay import OverlayError, Stale, StaleOverlayError, apply_overlay
+from servers import server_urls
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "openapi.json"
@@ -234,22 +234,6 @@ def _operation_servers(document: dict[str, Any]) -> dict[str, tuple[str, ...]]:
         if servers:
             result[python_name(operation["operationId"])] = server_urls(servers)
     return result
-
-
-def server_urls(servers: list[dict[str, Any]] | None) -> tuple[str, ...]:
-    """Return the URLs of the servers, one for each combination of variable values."""
-    urls = []
-    for server in servers or ():
-        choices = {
-            name: variable.get("enum") or [variable.get("default", "")]
-            for name, variable in (server.get("variables") or {}).items()
-        }
-        for values in itertools.product(*choices.values()):
-            url = str(server["url"])
-            for name, value in zip(choices, values, strict=True):
-                url = url.replace(f"{{{name}}}", str(value))
-            urls.append(url.rstrip("/"))
-    return tuple(dict.fromkeys(urls))
 
 
 def _wire_names(data: GeneratorData) -> str:

@@ -350,8 +350,8 @@ def _successors(document: dict[str, Any], target: Any, update: Any) -> Iterator[
             both = len(known & _fields(schemas[theirs]))
             yield (
                 f"{theirs} has {both} of the {len(known)} fields of {ours}: to use it instead, "
-                f"give it the class_name {ours} in scripts/generator.yaml, and delete the action that "
-                f"adds {ours}"
+                f"give it the class_name {ours} in scripts/generator.yaml, and delete the action "
+                f"that adds {ours}"
             )
 
 
