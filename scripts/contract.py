@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from adapt import operations, resolve, schemas_used
 from attrs import field, frozen
+from openapi import operations, resolve, schemas_used, title
 from overlay import SCHEMAS
 from schemas import Plain, Schemas
 from servers import server_urls
@@ -456,11 +456,6 @@ class _Comparison:
         for each in added:
             text = f"{place} has a new alternative, {self.new.label(each)}"
             self.add("added", where, text, breaking=RESPONSE in use)
-
-
-def title(place: tuple[str, str]) -> str:
-    """Return an operation's method and path."""
-    return f"{place[0].upper()} {place[1]}"
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:

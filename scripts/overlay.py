@@ -22,6 +22,14 @@ from jsonpath.selectors import NameSelector
 SCHEMAS = "#/components/schemas/"
 MAX_PLACES = 3
 """Maximum number of places to list for one action."""
+_DATA = frozenset({"example", "examples", "default", "const", "enum"})
+"""The keys of values that are data, where `$ref` has no meaning."""
+_MAPS = {
+    *("properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "schemas"),
+    *("responses", "parameters", "requestBodies", "headers", "callbacks", "links", "pathItems"),
+    *("paths", "webhooks", "content", "encoding", "securitySchemes", "variables"),
+}
+"""The keys of objects whose keys are names."""
 PROSE = frozenset({"description", "title", "summary", "example", "examples", "deprecated"})
 _COMBINATIONS = frozenset({"allOf", "anyOf", "oneOf"})
 _EXCLUDES: dict[str, frozenset[str]] = {
@@ -279,15 +287,25 @@ def _similarity(known: frozenset[str] | None, schema: Any) -> float:
 
 def references(node: Any) -> Iterator[str]:
     """Yield every $ref in the node."""
-    pending = [node]
+    for each in reference_nodes(node):
+        yield each["$ref"]
+
+
+def reference_nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in the node that is a reference; examples and values are not."""
+    pending = [(node, False)]
     while pending:
-        node = pending.pop()
+        node, has_names = pending.pop()
         if isinstance(node, dict):
             if isinstance(node.get("$ref"), str):
-                yield node["$ref"]
-            pending += node.values()
+                yield node
+            pending += [
+                (value, key in _MAPS and not has_names)
+                for key, value in node.items()
+                if has_names or key not in _DATA
+            ]
         elif isinstance(node, list):
-            pending += node
+            pending += [(each, False) for each in node]
 
 
 def _in_reverse(matches: list[jsonpath.JSONPathMatch]) -> list[jsonpath.JSONPathMatch]:

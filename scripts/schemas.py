@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from adapt import resolve
 from attrs import field, frozen
+from openapi import resolve
 from overlay import SCHEMAS
 
 COMBINATIONS = ("allOf", "anyOf", "oneOf")
