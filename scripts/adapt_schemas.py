@@ -99,12 +99,28 @@ def _adapt_properties(spec: dict[str, Any], properties: dict[str, Any], context:
             if schema.get("format") in DATE_TIME_FORMATS:
                 schema = {**schema, "format": "date-time"}
             is_required = name in (spec.get("required") or ())
-            settled[name] = schema if is_required else nullable(schema)
+            settled[name] = _named_enum(name, schema if is_required else nullable(schema))
     spec["properties"] = settled
     if context.in_responses and settled:
         spec["required"] = list(settled)
     elif isinstance(spec.get("required"), list) and len(settled) < len(properties):
         spec["required"] = [each for each in spec["required"] if each in settled]
+
+
+def _named_enum(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a nullable enum as a union whose enum is named after the property.
+
+    The generator takes null for an enum's value only if the enum has it, and then makes several.
+    """
+    types, values = schema.get("type"), schema.get("enum")
+    if not isinstance(values, list) or "null" not in _list(types):
+        return schema
+    kinds = [each for each in types if each != "null"]
+    values = [each for each in values if each is not None]
+    enum = {k: v for k, v in schema.items() if k not in ("description", "default")}
+    enum |= {"type": kinds[0], "enum": values, "title": name}
+    rest = {k: schema[k] for k in ("description", "default") if k in schema}
+    return {**rest, "anyOf": [enum, {"type": "null"}]} if len(kinds) == 1 else schema
 
 
 def _default_fits(spec: dict[str, Any]) -> bool:

@@ -260,8 +260,14 @@ def _rename_modules(data: GeneratorData, config: Config) -> bool:
 
 
 def _rename_parameters(endpoint: Endpoint, config: Config) -> None:
-    """Rename the parameters that have the name of a variable in the generated functions."""
+    """Rename the parameters that have the name of a variable in the generated functions.
+
+    And those that are a property of an object, such as `filter[from]`.
+    """
     for parameter in endpoint.list_all_parameters():
+        if "[" in _untrusted(parameter.name):
+            name = _untrusted(parameter.name).replace("[", "_")
+            parameter.set_python_name(UntrustedString(name), config)
         if parameter.python_name in LOCAL_NAMES and parameter not in [
             body.prop for body in endpoint.bodies
         ]:
