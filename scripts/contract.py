@@ -255,8 +255,14 @@ class _Comparison:
             spec = resolve(self.now, each)
             if (kind, name) not in was:
                 needed = bool(spec.get("required"))
+                schema = self.new.plain(spec.get("schema", {}))
                 head = f"new {'required' if needed else 'optional'} {kind} parameters"
-                self.add("added", where, head, name, breaking=needed)
+                if not needed and "default" in schema.limits:
+                    # What is returned may change for those who do not send it.
+                    text = f"{spec['name']} = {short(schema.limits['default'])}"
+                    self.add("added", where, f"{head} with a default", text, topic="default")
+                else:
+                    self.add("added", where, head, str(spec["name"]), breaking=needed)
                 continue
             self.parameter(
                 where, f"{kind} parameter {name}", resolve(self.before, was[kind, name]), spec

@@ -17,7 +17,6 @@ import io
 import json
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -27,6 +26,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import committed
+import console
 import yaml
 from adapt import adapt_to_generator, python_name, with_distinct_class
 from openapi import METHODS, AdaptationError, operations, title
@@ -50,6 +51,7 @@ TOOLS = ("openapi-python-client", "python-jsonpath", "ruff")
 FAILED = "openapi-python-client cannot generate the whole spec:"
 MAX_NAME = 150
 """Maximum length of the name of a module."""
+TEMPORARY = ".generate-"
 LOCAL_NAMES = frozenset(
     ("params", "headers", "cookies", "body", "client", "response", "errors", "quote", "httpx")
 )
@@ -89,14 +91,21 @@ def corrected_document(
 
 
 def _known_fields() -> dict[str, frozenset[str]]:
-    """Return the fields of each schema in the spec that the old package was generated from."""
-    path = PACKAGE / "wire_names.py"
-    if not path.exists():
+    """Return the fields of each schema in the spec that was committed last."""
+    names = _committed(PACKAGE / "wire_names.py")
+    configuration = _committed(GENERATOR_CONFIG)
+    if names is None or configuration is None:
         return {}
-    overrides = yaml.safe_load(GENERATOR_CONFIG.read_text(encoding="utf-8"))["class_overrides"]
+    overrides = yaml.safe_load(configuration)["class_overrides"]
     schemas = {names["class_name"]: schema for schema, names in overrides.items()}
-    wire_names = runpy.run_path(str(path))["WIRE_NAMES"]
+    wire_names: dict[str, dict[str, str]] = ast.literal_eval(ast.parse(names).body[-1].value)  # type: ignore[attr-defined]
     return {schemas.get(c, c): frozenset(fields.values()) for c, fields in wire_names.items()}
+
+
+def _committed(path: Path) -> bytes | None:
+    """Return the committed content of a file, or the present one outside a repository."""
+    content = committed.read(ROOT, path)
+    return content if content is not None or not path.exists() else path.read_bytes()
 
 
 def generate(
@@ -178,7 +187,7 @@ def _write(target: Path, raw: bytes, corrected: dict[str, Any], notes: list[str]
     )
     for step in steps:
         command = [sys.executable, "-m", "ruff", *step, "--isolated", "--no-cache", str(target)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8")
         if done.returncode:
             reason = (done.stderr or done.stdout).replace(str(target), PACKAGE.name)[:2000]
             raise GenerationError(f"{FAILED}\n{reason}")
@@ -396,11 +405,20 @@ def replace_package(new: Path) -> None:
         os.rename(PACKAGE, old)
     try:
         os.rename(new, PACKAGE)
-    except OSError:
-        if old.exists():
+    except BaseException:
+        if old.exists() and not PACKAGE.exists():
             os.rename(old, PACKAGE)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def recover() -> None:
+    """Clean up after a run that was killed: put the old package back, remove the rest."""
+    for directory in PACKAGE.parent.glob(f"{TEMPORARY}*"):
+        old = directory / f"{PACKAGE.name}.old"
+        if old.exists() and not PACKAGE.exists():
+            os.rename(old, PACKAGE)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def differences(fresh: Path) -> list[str]:
@@ -437,13 +455,16 @@ def main() -> int:
     arguments = parser.parse_args()
     check = arguments.check
     stale: list[Stale] | None = [] if arguments.stale_ok else None
+    notes: list[str] = []
     PACKAGE.parent.mkdir(exist_ok=True)
+    if not check:
+        recover()
     # Next to the package, so that replacing it is a rename within one file system.
     parent = None if check else PACKAGE.parent
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".generate-") as directory:
+    with tempfile.TemporaryDirectory(dir=parent, prefix=TEMPORARY) as directory:
         fresh = Path(directory) / PACKAGE.name
         try:
-            generate(fresh, stale=stale)
+            generate(fresh, stale=stale, notes=notes)
         except GenerationError as error:
             print(f"Nothing was generated; {PACKAGE.relative_to(ROOT)} is unchanged.\n{error}")
             return 1
@@ -451,6 +472,8 @@ def main() -> int:
             replace_package(fresh)
             for action in stale or ():
                 print(f"Skipped as stale: {action}")
+            for note in notes:
+                print(f"Not generated: {note}")
             print(f"Wrote {PACKAGE.relative_to(ROOT)}.")
             return 0
         diff = differences(fresh)
@@ -463,4 +486,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)

@@ -22,9 +22,9 @@ from jsonpath.selectors import NameSelector
 SCHEMAS = "#/components/schemas/"
 MAX_PLACES = 3
 """Maximum number of places to list for one action."""
-_DATA = frozenset({"example", "examples", "default", "const", "enum"})
+DATA = frozenset({"example", "examples", "default", "const", "enum"})
 """The keys of values that are data, where `$ref` has no meaning."""
-_MAPS = {
+MAPS = {
     *("properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "schemas"),
     *("responses", "parameters", "requestBodies", "headers", "callbacks", "links", "pathItems"),
     *("paths", "webhooks", "content", "encoding", "securitySchemes", "variables"),
@@ -300,9 +300,9 @@ def reference_nodes(node: Any) -> Iterator[dict[str, Any]]:
             if isinstance(node.get("$ref"), str):
                 yield node
             pending += [
-                (value, key in _MAPS and not has_names)
+                (value, key in MAPS and not has_names)
                 for key, value in node.items()
-                if has_names or key not in _DATA
+                if has_names or key not in DATA
             ]
         elif isinstance(node, list):
             pending += [(each, False) for each in node]
