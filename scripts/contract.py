@@ -15,7 +15,7 @@ from attrs import field, frozen
 from openapi import operations, resolve, schemas_used, title
 from overlay import SCHEMAS
 from schemas import Plain, Schemas
-from servers import server_urls
+from servers import ServerError, server_urls
 
 Kind = Literal["added", "removed", "modified"]
 Topic = Literal["", "security", "media type", "default", "style", "webhooks"]
@@ -200,33 +200,27 @@ class _Comparison:
                 self.add("modified", where, head, breaking=True, topic="security")
 
     def servers(self, old: Any, new: Any, same: Mapping[Any, Any]) -> None:
-        # Which operations each server has, before and now.
-        users: tuple[dict[str, list[str]], ...] = ({}, {})
-        current = {previous: place for place, previous in same.items()}
-        for index, (document, found) in enumerate(((self.before, old), (self.now, new))):
-            for place in found:
-                item = resolve(document, document["paths"][place[1]])
-                servers = found[place].get("servers") or item.get("servers")
-                for url in server_urls(servers or document.get("servers")):
-                    name = place if index else current.get(place, place)
-                    users[index].setdefault(url, []).append(title(name))
-        common = {title(place) for place in same}
-        for url in {**users[0], **users[1]}:
-            was, now = (set(side.get(url, ())) & common for side in users)
-            if was == now:
-                continue
-            if not was or not now:
-                everywhere = (was | now) == common
-                names = "" if everywhere else f" of {', '.join(sorted(was | now))}"
-                kind: Kind = "added" if now else "removed"
-                self.add(kind, "servers", f"{url}{names}", breaking=not now)
-            else:
-                for kind, places in (("removed", was - now), ("added", now - was)):
-                    if places:
-                        others = f"; it still serves {', '.join(sorted(now))}"
-                        text = f"{url} of {', '.join(sorted(places))}"
-                        text += others if kind == "removed" else ""
-                        self.add(kind, "servers", text, breaking=kind == "removed")
+        """Report which operations have other servers, in one row for those that changed alike."""
+        groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+        for place, previous in same.items():
+            was = _urls(self.before, old[previous], previous)
+            now = _urls(self.now, new[place], place)
+            if set(was) != set(now):
+                groups.setdefault((was, now), []).append(title(place))
+        general = set(_servers(self.now.get("servers")))
+        for (was, now), places in groups.items():
+            names = "" if len(places) == len(same) else f" of {_few(places)}"
+            for url in [each for each in was if each not in now]:
+                others = [
+                    title(place)
+                    for place in new
+                    if url not in general and url in _urls(self.now, new[place], place)
+                ]
+                text = f"{url}{names}"
+                text += f"; it serves {_few(others)} only" if others else ""
+                self.add("removed", "servers", text, breaking=True)
+            for url in [each for each in now if each not in was]:
+                self.add("added", "servers", f"{url}{names}")
 
     # --- Operations ----------------------------------------------------------------------------
 
@@ -486,6 +480,25 @@ def _uses(document: dict[str, Any]) -> dict[str, frozenset[str]]:
         for name in schemas_used({**document, "paths": paths}, parts):
             result[name] = result.get(name, frozenset()) | {use}
     return result
+
+
+def _urls(document: dict[str, Any], operation: Any, place: tuple[str, str]) -> tuple[str, ...]:
+    """Return the servers of an operation; those with too many variables as they are."""
+    item = resolve(document, document["paths"][place[1]])
+    servers = operation.get("servers") or item.get("servers") or document.get("servers")
+    return _servers(servers)
+
+
+def _servers(servers: Any) -> tuple[str, ...]:
+    try:
+        return server_urls(servers)
+    except ServerError:
+        return tuple(str(server["url"]) for server in servers)
+
+
+def _few(names: list[str]) -> str:
+    """Return the names, or how many there are."""
+    return ", ".join(names) if len(names) <= 3 else f"{len(names)} operations"
 
 
 def _key(place: tuple[str, str]) -> tuple[str, str]:

@@ -19,9 +19,8 @@ import pytest
 import sources
 import vendor
 from impact import Change, Impact, Task
-from polyai_data.sandbox import serve
 
-from tests.bumps import BUMPS, REFUSALS, ROOT, Bump, Refusal, original
+from tests.bumps import BUMPS, PROJECT, REFUSALS, ROOT, Bump, Refusal, original
 from tests.forks import Forks
 
 TAKE_IN = """
@@ -29,13 +28,14 @@ import json, sys
 sys.path.insert(0, "scripts")
 import generate, shutil
 made = []
-def once(target, *arguments, stale, write=generate.generate):
+def once(target, *arguments, stale, notes, write=generate.generate):
     if not made:
-        write(target, *arguments, stale=stale)
-        made.append((shutil.copytree(target, "once"), [*stale]))
+        write(target, *arguments, stale=stale, notes=notes)
+        made.append((shutil.copytree(target, "once"), [*stale], [*notes]))
     else:
         shutil.copytree(made[0][0], target)
         stale += made[0][1]
+        notes += made[0][2]
 generate.generate = once  # the same twice takes its time
 import vendor
 impact = vendor.vendor(sys.argv[1:])
@@ -54,31 +54,46 @@ shutil.rmtree("once")
 print("RESULT" + json.dumps({
     "bump": impact.bump,
     "version": impact.next_version,
-    "breaking": [change.text for change in impact.changes if change.is_breaking],
+    "breaking": [f"{c.where}: {c.text}" for c in impact.changes if c.is_breaking],
     "tasks": [f"{task.what.partition(chr(10))[0]} → {task.todo}" for task in impact.tasks],
     "strict": strict,
+    "omitted": impact.omitted,
     "code": code,
     "out": out.getvalue(),
 }))
 """
 
 USE = """
-import os, pathlib, sys
+import json, os
 import polyai_data
-from polyai_data import Annotation, DataClient
+from polyai_data._data import operations
 assert polyai_data.__file__.startswith(os.getcwd()), polyai_data.__file__
-with DataClient(api_key="sandbox", agent_id="PROJECT-DEMO", base_url=sys.argv[1]) as client:
-    summary = next(iter(client.list_conversations(max_items=1)))
-    conversation = client.get_conversation(summary.conversation_id)
-    recorded = "CA22d437f4405070690f8906b76c8ea4ed"
-    path = client.download_recording(recorded, pathlib.Path(sys.argv[2]))
-    annotation = Annotation(turn=0, role="agent", type="wrong_info")
-    client.add_annotations(summary.conversation_id, [annotation])
-    client.set_note(summary.conversation_id, "checked")
-    chat = client.start_chat("sandbox")
-    assert chat.send("Hello").text
-    assert conversation.transcript and path.stat().st_size > 44
-    assert not conversation.problems, conversation.problems
+agent, conversation = "/v1/agents/A", "/v1/agents/A/conversations/C"
+chat = {"clientEnv": "sandbox"}
+expected = {
+    "list_conversations": ("get", f"{agent}/conversations", {"limit": 10, "offset": 20}, None),
+    "get_conversation": ("get", conversation, None, None),
+    "get_recording": (
+        "get", f"{conversation}/audio", {"direction": "user", "redacted": True}, None
+    ),
+    "add_annotations": (
+        "post", f"{conversation}/annotation", None,
+        {"annotations": [
+            {"turnId": 0, "role": "agent", "annotationType": "wrong_info"}
+        ]},
+    ),
+    "set_note": ("post", f"{conversation}/note", None, {"note": "text"}),
+    "start_chat": ("post", f"{agent}/debug-chat", None, {**chat, "asrLangCode": "en-US"}),
+    "send_chat_message": (
+        "post", f"{agent}/debug-chat/C", None, {**chat, "message": "Hello"}
+    ),
+}
+for name, (method, url, params, body) in expected.items():
+    request = getattr(operations, name)()
+    found = (request["method"], request["url"], request.get("params"), request.get("json"))
+    assert found == (method, url, params, body), (name, request)
+from polyai_data.models import Conversation
+from polyai_data.cli._get import rows
 print("works")
 """
 
@@ -91,7 +106,7 @@ def forks() -> Iterator[Forks]:
 
 @pytest.fixture(scope="module")
 def template(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what taking in a document reads and writes, with a warm cache of the type check.
+    """The small project with the scripts of this one, and a warm cache of the type check.
 
     It takes its time, so the processes that share the tests share it.
     """
@@ -103,20 +118,16 @@ def template(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
         flock(lock, LOCK_EX)
         if not done.exists():
             shutil.rmtree(root, ignore_errors=True)
-            for name in ("scripts", "generated", "facade"):
-                ignored = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(ROOT / name, root / name, ignore=ignored)
-            for name in ("openapi.json", "pyproject.toml"):
-                shutil.copy(ROOT / name, root)
-            take_in(forks, root, [(ROOT / "openapi.json").read_text()])
+            ignored = shutil.ignore_patterns("__pycache__", "README.md")
+            shutil.copytree(PROJECT, root, ignore=ignored)
+            shutil.copytree(ROOT / "scripts", root / "scripts", ignore=ignored)
+            for name in ("overlay.yaml", "generator.yaml"):
+                shutil.move(root / name, root / "scripts" / name)
+            shutil.copy(ROOT / "pyproject.toml", root)
+            assert run(root, "scripts/generate.py").returncode == 0
+            take_in(forks, root, [(root / "openapi.json").read_text()])
             done.touch()
     return root
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[str]:
-    with serve() as url:
-        yield url
 
 
 @pytest.fixture
@@ -161,9 +172,7 @@ def stale_actions(text: str) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("case", BUMPS, ids=lambda case: case.name)
-def test_a_new_version_is_taken_in(
-    case: Bump, forks: Forks, project: Path, sandbox: str, tmp_path: Path
-) -> None:
+def test_a_new_version_is_taken_in(case: Bump, forks: Forks, project: Path) -> None:
     done = take_in(forks, project, case.sources)
     assert done.returncode == 0, done.stdout + done.stderr
     report, _, result = done.stdout.partition("RESULT")
@@ -188,7 +197,7 @@ def test_a_new_version_is_taken_in(
     modules = list((project / "generated/polyai_data_generated/api/operations").glob("[!_]*.py"))
     assert len(modules) == count
 
-    used = forks.run("-c", USE, sandbox, str(tmp_path), cwd=project, env=environment(project))
+    used = forks.run("-c", USE, cwd=project, env=environment(project))
     assert (used.stdout == "works\n") == case.fits, used.stderr
 
 
@@ -204,7 +213,7 @@ def test_there_are_enough_of_them() -> None:
 def vendored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Return a function that vendors in this process, checks that it is refused, and tells why."""
     document, report = tmp_path / "openapi.json", tmp_path / "build" / "spec-diff.md"
-    shutil.copy(ROOT / "openapi.json", document)
+    shutil.copy(PROJECT / "openapi.json", document)
     report.parent.mkdir()
     report.write_text("as it was")
     monkeypatch.setattr(vendor, "DOCUMENT", document)
@@ -293,7 +302,7 @@ def test_the_report_of_a_change_outlives_vendoring_the_same_once_more(project: P
     for expected in ("1.0.9 → Data API 1.1.0", "no changes."):
         assert expected in run(project, "scripts/vendor.py", "new.json").stdout
         assert "1.0.9 → Data API 1.1.0" in report.read_text()
-    assert run(project, "scripts/vendor.py", str(ROOT / "openapi.json")).returncode == 0
+    assert run(project, "scripts/vendor.py", str(PROJECT / "openapi.json")).returncode == 0
     assert "1.1.0 → Data API 1.0.9" in report.read_text()
 
 
