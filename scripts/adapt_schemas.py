@@ -56,8 +56,10 @@ def adapt_schema(spec: Any, context: Context, *, is_component: bool = False) -> 
             del spec[key]  # it may look like a reference
     if spec.pop("nullable", False) is True:  # OpenAPI 3.0
         spec = nullable(spec)
-    if context.in_responses and not _default_fits(spec):
-        spec.pop("default", None)  # nothing is sent, so it has no effect
+    if "default" in spec and not _default_fits(spec, context):
+        del spec["default"]
+        if not context.in_responses:
+            context.note("its default is not one of its values; it is not sent")
     default = spec.get("default")
     if isinstance(default, str) and not default.isprintable():
         del spec["default"]
@@ -123,10 +125,18 @@ def _named_enum(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "anyOf": [enum, {"type": "null"}]} if len(kinds) == 1 else schema
 
 
-def _default_fits(spec: dict[str, Any]) -> bool:
-    """Return whether the default of a schema is one of its values, as far as types tell."""
+def _default_fits(spec: dict[str, Any], context: Context) -> bool:
+    """Return whether the default of a schema is one of its values, as far as types tell.
+
+    And whether the generator supports it: it has no defaults that are arrays or objects, and none
+    with a format in fields that may be null.
+    """
     default, types = spec.get("default"), spec.get("type")
-    kind = _TYPES.get(type(default), "object")
+    if isinstance(default, list | dict) or (context.in_responses and "format" in spec):
+        return False
+    if types is None:
+        return True
+    kind = "null" if default is None else _TYPES.get(type(default), "object")
     allowed = [types] if isinstance(types, str) else _list(types)
     fits = kind in allowed or (kind == "integer" and "number" in allowed)
     return fits and default in (spec.get("enum") or [default])

@@ -27,7 +27,7 @@ def main() -> int:
         "--- make vendor: validates and compares the spec, and tries it out (a minute)", flush=True
     )
     try:
-        impact = vendor(sys.argv[1:] or console.sources())
+        impact = vendor(sys.argv[1:] or console.sources(), merge_pages=console.merge_pages())
     except (SourceError, RedoclyError, AdaptationError) as error:
         print(f"Nothing was changed.\n{error}")
         return 1

@@ -44,6 +44,11 @@ def sources() -> list[str]:
     return split(os.environ.get("SPEC", ""))
 
 
+def merge_pages() -> bool | None:
+    """Return what MERGE says: `ok`, `no` or nothing."""
+    return {"ok": True, "no": False}.get(os.environ.get("MERGE", ""))
+
+
 def split(text: str) -> list[str]:
     """Return the files and URLs in the text."""
     words = text.split(" ")

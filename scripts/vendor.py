@@ -64,14 +64,19 @@ def without_links(node: Any, *, has_names: bool = False) -> Any:
     }
 
 
-def vendor(sources: list[str]) -> Impact:
+def vendor(sources: list[str], *, merge_pages: bool | None = None) -> Impact:
     """Replace the spec with the one from the sources, and write the report.
+
+    Args:
+        sources: The sources.
+        merge_pages: What to do with pages that do not have all operations of the vendored spec.
 
     Raises:
         SourceError: if the spec is invalid. Nothing is changed.
         RedoclyError: if Redocly fails. Nothing is changed.
     """
-    new = to_json(read_document(sources))
+    present = json.loads(DOCUMENT.read_bytes())
+    new = to_json(read_document(sources, present, merge_pages=merge_pages))
     check(new)
     with tempfile.TemporaryDirectory() as directory:
         package = committed.extract(ROOT, PACKAGE, Path(directory))
@@ -98,7 +103,9 @@ def main() -> int:
     what = "a file, an https URL, or documentation pages"
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=what)
     try:
-        impact = vendor(parser.parse_args().sources or console.sources())
+        impact = vendor(
+            parser.parse_args().sources or console.sources(), merge_pages=console.merge_pages()
+        )
     except (SourceError, RedoclyError, AdaptationError) as error:
         print(f"Nothing was changed.\n{error}")
         return 1

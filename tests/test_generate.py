@@ -81,8 +81,9 @@ class Project:
     def skip_generating(self) -> None:
         """Let the generator give what is committed, at once."""
 
-        def copy(target: Path, *, stale: object) -> None:
+        def copy(target: Path, *, stale: object, notes: list[str]) -> None:
             assert stale is None
+            assert notes == []
             shutil.copytree(PACKAGE, target)
 
         self.monkeypatch.setattr(generate, "generate", copy)
@@ -171,7 +172,11 @@ def test_a_package_that_is_not_there_yet_is_written(vendored: Project) -> None:
 
 def impossible_default(document: Any) -> None:
     schemas = document["components"]["schemas"]
-    schemas["UpsertNoteBody"]["properties"]["odd"] = {"type": "integer", "default": "x"}
+    schemas["UpsertNoteBody"]["properties"]["odd"] = {
+        "type": "string",
+        "format": "date-time",
+        "default": "x",
+    }
 
 
 def circle_of_responses(document: Any) -> None:
@@ -202,7 +207,13 @@ def renamed(document: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (impossible_default, ["/components/schemas/UpsertNoteBody", "default"]),
+        (
+            impossible_default,
+            [
+                "/components/schemas/UpsertNoteBody",
+                "Invalid datetime: Invalid isoformat string: 'x'",
+            ],
+        ),
         (circle_of_responses, ["Circular $ref: #/components/responses/A → "]),
         (no_openapi, ["Failed to parse OpenAPI document"]),
         (unresolvable, ["#/components/schemas/No"]),
