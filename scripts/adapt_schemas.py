@@ -117,11 +117,11 @@ def _named_enum(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     types, values = schema.get("type"), schema.get("enum")
     if not isinstance(values, list) or "null" not in _list(types):
         return schema
-    kinds = [each for each in types if each != "null"]
+    kinds = [each for each in _list(types) if each != "null"]
     values = [each for each in values if each is not None]
-    enum = {k: v for k, v in schema.items() if k not in ("description", "default")}
-    enum |= {"type": kinds[0], "enum": values, "title": name}
-    rest = {k: schema[k] for k in ("description", "default") if k in schema}
+    inner = {k: v for k, v in schema.items() if k not in ("description", "default")}
+    enum = {**inner, "type": kinds[0], "enum": values, "title": name}
+    rest: dict[str, Any] = {k: schema[k] for k in ("description", "default") if k in schema}
     return {**rest, "anyOf": [enum, {"type": "null"}]} if len(kinds) == 1 else schema
 
 

@@ -273,8 +273,8 @@ class _Comparison:
         if styles[0] != styles[1]:
             text = f"{place} is serialised differently: {' → '.join(map(str, styles))}"
             self.add("modified", where, text, breaking=True, topic="style")
-        sides = [each.get("schema", {}) for each in (old, new)]
-        self.schema(where, place, *sides, frozenset((REQUEST,)))
+        schemas = old.get("schema", {}), new.get("schema", {})
+        self.schema(where, place, *schemas, frozenset((REQUEST,)))
 
     def body(self, where: str, old: Any, new: Any) -> None:
         was, now = resolve(self.before, old) or {}, resolve(self.now, new) or {}
@@ -306,8 +306,8 @@ class _Comparison:
             self.add(kind, where, text, breaking=bool(removed), topic=topic)
         for each in [each for each in old if each in new]:
             self.schema(where, place, *_of_media(old[each], new[each]), use)
-            encodings = ((side.get("encoding") or {}) for side in (old[each], new[each]))
-            self.value(where, f"{place}: encoding", *encodings, topic="style")
+            was, now = ((side or {}).get("encoding") for side in (old[each], new[each]))
+            self.value(where, f"{place}: encoding", was, now, topic="style")
 
     def responses(self, where: str, old: Any, new: Any) -> None:
         was = {str(status): resolve(self.before, each) for status, each in old.items()}
@@ -522,8 +522,8 @@ def _style(parameter: dict[str, Any]) -> str:
     return f"{style}{exploded}{reserved}"
 
 
-def _of_media(*sides: Any) -> list[Any]:
-    return [side.get("schema", {}) if isinstance(side, dict) else {} for side in sides]
+def _of_media(old: Any, new: Any) -> tuple[Any, Any]:
+    return (old or {}).get("schema", {}), (new or {}).get("schema", {})
 
 
 def _security(document: dict[str, Any], operation: dict[str, Any]) -> frozenset[str]:

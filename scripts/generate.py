@@ -97,7 +97,7 @@ def _known_fields() -> dict[str, frozenset[str]]:
     if names is None or configuration is None:
         return {}
     overrides = yaml.safe_load(configuration)["class_overrides"]
-    schemas = {names["class_name"]: schema for schema, names in overrides.items()}
+    schemas = {each["class_name"]: schema for schema, each in overrides.items()}
     wire_names: dict[str, dict[str, str]] = ast.literal_eval(ast.parse(names).body[-1].value)  # type: ignore[attr-defined]
     return {schemas.get(c, c): frozenset(fields.values()) for c, fields in wire_names.items()}
 
@@ -260,8 +260,12 @@ def _rename_modules(data: GeneratorData, config: Config) -> bool:
             while new in taken:
                 new += "_"
             # The override is looked up by the name that the class has without it.
-            keys = [key for key, each in config.class_overrides.items() if each.class_name == name]
-            override = ClassOverride(class_name=name, module_name=new)
+            keys = [
+                key
+                for key, each in config.class_overrides.items()
+                if _untrusted(each.class_name) == name
+            ]
+            override = ClassOverride(class_name=UntrustedString(name), module_name=new)
             config.class_overrides[keys[0] if keys else name] = override
             taken.add(PythonIdentifier(new, ""))
             found = True
@@ -309,6 +313,8 @@ def _untrusted(value: Any) -> str:
 def _check_enums(target: Path, data: GeneratorData) -> None:
     """Fail if the generator changed the values of an enum."""
     for enum in data.enums:
+        if not isinstance(enum.values, dict):
+            continue  # of strings, without a class
         module = target / "models" / f"{enum.class_info.module_name}.py"
         written = [
             ast.literal_eval(line.value)

@@ -18,7 +18,8 @@ import impact
 import pytest
 import sources
 import vendor
-from impact import Change, Impact, Task
+from contract import Change
+from impact import Impact, Task
 
 from tests.bumps import BUMPS, PROJECT, REFUSALS, ROOT, Bump, Refusal, original
 from tests.forks import Forks

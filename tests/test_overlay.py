@@ -303,7 +303,7 @@ def test_an_action_that_adds_something_is_not_stale(present: Any, update: Any) -
 
 def test_an_action_that_the_spec_makes_redundant_lists_places_and_the_schema_to_use() -> None:
     responses = {str(status): {"schema": {"$ref": "#/components/schemas/E"}} for status in range(5)}
-    fields = {"a": {}, "b": {}}
+    fields: dict[str, Any] = {"a": {}, "b": {}}
     document = {
         "responses": {**responses, "5": {}},
         "components": {"schemas": {"E": {"properties": fields}}},

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from polyai_data import APIStatusError, ConfigurationError, PolyAIError, __version__
-from polyai_data._data import operations as builders
+from polyai_data_generated.api.operations import get_conversation
 
 if TYPE_CHECKING:
     from tests.conftest import Caller, FakeServer
@@ -219,10 +219,8 @@ def test_a_part_of_a_request_that_is_not_sent_is_an_error_before_anything_is_sen
     parts: dict[str, Any],
     told: str,
 ) -> None:
-    build = builders.api_get_conversation._get_kwargs
-    monkeypatch.setattr(
-        builders.api_get_conversation, "_get_kwargs", lambda *ids: {**build(*ids), **parts}
-    )
+    build = get_conversation._get_kwargs
+    monkeypatch.setattr(get_conversation, "_get_kwargs", lambda *ids: {**build(*ids), **parts})
     with pytest.raises(PolyAIError, match="get_conversation needs what this version") as caught:
         call(server, lambda client: client.get_conversation("CA1"))
     assert told in str(caught.value)
