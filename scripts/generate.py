@@ -265,7 +265,7 @@ def _rename_modules(data: GeneratorData, config: Config) -> bool:
                 for key, each in config.class_overrides.items()
                 if _untrusted(each.class_name) == name
             ]
-            override = ClassOverride(class_name=UntrustedString(name), module_name=new)
+            override = ClassOverride.model_validate({"class_name": name, "module_name": new})
             config.class_overrides[keys[0] if keys else name] = override
             taken.add(PythonIdentifier(new, ""))
             found = True
