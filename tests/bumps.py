@@ -349,6 +349,97 @@ def the_header_of_the_key_renamed(document: Document) -> None:
     document["components"]["securitySchemes"]["polyApiKey"]["name"] = "X-KEY"
 
 
+@bump(
+    "major",
+    "get_conversation needs what the facade does not send: cookies, header X-Account → send it in",
+    "_data/operations.py no longer type-checks",
+    f"{CHECK}2",
+    "get_conversation has new parameters, x_account, session",
+    breaking=(
+        f"GET {GET}: new required header parameters: X-Account",
+        f"GET {GET}: new required cookie parameters: session",
+    ),
+)
+def parameters_that_the_facade_does_not_send(document: Document) -> None:
+    document["paths"][GET]["get"]["parameters"] = [
+        {"name": name, "in": place, "required": True, "schema": {"type": "string"}}
+        for name, place in (("X-Account", "header"), ("session", "cookie"))
+    ]
+
+
+@bump(
+    "major",
+    "set_note needs what the facade does not send: data, header Content-Type → send it in",
+    "the media type of the request body changed: application/json → application/x-www-form-url",
+    breaking=("application/json → application/x-www-form-urlencoded",),
+)
+def a_form_instead_of_json(document: Document) -> None:
+    content = document["paths"][f"{GET}/note"]["post"]["requestBody"]["content"]
+    content["application/x-www-form-urlencoded"] = content.pop("application/json")
+
+
+@bump(
+    "minor",
+    'new optional query parameters with a default: client_env = "live" → the server does something',
+    "list_conversations has a new parameter, client_env",
+    fits=False,
+)
+def parameter_with_a_default_added(document: Document) -> None:
+    document["paths"][LIST]["get"]["parameters"].append(
+        {"name": "client_env", "in": "query", "schema": {"type": "string", "default": "live"}}
+    )
+
+
+@bump("minor", says=("webhook ended", NOTHING))
+def webhooks_added(document: Document) -> None:
+    document["webhooks"] = {"ended": {"post": {"responses": JSON_ANSWER}}}
+
+
+@bump(
+    "major",
+    "overlay actions that no longer match: 2",
+    "get_conversation is now GET /v2/agents/{}/conversations/{}; it was GET /v1/agents/{}/conv",
+    f"{CHECK}1",
+    breaking=(f"GET {GET}: removed; it may be GET {GET.replace('v1', 'v2')} now",),
+    stale=(2,),
+)
+def another_operation_of_the_same_name(document: Document) -> None:
+    item = document["paths"][GET]
+    item["get"]["operationId"] = "get_conversation"
+    document["paths"][GET.replace("v1", "v2")] = item
+    del document["paths"][GET]
+
+
+@bump(
+    "minor",
+    "the spec now says what these overlay actions add: 9 → compare the two",
+    "new model: Error",
+    says=(
+        "in 25 places",
+        "Error has 2 of the 6 fields of ErrorEnvelope: to use it instead, give it the class_name",
+        f"GET {LIST}: responses that now have a body: 400, 401, 403",
+    ),
+    stale=(9,),
+    fits=True,
+)
+def bodies_of_errors(document: Document) -> None:
+    document["components"]["schemas"]["Error"] = {
+        "type": "object",
+        "properties": {"error": {"type": "string"}, "error_id": {"type": "string"}},
+    }
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    for item in document["paths"].values():
+        for method in item.keys() & {"get", "post"}:
+            for status, response in item[method]["responses"].items():
+                if status.startswith("4"):
+                    response["content"] = content
+
+
+@bump("patch", says=("jsonSchemaDialect: none → ", NOTHING))
+def the_dialect_of_schemas(document: Document) -> None:
+    document["jsonSchemaDialect"] = "https://spec.openapis.org/oas/3.1/dialect/base"
+
+
 # --- Answers -------------------------------------------------------------------------------------
 
 
@@ -869,6 +960,15 @@ def pages_of_two_documents(document: Document) -> list[str]:
 def a_page_cut_off(document: Document) -> list[str]:
     first, second, *_ = as_pages(document)
     return [first, second.removesuffix("````\n")]
+
+
+@refused(
+    "These pages do not have 6 of the vendored operations, which would be removed: GET /v1/agents/"
+    "{agentId}/conversations/{conversationId}, POST",
+    "To merge the pages into the vendored spec, add MERGE=ok.",
+)
+def a_page_instead_of_a_document(document: Document) -> list[str]:
+    return as_pages(document)[:1]
 
 
 @refused("page2.md: contains no OpenAPI fragment")

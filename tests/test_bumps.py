@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +24,18 @@ import vendor
 from contract import Change
 from impact import Impact, Task
 
-from tests.bumps import BUMPS, PROJECT, REFUSALS, ROOT, Bump, Refusal, original
+from tests.bumps import (
+    BUMPS,
+    LIST,
+    PROJECT,
+    REFUSALS,
+    ROOT,
+    Bump,
+    Refusal,
+    as_pages,
+    original,
+    rename_schema,
+)
 from tests.forks import Forks
 
 TAKE_IN = """
@@ -305,6 +319,178 @@ def test_the_report_of_a_change_outlives_vendoring_the_same_once_more(project: P
         assert "1.0.9 → Data API 1.1.0" in report.read_text()
     assert run(project, "scripts/vendor.py", str(PROJECT / "openapi.json")).returncode == 0
     assert "1.1.0 → Data API 1.0.9" in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("merge", "count", "told"),
+    [("ok", 7, "the new summary"), ("no", 1, "6 breaking")],
+    ids=["merged", "replaced"],
+)
+def test_a_page_is_merged_into_the_document_or_replaces_it(
+    project: Path, merge: str, count: int, told: str
+) -> None:
+    changed = original()
+    changed["paths"][LIST]["get"]["summary"] = "the new summary"
+    (project / "a page.md").write_text(as_pages(changed)[0])
+    done = subprocess.run(
+        [sys.executable, "scripts/vendor.py"],
+        cwd=project,
+        env={**environment(project), "SPEC": "a page.md", "MERGE": merge},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    written = json.loads((project / "openapi.json").read_text())
+    assert len(written["paths"]) == count
+    assert written["paths"][LIST]["get"]["summary"] == "the new summary"
+    assert told in done.stdout + json.dumps(written)
+    if merge == "ok":
+        changed["paths"][LIST]["get"]["summary"] = original()["paths"][LIST]["get"]["summary"]
+        written["paths"][LIST]["get"]["summary"] = changed["paths"][LIST]["get"]["summary"]
+        assert written == original()
+
+
+def git(project: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    subprocess.run(["git", *identity, *arguments], cwd=project, check=True, capture_output=True)
+
+
+def test_a_second_trial_is_compared_with_the_last_commit_and_not_with_the_first(
+    project: Path,
+) -> None:
+    (project / ".gitignore").write_text("build/\n.mypy_cache/\n__pycache__/\n")
+    git(project, "init", "--quiet")
+    git(project, "add", ".")
+    git(project, "commit", "--quiet", "--message=first")
+    changed = original()
+    rename_schema(changed, "UpsertNoteBody", "Note")
+    (project / "new.json").write_text(json.dumps(changed))
+    advice = "give its replacement the class_name SetNoteBody in scripts/generator.yaml"
+    assert advice in run(project, "scripts/vendor.py", "new.json").stdout
+    assert run(project, "scripts/generate.py").returncode == 0
+    assert advice in run(project, "scripts/vendor.py", "new.json").stdout
+    config = project / "scripts" / "generator.yaml"
+    config.write_text(config.read_text().replace("UpsertNoteBody", "Note"))
+    done = run(project, "scripts/vendor.py", "new.json")
+    assert "Nothing to decide." in done.stdout
+    assert "renamed: UpsertNoteBody → Note" in done.stdout
+    assert run(project, "scripts/generate.py").returncode == 0
+    assert "Nothing to decide." in run(project, "scripts/vendor.py", "new.json").stdout
+
+
+def test_no_url_and_no_file_in_a_document_is_followed(project: Path) -> None:
+    requests = []
+    (project / "secret.json").write_text("{")  # an error if it is read
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/schema.json"
+        changed = original()
+        schemas = changed["components"]["schemas"]
+        schemas["Cat"] = {"type": "object", "properties": {"kind": {"type": "string"}}}
+        schemas["ConversationDetailResponse"]["properties"]["pet"] = {
+            "oneOf": [{"$ref": "#/components/schemas/Cat"}],
+            "discriminator": {
+                "propertyName": "kind",
+                "mapping": {
+                    "url": url,
+                    "file": str(project / "secret.json"),
+                    "relative": "../../secret.json",
+                },
+            },
+            "example": {"$ref": url},
+            "default": {"$ref": str(project / "secret.json")},
+            "externalDocs": {"url": url},
+        }
+        changed["components"]["examples"] = {"far": {"externalValue": url}}
+        (project / "new.json").write_text(json.dumps(changed))
+        done = subprocess.run(
+            [sys.executable, "-c", WATCH, "new.json"],
+            cwd=project,
+            env=environment(project),
+            capture_output=True,
+            text=True,
+        )
+        with contextlib.suppress(BlockingIOError):
+            requests.append(listener.accept())
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert requests == []
+    assert "new field: Conversation.pet" in done.stdout
+
+
+WATCH = """
+import sys
+def watch(event, arguments):
+    assert not event.startswith("socket.connect"), arguments
+    assert event != "open" or not str(arguments[0]).endswith("secret.json"), arguments
+sys.addaudithook(watch)
+sys.path.insert(0, "scripts")
+import generate, vendor
+assert vendor.main() == 0
+sys.argv = ["generate.py"]
+assert generate.main() == 0
+"""
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX"])
+def test_the_report_is_utf_8_whatever_the_locale_is(project: Path, locale: str) -> None:
+    changed = original()
+    changed["info"]["title"] = "Ünïcode → 日本 \U0001f642"
+    (project / "new.json").write_text(json.dumps(changed))
+    for script in (["scripts/vendor.py", "new.json"], ["scripts/generate.py"]):
+        done = subprocess.run(
+            [sys.executable, *script],
+            cwd=project,
+            env={
+                **{k: v for k, v in environment(project).items() if not k.startswith("LC_")},
+                "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",
+            },
+            capture_output=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert script[0] == "scripts/generate.py" or "→ Ünïcode → 日本 🙂" in done.stdout.decode()
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("script", ["vendor", "generate", "bump"])
+def test_an_interrupted_command_says_so_and_leaves_everything_whole(
+    project: Path, script: str, signal_number: signal.Signals
+) -> None:
+    (project / "new.json").write_text((project / "openapi.json").read_text())
+    before = {p: p.read_bytes() for p in (project / "generated").rglob("*.py")}
+    running = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, script, "new.json"],
+        cwd=project,
+        env=environment(project),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    while running.stdout.readline() != "ready\n":
+        pass
+    running.send_signal(signal_number)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, err) == (130, "")
+    assert "Interrupted. openapi.json and generated/ are each complete" in out
+    assert {p: p.read_bytes() for p in (project / "generated").rglob("*.py")} == before
+    assert list((project / "generated").glob(".generate-*")) == []
+    assert list(project.glob("*.part")) == []
+
+
+INTERRUPTED = """
+import sys, time
+sys.path.insert(0, "scripts")
+import console, generate, impact, vendor, bump
+def wait(*_, **__):
+    print("ready", flush=True)
+    while True:
+        time.sleep(0.01)
+generate._build = wait
+script = sys.argv.pop(1)
+if script == "generate":
+    del sys.argv[1:]
+console.run({"vendor": vendor, "generate": generate, "bump": bump}[script].main)
+"""
 
 
 def test_the_vendored_document_is_written_in_the_form_it_has(project: Path) -> None:
