@@ -409,6 +409,7 @@ def test_no_url_and_no_file_in_a_document_is_followed(project: Path) -> None:
             env=environment(project),
             capture_output=True,
             text=True,
+            timeout=120,
         )
         with contextlib.suppress(BlockingIOError):
             requests.append(listener.accept())
@@ -442,7 +443,9 @@ def test_the_report_is_utf_8_whatever_the_locale_is(project: Path, locale: str) 
             cwd=project,
             env={
                 **{k: v for k, v in environment(project).items() if not k.startswith("LC_")},
-                "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",
+                "LC_ALL": locale,
+                "PYTHONUTF8": "0",
+                "PYTHONCOERCECLOCALE": "0",
             },
             capture_output=True,
         )

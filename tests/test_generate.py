@@ -380,3 +380,142 @@ def test_python_that_is_invalid_leaves_the_package_untouched(
     out = capsys.readouterr().out
     assert "polyai_data_generated/wire_names.py:2" in out
     assert "reformatted" not in out
+
+
+# --- What is bounded, renamed or refused ---------------------------------------------------------
+
+
+def long_operation_id(document: Any) -> None:
+    document["paths"]["/x"] = {
+        "get": {"operationId": "o" * 300, "responses": {"200": {"description": "fine"}}}
+    }
+
+
+def long_schema_name(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    schemas["L" * 300] = {"type": "object", "properties": {"a": {"type": "string"}}}
+    schemas["UpsertNoteBody"]["properties"]["long"] = {"$ref": f"#/components/schemas/{'L' * 300}"}
+
+
+def many_servers(document: Any) -> None:
+    names = [f"v{number}" for number in range(12)]
+    document["servers"] = [
+        {
+            "url": "https://" + ".".join(f"{{{name}}}" for name in names),
+            "variables": {name: {"default": "a", "enum": list("abcdefgh")} for name in names},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (long_operation_id, "GET /x: its name is 300 characters long; at most 150 are possible."),
+        (long_schema_name, "the class LLL"),
+        (many_servers, "stands for 68,719,476,736 URLs; at most 100 are supported."),
+    ],
+)
+def test_what_would_be_too_much_is_refused_with_its_place(
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[Any], object],
+    told: str,
+) -> None:
+    project.change(change)
+    before = tree(project.package)
+    assert project.run() == 1
+    assert tree(project.package) == before
+    assert told in capsys.readouterr().out
+
+
+def test_an_unexpected_error_of_the_generator_is_refused_with_the_operation(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = generate.GeneratorData.from_dict
+
+    def fail(document: Any, *, config: Any) -> Any:
+        if "/v1/agents/{agentId}/debug-chat" in document["paths"]:
+            raise LookupError("odd")
+        return parse(document, config=config)
+
+    monkeypatch.setattr(generate.GeneratorData, "from_dict", staticmethod(fail))
+    assert project.run() == 1
+    out = capsys.readouterr().out
+    assert "POST /v1/agents/{agentId}/debug-chat: LookupError: odd" in out
+
+
+def test_an_enum_that_the_generator_would_change_is_refused(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = generate.Project.build
+
+    def change(self: Any) -> Any:
+        errors = build(self)
+        module = self.config.output_path or self.project_dir
+        path = Path(module) / "models" / "annotation_role.py"
+        path.write_text(path.read_text().replace('"agent"', '"agents"'))
+        return errors
+
+    monkeypatch.setattr(generate.Project, "build", change)
+    assert project.run() == 1
+    assert "values of AnnotationRole would change" in capsys.readouterr().out
+
+
+def test_names_that_type_checkers_reject_are_changed(project: Project) -> None:
+    def change(document: Any) -> None:
+        schemas = document["components"]["schemas"]
+        schemas["Label"] = {"type": "object", "properties": {"label": {"type": "string"}}}
+        schemas["ConversationDetailResponse"]["properties"]["label"] = {
+            "$ref": "#/components/schemas/Label"
+        }
+        document["paths"]["/v1/agents/{agentId}/conversations"]["get"]["parameters"] += [
+            {"name": name, "in": "query", "schema": {"type": "string", "format": "date-time"}}
+            for name in ("params", "headers", "filter[from]")
+        ]
+
+    project.change(change)
+    assert project.run() == 0
+    assert (project.package / "models" / "label_model.py").exists()
+    assert not (project.package / "models" / "label.py").exists()
+    written = (project.package / "api/operations/list_conversations.py").read_text()
+    for name in ("params_value", "headers_value", "filter_from"):
+        assert f"    {name}: datetime.datetime | Unset = UNSET," in written
+    assert 'params["filter[from]"] = json_filter_from' in written
+
+
+def test_what_is_not_generated_is_printed(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.change(lambda document: document.update(webhooks={"ended": {}}))
+    assert project.run() == 0
+    assert "Not generated: webhook ended\n" in capsys.readouterr().out
+
+
+def test_a_run_that_was_killed_is_cleaned_up_by_the_next(project: Project) -> None:
+    before = tree(project.package)
+    killed = project.package.parent / ".generate-x"
+    killed.mkdir()
+    project.package.rename(killed / f"{PACKAGE.name}.old")  # killed between the two renames
+    project.document.write_text("{}")
+    assert project.run() == 1
+    assert tree(project.package) == before
+    assert [path.name for path in project.package.parent.iterdir()] == [PACKAGE.name]
+
+
+def test_an_interruption_while_the_package_is_put_in_place_leaves_the_old_one(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(project.package)
+    rename = generate.os.rename
+    new = tmp_path / PACKAGE.name
+    new.mkdir()
+
+    def interrupt(source: Path, target: Path) -> None:
+        if source == new:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr(generate.os, "rename", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        generate.replace_package(new)
+    assert tree(project.package) == before
