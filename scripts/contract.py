@@ -191,7 +191,8 @@ class _Comparison:
         changed: dict[str, list[str]] = {}
         for place, previous in same.items():
             ways = _security(self.before, old[previous]), _security(self.now, new[place])
-            if ways[0] != ways[1]:
+            was, now = ({each.lower() for each in side} for side in ways)  # as headers are compared
+            if was != now:
                 text = " → ".join(" or ".join(sorted(each)) or "none" for each in ways)
                 changed.setdefault(text, []).append(title(place))
         for text, places in changed.items():

@@ -28,9 +28,10 @@ def walk(node: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def keys_in_another_order(document: Document) -> Document:
-    return walk(
+    turned: Document = walk(
         document, lambda node: dict(reversed(node.items())) if isinstance(node, dict) else node
     )
+    return turned
 
 
 def parameters_in_another_order(document: Document) -> Document:
@@ -97,7 +98,8 @@ def longer_descriptions(document: Document) -> Document:
             return {**node, "description": node["description"] + " And much more. " * 20}
         return node
 
-    return walk(document, describe)
+    changed: Document = walk(document, describe)
+    return changed
 
 
 def titles_and_examples(document: Document) -> Document:
@@ -118,7 +120,8 @@ def references_wrapped(document: Document) -> Document:
     def is_reference(node: Any) -> bool:
         return isinstance(node, dict) and str(node.get("$ref", "")).startswith(REFERENCE)
 
-    return walk(document, wrap)
+    changed: Document = walk(document, wrap)
+    return changed
 
 
 def enums_and_required_in_another_order(document: Document) -> Document:
@@ -129,7 +132,8 @@ def enums_and_required_in_another_order(document: Document) -> Document:
                     node[key].reverse()
         return node
 
-    return walk(document, turn)
+    changed: Document = walk(document, turn)
+    return changed
 
 
 def types_that_are_implied(document: Document) -> Document:
@@ -142,6 +146,11 @@ def security_scheme_renamed(document: Document) -> Document:
     schemes = document["components"]["securitySchemes"]
     schemes["another"] = schemes.pop("polyApiKey")
     document["security"] = [{"another": []}]
+    return document
+
+
+def security_header_in_lower_case(document: Document) -> Document:
+    document["components"]["securitySchemes"]["polyApiKey"]["name"] = "x-api-key"
     return document
 
 
@@ -180,6 +189,7 @@ HARMLESS = [
     enums_and_required_in_another_order,
     types_that_are_implied,
     security_scheme_renamed,
+    security_header_in_lower_case,
     security_of_each_operation,
     servers_of_each_operation,
     parameter_defaults_of_openapi,

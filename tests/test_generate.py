@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
 import runpy
 import shutil
 import sys
@@ -15,11 +16,13 @@ from typing import Any
 
 import attrs
 import generate
+import openapi_python_client
 import polyai_data_generated
 import pytest
 import yaml
 from adapt import operation_ids, python_name
 from impact import wrapped_operations
+from openapi_python_client.parser import GeneratorData
 from polyai_data_generated import models, origin
 from polyai_data_generated.wire_names import WIRE_NAMES
 from servers import server_urls
@@ -431,14 +434,14 @@ def test_what_would_be_too_much_is_refused_with_its_place(
 def test_an_unexpected_error_of_the_generator_is_refused_with_the_operation(
     project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parse = generate.GeneratorData.from_dict
+    parse = GeneratorData.from_dict
 
     def fail(document: Any, *, config: Any) -> Any:
         if "/v1/agents/{agentId}/debug-chat" in document["paths"]:
             raise LookupError("odd")
         return parse(document, config=config)
 
-    monkeypatch.setattr(generate.GeneratorData, "from_dict", staticmethod(fail))
+    monkeypatch.setattr(GeneratorData, "from_dict", staticmethod(fail))
     assert project.run() == 1
     out = capsys.readouterr().out
     assert "POST /v1/agents/{agentId}/debug-chat: LookupError: odd" in out
@@ -447,7 +450,7 @@ def test_an_unexpected_error_of_the_generator_is_refused_with_the_operation(
 def test_an_enum_that_the_generator_would_change_is_refused(
     project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build = generate.Project.build
+    build = openapi_python_client.Project.build
 
     def change(self: Any) -> Any:
         errors = build(self)
@@ -456,7 +459,7 @@ def test_an_enum_that_the_generator_would_change_is_refused(
         path.write_text(path.read_text().replace('"agent"', '"agents"'))
         return errors
 
-    monkeypatch.setattr(generate.Project, "build", change)
+    monkeypatch.setattr(openapi_python_client.Project, "build", change)
     assert project.run() == 1
     assert "values of AnnotationRole would change" in capsys.readouterr().out
 
@@ -506,7 +509,7 @@ def test_an_interruption_while_the_package_is_put_in_place_leaves_the_old_one(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = tree(project.package)
-    rename = generate.os.rename
+    rename = os.rename
     new = tmp_path / PACKAGE.name
     new.mkdir()
 
@@ -515,7 +518,7 @@ def test_an_interruption_while_the_package_is_put_in_place_leaves_the_old_one(
             raise KeyboardInterrupt
         rename(source, target)
 
-    monkeypatch.setattr(generate.os, "rename", interrupt)
+    monkeypatch.setattr(os, "rename", interrupt)
     with pytest.raises(KeyboardInterrupt):
         generate.replace_package(new)
     assert tree(project.package) == before
