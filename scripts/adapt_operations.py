@@ -88,7 +88,8 @@ def _adapt_parameter(parameter: dict[str, Any], context: Context) -> Iterator[di
         at.note(f"pass it in the style {style}")
         yield {**parameter, "schema": {"type": "string"}}
         return
-    yield {**parameter, "schema": _adapt_scalar(adapt_schema(schema, at, is_component=True), kind)}
+    adapted = adapt_schema(schema, at, is_component=True)
+    yield {**parameter, "schema": _adapt_scalar(adapted, types - {"null"}, kind)}
 
 
 def _types(schema: Any) -> set[str]:
@@ -117,10 +118,14 @@ def _deep_object(
         }
 
 
-def _adapt_scalar(schema: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Return the schema of a parameter that the generator writes with `str()`, with a string."""
+def _adapt_scalar(schema: dict[str, Any], types: set[str], kind: str) -> dict[str, Any]:
+    """Return the schema of a parameter outside the query, where the generator calls `str()`."""
     if kind == "query":
         return schema
+    if len(types) != 1:  # untyped, or a union
+        return {"type": "string"}
+    if "$ref" not in schema:
+        schema = {**schema, "type": next(iter(types))}  # null cannot be sent
     if schema.get("format") in ("date", "date-time"):
         return {key: value for key, value in schema.items() if key != "format"}
     if schema.get("type") == "boolean" and kind in ("path", "cookie"):

@@ -157,9 +157,17 @@ def _adapt_values(spec: dict[str, Any], context: Context) -> dict[str, Any]:
         return spec
     present = [value for value in values if value is not None]
     kinds = list(dict.fromkeys(_TYPES.get(type(value), "object") for value in present))
+    types = {spec["type"]} if isinstance(spec.get("type"), str) else {*_list(spec.get("type"))}
+    if types - {"null"} == {"string"} and kinds in (["integer"], ["number"]):
+        # Of a YAML file without quotes: the type tells what is sent.
+        present = [str(value) for value in present]
+        values = [None if value is None else str(value) for value in values]
+        spec["enum"], kinds = values, ["string"]
+    if types - {"null"} == {"number"} and kinds == ["integer"]:
+        kinds = ["number"]
     if "type" not in spec and not any(spec.get(each) for each in ("$ref", *COMBINATIONS)):
-        types = [*kinds, "null"] if len(present) < len(values) else kinds
-        spec |= {"type": types[0] if len(types) == 1 else types} if types else {}
+        known = [*kinds, "null"] if len(present) < len(values) else kinds
+        spec |= {"type": known[0] if len(known) == 1 else known} if known else {}
     if kinds == ["boolean"] or not present:
         del spec["enum"]  # the generator would name constants True and False
     elif kinds not in (["string"], ["integer"]):
