@@ -9,7 +9,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures test-lowest test-latest \
-	audit vendor generate bump record lock build clean
+	audit vendor generate bump check-bump record lock build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -126,17 +126,27 @@ audit: .venv/ready ## Fail if a pinned dependency has a known vulnerability
 
 # --- For a new version of the OpenAPI spec -----------------------------------------------------
 
-# Quoted one by one, because URLs may contain characters that are special to the shell.
-SOURCES = $(foreach source,$(SPEC),'$(source)')
+# The scripts read SPEC and MERGE from the environment, because paths and URLs may contain characters
+# that are special to the shell.
 
-vendor: .venv/redocly-ready ## Take in a new OpenAPI spec: make vendor SPEC="file, URL or pages"
-	@$(RUN) scripts/vendor.py $(SOURCES)
+vendor: .venv/redocly-ready ## Take in a new OpenAPI spec: make vendor SPEC="file, URL or pages" (MERGE=ok: see CONTRIBUTING)
+	@$(RUN) scripts/vendor.py
 
 generate: .venv/ready ## Write generated/ from openapi.json, the overlay and the generator (STALE=ok: see CONTRIBUTING)
 	@$(RUN) scripts/generate.py $(if $(filter ok,$(STALE)),--stale-ok)
 
-bump: .venv/redocly-ready ## vendor, generate and check: make bump SPEC="file, URL or pages"
-	@$(RUN) scripts/bump.py $(SOURCES)
+bump: .venv/redocly-ready ## vendor, generate and check-bump: make bump SPEC="file, URL or pages"
+	@$(RUN) scripts/bump.py
+
+# What the spec can break: the facade's own tests, and the tests that read the spec.
+READ_SPEC := tests/test_generate.py tests/test_generated.py tests/sandbox/test_sandbox_contract.py
+NOT_IN_BUMP := $(filter-out $(READ_SPEC) tests/sandbox,$(NOT_FAST)) $(filter-out $(READ_SPEC),$(wildcard tests/sandbox/test_*.py))
+
+check-bump: .venv/ready ## Check what a new spec can break, in a few minutes
+	@echo "Checking the types …"
+	@$(RUN) -m mypy
+	@echo "Running the tests of the facade, and those that read the spec …"
+	@$(RUN) -m pytest --quiet --hypothesis-profile fast --numprocesses auto --dist worksteal $(addprefix --ignore=,$(NOT_IN_BUMP))
 
 record: .venv/ready ## Record the cassettes: from the sandbox, or with POLYAI_API_KEY from the real API
 	@$(RUN) scripts/record.py

@@ -1,6 +1,6 @@
 """Vendors a new version of the OpenAPI spec, generates, checks, and says what is left to do.
 
-`python scripts/bump.py SOURCE…` runs `make vendor`, `make generate` and `make check`.
+`python scripts/bump.py SOURCE…` runs `make vendor`, `make generate` and `make check-bump`.
 """
 
 from __future__ import annotations
@@ -8,26 +8,33 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import console
 from impact import Impact
+from openapi import AdaptationError
 from redocly import RedoclyError
 from sources import SourceError
 from vendor import REPORT, ROOT, vendor
 
+STEPS = (
+    ("generate", "writes generated/ (seconds)", "generated/ is up to date"),
+    ("check-bump", "types, and the tests that depend on the spec (minutes)", "its checks pass"),
+)
+
 
 def main() -> int:
     """Run the steps until one fails; return the exit code."""
+    print(
+        "--- make vendor: validates and compares the spec, and tries it out (a minute)", flush=True
+    )
     try:
-        impact = vendor(sys.argv[1:])
-    except (SourceError, RedoclyError) as error:
+        impact = vendor(sys.argv[1:] or console.sources(), merge_pages=console.merge_pages())
+    except (SourceError, RedoclyError, AdaptationError) as error:
         print(f"Nothing was changed.\n{error}")
         return 1
     print(impact.as_text(), flush=True)
     done, failed = ["openapi.json is updated"], ""
-    for target, meaning in (
-        ("generate", "generated/ is up to date"),
-        ("check", "all checks pass"),
-    ):
-        print(f"\n--- make {target}", flush=True)
+    for target, what, meaning in STEPS:
+        print(f"\n--- make {target}: {what}", flush=True)
         if subprocess.run(["make", "--no-print-directory", target], cwd=ROOT).returncode:  # noqa: S607
             failed = f"make {target}"
             break
@@ -47,10 +54,11 @@ def summary(impact: Impact, done: list[str], failed: str) -> str:
     if impact.changes:
         lines.append(
             f"Then edit CHANGELOG.md, set version {impact.next_version} in "
-            "facade/polyai_data/_version.py, and commit openapi.json with generated/."
+            "facade/polyai_data/_version.py, run `make check`, and commit openapi.json with "
+            "generated/."
         )
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)

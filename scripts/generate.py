@@ -8,15 +8,15 @@ inputs and tools give the same bytes.
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
+import copy
 import difflib
 import hashlib
 import io
-import itertools
 import json
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -26,19 +26,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import committed
+import console
 import yaml
-from adapt import (
-    AdaptationError,
-    adapt_to_generator,
-    operations,
-    python_name,
-    with_distinct_class,
-)
+from adapt import adapt_to_generator, python_name, with_distinct_class
+from openapi import METHODS, AdaptationError, operations, title
 from openapi_python_client import Project
-from openapi_python_client.config import Config, ConfigFile, MetaType
+from openapi_python_client.config import ClassOverride, Config, ConfigFile, MetaType
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError, ParseError
+from openapi_python_client.parser.openapi import Endpoint
+from openapi_python_client.schema.untrusted_string import UntrustedString
+from openapi_python_client.strings import PythonIdentifier
 from overlay import OverlayError, Stale, StaleOverlayError, apply_overlay
+from servers import ServerError, server_urls
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "openapi.json"
@@ -48,6 +49,13 @@ PACKAGE = ROOT / "generated" / "polyai_data_generated"
 
 TOOLS = ("openapi-python-client", "python-jsonpath", "ruff")
 FAILED = "openapi-python-client cannot generate the whole spec:"
+MAX_NAME = 150
+"""Maximum length of the name of a module."""
+TEMPORARY = ".generate-"
+LOCAL_NAMES = frozenset(
+    ("params", "headers", "cookies", "body", "client", "response", "errors", "quote", "httpx")
+)
+"""The names that generated functions use for something else than parameters."""
 DO_NOT_EDIT = "# Written by `make generate`. Do not edit: the next run overwrites it.\n"
 
 
@@ -83,41 +91,88 @@ def corrected_document(
 
 
 def _known_fields() -> dict[str, frozenset[str]]:
-    """Return the fields of each schema in the spec that the old package was generated from."""
-    path = PACKAGE / "wire_names.py"
-    if not path.exists():
+    """Return the fields of each schema in the spec that was committed last."""
+    names = _committed(PACKAGE / "wire_names.py")
+    configuration = _committed(GENERATOR_CONFIG)
+    if names is None or configuration is None:
         return {}
-    overrides = yaml.safe_load(GENERATOR_CONFIG.read_text(encoding="utf-8"))["class_overrides"]
-    schemas = {names["class_name"]: schema for schema, names in overrides.items()}
-    wire_names = runpy.run_path(str(path))["WIRE_NAMES"]
+    overrides = yaml.safe_load(configuration)["class_overrides"]
+    schemas = {each["class_name"]: schema for schema, each in overrides.items()}
+    wire_names: dict[str, dict[str, str]] = ast.literal_eval(ast.parse(names).body[-1].value)  # type: ignore[attr-defined]
     return {schemas.get(c, c): frozenset(fields.values()) for c, fields in wire_names.items()}
 
 
-def generate(target: Path, raw: bytes | None = None, *, stale: list[Stale] | None = None) -> None:
+def _committed(path: Path) -> bytes | None:
+    """Return the committed content of a file, or the present one outside a repository."""
+    content = committed.read(ROOT, path)
+    return content if content is not None or not path.exists() else path.read_bytes()
+
+
+def generate(
+    target: Path,
+    raw: bytes | None = None,
+    *,
+    stale: list[Stale] | None = None,
+    notes: list[str] | None = None,
+) -> None:
     """Write the package to the directory `target`, which must not exist yet.
 
     Args:
         target: The directory.
         raw: The spec as JSON. Default: the vendored one.
         stale: If given, stale overlay actions are skipped and appended to this list.
+        notes: If given, what the package will not contain is appended to this list.
 
     Raises:
         GenerationError: if the overlay does not match the spec, or the generator reports an error
-            or a warning.
+            or a warning, or fails.
     """
     raw = DOCUMENT.read_bytes() if raw is None else raw
     corrected = corrected_document(json.loads(raw), stale=stale)
+    try:
+        _write(target, raw, corrected, [] if notes is None else notes)
+    except (GenerationError, KeyboardInterrupt, MemoryError):
+        raise
+    except ServerError as error:
+        raise GenerationError(str(error)) from None
+    except Exception as error:
+        raise GenerationError(f"{FAILED}\n{_place(corrected)}{_text(error)}") from error
+
+
+def _place(corrected: dict[str, Any]) -> str:
+    """Return which operations fail by themselves, to say where an unexpected error comes from."""
+    places = []
+    for (method, path), operation in list(operations(corrected))[:200]:
+        item = {k: v for k, v in corrected["paths"][path].items() if k not in METHODS}
+        alone = {**corrected, "paths": {path: {**item, method: operation}}}
+        with tempfile.TemporaryDirectory() as directory:
+            try:
+                _build(Path(directory) / PACKAGE.name, alone, [])
+            except (GenerationError, _DuplicateClassError):
+                continue
+            except Exception:
+                places.append(title((method, path)))
+    names = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+    return f"{names}: " if names else ""
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:1000]
+
+
+def _write(target: Path, raw: bytes, corrected: dict[str, Any], notes: list[str]) -> None:
     while True:
         try:
-            document, data = _build(target, corrected)
+            document, data = _build(target, corrected, notes)
             break
-        except _DuplicateClass as error:
+        except _DuplicateClassError as error:
             shutil.rmtree(target, ignore_errors=True)
             distinct = with_distinct_class(corrected, error.class_name)
             if distinct is None:
                 raise GenerationError(str(error)) from None
             corrected = distinct
     _check_modules(target, document)
+    _check_enums(target, data)
 
     (target / "py.typed").touch()
     (target / "origin.py").write_text(_origin(document, raw), encoding="utf-8")
@@ -132,19 +187,21 @@ def generate(target: Path, raw: bytes | None = None, *, stale: list[Stale] | Non
     )
     for step in steps:
         command = [sys.executable, "-m", "ruff", *step, "--isolated", "--no-cache", str(target)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8")
         if done.returncode:
             reason = (done.stderr or done.stdout).replace(str(target), PACKAGE.name)[:2000]
             raise GenerationError(f"{FAILED}\n{reason}")
 
 
-class _DuplicateClass(Exception):
+class _DuplicateClassError(Exception):
     def __init__(self, text: str, class_name: str) -> None:
         super().__init__(text)
         self.class_name = class_name
 
 
-def _build(target: Path, corrected: dict[str, Any]) -> tuple[dict[str, Any], GeneratorData]:
+def _build(
+    target: Path, corrected: dict[str, Any], notes: list[str]
+) -> tuple[dict[str, Any], GeneratorData]:
     """Run the generator. Return the adapted spec, and what the generator parsed from it."""
     config = Config.from_sources(
         ConfigFile.load_from_path(GENERATOR_CONFIG),
@@ -156,28 +213,122 @@ def _build(target: Path, corrected: dict[str, Any]) -> tuple[dict[str, Any], Gen
     )
     config.package_name_override = PACKAGE.name
     config.post_hooks = []  # ruff runs later, without the project's configuration
+    notes.clear()
     try:
-        document = adapt_to_generator(corrected, config)
+        document = adapt_to_generator(corrected, config, notes)
     except AdaptationError as error:
         raise GenerationError(str(error)) from None
     with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            data = GeneratorData.from_dict(document, config=config)
-        except Exception as failure:
-            raise GenerationError(f"{FAILED}\n{type(failure).__name__}: {failure}") from failure
-        if isinstance(data, GeneratorError):
-            raise GenerationError(_describe([data]))
+        data = _parse(document, config)
+        if _rename_modules(data, config):
+            data = _parse(document, config)
+        _check_lengths(data)
         for collection in data.endpoint_collections_by_tag.values():
             for endpoint in collection.endpoints:
                 # The generator omits this import where a required body has several media types.
                 # ruff removes it where it is unused.
                 endpoint.relative_imports.add("from ...types import Unset")
+                _rename_parameters(endpoint, config)
         errors = Project(openapi=data, config=config).build()
     if errors:
         text = _describe(errors)
         twice = re.search(r'duplicate models with name "(\w+)"', text)
-        raise _DuplicateClass(text, twice[1]) if twice else GenerationError(text)
+        raise _DuplicateClassError(text, twice[1]) if twice else GenerationError(text)
     return document, data
+
+
+def _parse(document: dict[str, Any], config: Config) -> GeneratorData:
+    data = GeneratorData.from_dict(copy.deepcopy(document), config=config)
+    if isinstance(data, GeneratorError):
+        raise GenerationError(_describe([data]))
+    return data
+
+
+def _rename_modules(data: GeneratorData, config: Config) -> bool:
+    """Rename the modules of models with a property of the same name, which type checkers reject.
+
+    Return whether there are any.
+    """
+    taken = {model.class_info.module_name for model in data.models}
+    found = False
+    for model in data.models:
+        properties = [*(model.required_properties or ()), *(model.optional_properties or ())]
+        module = model.class_info.module_name
+        if module in {each.python_name for each in properties}:
+            name = str(model.class_info.name)
+            new = f"{module}_model"
+            while new in taken:
+                new += "_"
+            # The override is looked up by the name that the class has without it.
+            keys = [
+                key
+                for key, each in config.class_overrides.items()
+                if _untrusted(each.class_name) == name
+            ]
+            override = ClassOverride.model_validate({"class_name": name, "module_name": new})
+            config.class_overrides[keys[0] if keys else name] = override
+            taken.add(PythonIdentifier(new, ""))
+            found = True
+    return found
+
+
+def _rename_parameters(endpoint: Endpoint, config: Config) -> None:
+    """Rename the parameters that have the name of a variable in the generated functions.
+
+    And those that are a property of an object, such as `filter[from]`.
+    """
+    for parameter in endpoint.list_all_parameters():
+        if "[" in _untrusted(parameter.name):
+            name = _untrusted(parameter.name).replace("[", "_")
+            parameter.set_python_name(UntrustedString(name), config)
+        if parameter.python_name in LOCAL_NAMES and parameter not in [
+            body.prop for body in endpoint.bodies
+        ]:
+            parameter.set_python_name(UntrustedString(f"{parameter.python_name}_value"), config)
+
+
+def _check_lengths(data: GeneratorData) -> None:
+    """Refuse names that are too long for the name of a file."""
+    names = [
+        (str(each.class_info.module_name), f"the class {str(each.class_info.name)[:60]}…")
+        for each in (*data.models, *data.enums)
+    ]
+    for collection in data.endpoint_collections_by_tag.values():
+        for each in collection.endpoints:
+            where = f"{each.method.upper()} {_untrusted(each.path)}"
+            names.append((str(PythonIdentifier(_untrusted(each.name), "")), where))
+    for name, where in names:
+        if len(name.encode()) > MAX_NAME:
+            raise GenerationError(
+                f"{FAILED}\n{where}: its name is {len(name)} characters long; at most {MAX_NAME} "
+                "are possible. Give it a shorter operationId in the overlay, or a class_name in "
+                "scripts/generator.yaml."
+            )
+
+
+def _untrusted(value: Any) -> str:
+    return value.get_untrusted_value() if isinstance(value, UntrustedString) else str(value)
+
+
+def _check_enums(target: Path, data: GeneratorData) -> None:
+    """Fail if the generator changed the values of an enum."""
+    for enum in data.enums:
+        if not isinstance(enum.values, dict):
+            continue  # of strings, without a class
+        module = target / "models" / f"{enum.class_info.module_name}.py"
+        written = [
+            ast.literal_eval(line.value)
+            for node in ast.parse(module.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.ClassDef)
+            for line in node.body
+            if isinstance(line, ast.Assign)
+        ]
+        expected = [
+            ast.literal_eval(f'"{each}"') if isinstance(each, str) else each
+            for each in enum.values.values()
+        ]
+        if sorted(map(repr, written)) != sorted(map(repr, expected)):
+            raise GenerationError(f"{FAILED}\nvalues of {enum.class_info.name} would change")
 
 
 def _check_modules(target: Path, document: dict[str, Any]) -> None:
@@ -236,22 +387,6 @@ def _operation_servers(document: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     return result
 
 
-def server_urls(servers: list[dict[str, Any]] | None) -> tuple[str, ...]:
-    """Return the URLs of the servers, one for each combination of variable values."""
-    urls = []
-    for server in servers or ():
-        choices = {
-            name: variable.get("enum") or [variable.get("default", "")]
-            for name, variable in (server.get("variables") or {}).items()
-        }
-        for values in itertools.product(*choices.values()):
-            url = str(server["url"])
-            for name, value in zip(choices, values, strict=True):
-                url = url.replace(f"{{{name}}}", str(value))
-            urls.append(url.rstrip("/"))
-    return tuple(dict.fromkeys(urls))
-
-
 def _wire_names(data: GeneratorData) -> str:
     """Return the source of wire_names.py, the JSON key of each field of each model."""
     names = {
@@ -276,11 +411,20 @@ def replace_package(new: Path) -> None:
         os.rename(PACKAGE, old)
     try:
         os.rename(new, PACKAGE)
-    except OSError:
-        if old.exists():
+    except BaseException:
+        if old.exists() and not PACKAGE.exists():
             os.rename(old, PACKAGE)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def recover() -> None:
+    """Clean up after a run that was killed: put the old package back, remove the rest."""
+    for directory in PACKAGE.parent.glob(f"{TEMPORARY}*"):
+        old = directory / f"{PACKAGE.name}.old"
+        if old.exists() and not PACKAGE.exists():
+            os.rename(old, PACKAGE)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def differences(fresh: Path) -> list[str]:
@@ -317,13 +461,16 @@ def main() -> int:
     arguments = parser.parse_args()
     check = arguments.check
     stale: list[Stale] | None = [] if arguments.stale_ok else None
+    notes: list[str] = []
     PACKAGE.parent.mkdir(exist_ok=True)
+    if not check:
+        recover()
     # Next to the package, so that replacing it is a rename within one file system.
     parent = None if check else PACKAGE.parent
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".generate-") as directory:
+    with tempfile.TemporaryDirectory(dir=parent, prefix=TEMPORARY) as directory:
         fresh = Path(directory) / PACKAGE.name
         try:
-            generate(fresh, stale=stale)
+            generate(fresh, stale=stale, notes=notes)
         except GenerationError as error:
             print(f"Nothing was generated; {PACKAGE.relative_to(ROOT)} is unchanged.\n{error}")
             return 1
@@ -331,6 +478,8 @@ def main() -> int:
             replace_package(fresh)
             for action in stale or ():
                 print(f"Skipped as stale: {action}")
+            for note in notes:
+                print(f"Not generated: {note}")
             print(f"Wrote {PACKAGE.relative_to(ROOT)}.")
             return 0
         diff = differences(fresh)
@@ -343,4 +492,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)

@@ -1,7 +1,7 @@
 """Reports what a new version of the OpenAPI spec changes, and what that means for this project.
 
-Redocly finds the changes. To find their consequences, the package is generated from the new spec in
-a temporary directory, and the facade is type-checked against it.
+The two versions are compared by their contract. To find the consequences, the package is generated
+from the new spec in a temporary directory, and the facade is type-checked against it.
 """
 
 from __future__ import annotations
@@ -18,45 +18,40 @@ import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
-from adapt import METHODS, operation_ids, operations
-from attrs import frozen
-from generate import PACKAGE, GenerationError, corrected_document, generate, server_urls
+from adapt import operation_ids
+from attrs import field, frozen
+from contract import LEVELS, Change, Level, Topic, compare
+from generate import PACKAGE, GenerationError, corrected_document, generate
+from openapi import operations, title
 from overlay import Stale
-from redocly import diff
 
 ROOT = Path(__file__).resolve().parent.parent
 FACADE = ROOT / "facade" / "polyai_data"
 VERSION = FACADE / "_version.py"
 MAX_ROWS = 6
 """Maximum number of tasks and of changes on the screen; the report has all of them."""
+MAX_NOTES = 3
+"""Maximum number of things that are not generated on the screen."""
 WIDTH = 120
 """Columns of the screen. Rows are cut to two lines."""
 
 BLOCKS, USERS_NOTICE, CAN_WAIT = range(3)
 """How urgent a task is."""
 
-Bump = Literal["none", "patch", "minor", "major"]
-_BUMPS: tuple[Bump, ...] = ("none", "patch", "minor", "major")
-
-
-@frozen
-class Change:
-    """One change of the spec.
-
-    Attributes:
-        kind: `added`, `removed` or `modified`.
-        is_breaking: Whether it can break clients of the API.
-        where: The part of the spec, usually an operation.
-        text: What changed.
-    """
-
-    kind: str
-    is_breaking: bool
-    where: str
-    text: str
+_TOPICS: dict[Topic, tuple[int, str]] = {
+    "security": (BLOCKS, "check _auth.py, which sends the key, the sandbox and SECURITY.md"),
+    "media type": (BLOCKS, "check what the facade sends and reads: it sends JSON only"),
+    "style": (BLOCKS, "check what the facade sends"),
+    "default": (
+        USERS_NOTICE,
+        "the server does something else if it is left out: send the old value, or mention it in "
+        "CHANGELOG.md",
+    ),
+}
+"""How urgent changes of these topics are, and what to do about them."""
 
 
 @frozen
@@ -86,6 +81,7 @@ class Impact:
         tasks: What to do, most urgent first.
         bump: What the changes mean for the package's version.
         mark: Identifies the new spec in the report.
+        omitted: What the generated package does not contain.
     """
 
     titles: tuple[str, str]
@@ -93,8 +89,9 @@ class Impact:
     package: str
     changes: list[Change]
     tasks: list[Task]
-    bump: Bump
+    bump: Level
     mark: str
+    omitted: list[str] = field(factory=list)
 
     @property
     def next_version(self) -> str:
@@ -142,6 +139,11 @@ class Impact:
                 line = change.text if is_named else f"{change.where}: {change.text}"
                 lines += _row(f"  {sign} {change.kind:9}", line)
             lines += _more(self.changes)
+        if self.omitted:
+            lines += ["", "Not generated, or only in part:"]
+            for note in self.omitted[:MAX_NOTES]:
+                lines += _row("     ", note)
+            lines += _more(self.omitted, MAX_NOTES)
         return "\n".join(lines)
 
     def as_markdown(self) -> str:
@@ -159,6 +161,13 @@ class Impact:
                 cells = (verdict, change.kind, change.where, change.text)
                 lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
             lines.append("")
+        if self.omitted:
+            lines += [
+                "## Not generated, or only in part",
+                "",
+                *(f"- {_indented(each)}" for each in self.omitted),
+                "",
+            ]
         return "\n".join([*lines, self.mark, ""])
 
 
@@ -178,39 +187,51 @@ def _indented(text: str) -> str:
     return text.replace("\n", "  \n   ")
 
 
-def _more(rows: list[Any]) -> list[str]:
-    return [f"     and {len(rows) - MAX_ROWS} more"] if len(rows) > MAX_ROWS else []
+def _more(rows: list[Any], shown: int = MAX_ROWS) -> list[str]:
+    return [f"     and {len(rows) - shown} more"] if len(rows) > shown else []
 
 
-def measure(old: bytes, new: bytes) -> Impact:
+def measure(old: bytes, new: bytes, package: Path = PACKAGE) -> Impact:
     """Return what replacing the spec with a new version changes.
 
     Args:
-        old: The vendored spec, as JSON.
+        old: The old spec, as JSON.
         new: The new spec, valid, as JSON.
+        package: The package that was generated from the old spec.
 
     Raises:
-        RedoclyError: if the two cannot be compared.
+        AdaptationError: if a reference in the specs leads nowhere.
     """
     before, now = json.loads(old), json.loads(new)
-    changes, bump = _changes(old, new)
-    tasks = list(_tasks(new))
-    if changes:
-        bump = max(bump, "patch", key=_BUMPS.index)
-    breaking = sum(change.is_breaking for change in changes)
-    if breaking and not any(task.urgency < CAN_WAIT for task in tasks):
-        what = f"breaking changes that no check detects: {breaking}"
-        todo = "check the facade, the sandbox and CHANGELOG.md"
-        tasks.append(Task(USERS_NOTICE, what, todo))
+    changes = compare(before, now)
+    omitted: list[str] = []
+    tasks = [*_tasks(new, package, omitted), *_topics(changes)]
     return Impact(
         titles=(before["info"]["title"], now["info"]["title"]),
         versions=(before["info"]["version"], now["info"]["version"]),
         package=_package_version(),
         changes=changes,
         tasks=sorted(tasks, key=lambda task: task.urgency),
-        bump=bump,
+        bump=max((change.level for change in changes), key=LEVELS.index, default="none"),
         mark=f"<!-- openapi.json: sha256 {hashlib.sha256(new).hexdigest()} -->",
+        omitted=omitted,
     )
+
+
+def _topics(changes: list[Change]) -> Iterator[Task]:
+    """Yield what to do about changes that checks may not detect."""
+    for topic, (urgency, todo) in _TOPICS.items():
+        found = [
+            f"{change.where}: {change.text}"
+            for change in changes
+            if change.topic == topic and (change.is_breaking or topic == "default")
+        ]
+        if found:
+            yield Task(urgency, "; ".join(found), todo)
+    rest = [change for change in changes if change.is_breaking and change.topic not in _TOPICS]
+    if rest:
+        what = f"breaking changes, which the checks may not all detect: {len(rest)}"
+        yield Task(USERS_NOTICE, what, "check the facade, the sandbox, the docs and CHANGELOG.md")
 
 
 def _package_version() -> str:
@@ -220,112 +241,52 @@ def _package_version() -> str:
     return match[1]
 
 
-# --- What changed ------------------------------------------------------------------------------
-
-
-def _changes(old: bytes, new: bytes) -> tuple[list[Change], Bump]:
-    with tempfile.TemporaryDirectory() as directory:
-        base, revision = Path(directory) / "old.json", Path(directory) / "new.json"
-        base.write_bytes(old)
-        revision.write_bytes(new)
-        report = diff(base, revision)
-    changes = list(_server_changes(json.loads(old), json.loads(new)))
-    bumps: list[Bump] = ["major" if change.is_breaking else "minor" for change in changes]
-    for entry in report["changes"]:
-        where, place = _place(entry["path"], entry.get("property", "key"))
-        # Servers are compared above, by the URLs that their variables give.
-        if where == "servers" or (where, place) == ("document", "servers"):
-            continue
-        verdicts = " ".join(verdict["message"] for verdict in entry["verdicts"])
-        text = verdicts or f"{place}{_values(entry)}" or "everything"
-        changes.append(Change(entry["kind"], entry["impact"] == "major", where, text))
-        bumps.append(entry["impact"])
-    changes.sort(key=lambda change: not change.is_breaking)
-    return changes, max(bumps, key=_BUMPS.index, default="none")
-
-
-def _server_changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[Change]:
-    old, new = server_urls(before.get("servers")), server_urls(now.get("servers"))
-    for url in old:
-        if url not in new:
-            yield Change("removed", True, "servers", url)
-    for url in new:
-        if url not in old:
-            yield Change("added", False, "servers", url)
-
-
-def _place(pointer: str, name: str) -> tuple[str, str]:
-    """Return the operation that a JSON pointer is in, and the path from there to the change."""
-    keys = [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:] if key]
-    if name != "key":  # "key" means that the name itself changed
-        keys.append(name)
-    if keys[:1] != ["paths"] or len(keys) < 2:
-        return ("document", keys[0]) if len(keys) == 1 else (keys[0], " → ".join(keys[1:]))
-    if len(keys) < 3 or keys[2] not in METHODS:
-        return keys[1], " → ".join(keys[2:])
-    hidden = ("content", "application/json", "schema", "properties")
-    return f"{keys[2].upper()} {keys[1]}", " → ".join(k for k in keys[3:] if k not in hidden)
-
-
-def _values(entry: dict[str, Any]) -> str:
-    """Return the old and the new value of a change if they are scalars, or a diff of lists."""
-    old, new = (entry.get(side, {}).get("value") for side in ("base", "revision"))
-    if isinstance(old, list) and isinstance(new, list):
-        sides = {
-            "removed": [each for each in old if each not in new],
-            "added": [each for each in new if each not in old],
-        }
-        texts = [f"{word} {_names(each)}" for word, each in sides.items() if each]
-        return f": {', '.join(texts)}" if texts else ""
-    names = [
-        side.get("url") or side.get("name") if isinstance(side, dict) else side
-        for side in (old, new)
-    ]
-    texts = [_names([name]) for name in names if isinstance(name, str | int | float)]
-    return f": {' → '.join(texts)}" if texts else ""
-
-
-def _names(values: list[Any]) -> str:
-    return ", ".join(json.dumps(value, ensure_ascii=False) for value in values)
-
-
 # --- What it means here ------------------------------------------------------------------------
 
 
-def _tasks(new: bytes) -> Iterator[Task]:
+def _tasks(new: bytes, package: Path, omitted: list[str]) -> Iterator[Task]:
     """Generate from the new spec, and yield what to do."""
     stale: list[Stale] = []
     with tempfile.TemporaryDirectory() as directory:
         trial = Path(directory) / PACKAGE.name
         try:
-            generate(trial, new, stale=stale)
+            generate(trial, new, stale=stale, notes=omitted)
         except GenerationError as error:
             todo = "`make generate` changes nothing until this is fixed"
             yield Task(BLOCKS, str(error), todo)
             yield from _stale_actions(stale)
             return
-        yield from _operations(corrected_document(json.loads(new), stale=[]), trial)
-        yield from _models(trial)  # first: a removed model breaks the facade
-        yield from _types(trial)
+        yield from _operations(corrected_document(json.loads(new), stale=[]), package, trial)
+        yield from _models(package, trial)  # first: a removed model breaks the facade
+        yield from _types(package, trial)
         yield from _facade(trial)
         yield from _stale_actions(stale)
-        yield from _servers(trial)
+        yield from _servers(package, trial)
 
 
 def _stale_actions(stale: list[Stale]) -> Iterator[Task]:
-    if stale:
-        numbers = ", ".join(dict.fromkeys(str(action.number) for action in stale))
-        what = f"overlay actions that no longer match: {numbers}"
-        details = "\n".join(str(action) for action in stale)
-        todo = (
-            "correct or delete them in scripts/overlay.yaml; the report lists reasons and targets"
-        )
-        yield Task(BLOCKS, f"{what}\n{details}", todo)
+    for is_given, what, todo in (
+        (
+            False,
+            "overlay actions that no longer match",
+            "correct or delete them in scripts/overlay.yaml; the report lists reasons and targets",
+        ),
+        (
+            True,
+            "the spec now says what these overlay actions add",
+            "compare the two; delete the actions if the spec is right",
+        ),
+    ):
+        found = [action for action in stale if action.is_given == is_given]
+        if found:
+            numbers = ", ".join(dict.fromkeys(str(action.number) for action in found))
+            details = "\n".join(str(action) for action in found)
+            yield Task(BLOCKS, f"{what}: {numbers}\n{details}", todo)
 
 
-def _operations(document: dict[str, Any], trial: Path) -> Iterator[Task]:
-    """Yield what to do about operations that are new, removed or without an operationId."""
-    wrapped = _wrapped_operations()
+def _operations(document: dict[str, Any], package: Path, trial: Path) -> Iterator[Task]:
+    """Yield what to do about operations that are new, removed, different or without a name."""
+    wrapped = wrapped_operations()
     folder = Path("api") / "operations"
     present = {path.stem for path in (trial / folder).glob("*.py")} - {"__init__"}
     if wrapped - present:
@@ -337,30 +298,82 @@ def _operations(document: dict[str, Any], trial: Path) -> Iterator[Task]:
         )
         yield Task(BLOCKS, what, todo)
     names = operation_ids(document)
-    for place, operation in operations(document):
-        if not operation.get("operationId"):
-            what = f"{place[0].upper()} {place[1]} has no operationId and is named {names[place]}"
-            yield Task(CAN_WAIT, what, "set a better one in the overlay if needed")
+    unnamed = [
+        f"{title(place)} is named {names[place]}"
+        for place, operation in operations(document)
+        if not operation.get("operationId")
+    ]
+    if unnamed:
+        what = f"without an operationId: {'; '.join(unnamed)}"
+        yield Task(CAN_WAIT, what, "set a better one in the overlay if needed")
     if present - wrapped:
         what = f"the facade does not wrap {_listed('the operation', sorted(present - wrapped))}"
         todo = (
-            "add a function to _data/operations.py, a method to _async/client.py and scenarios, "
-            "or ignore it"
+            "add a function to _data/operations.py, a method to _async/client.py and scenarios; "
+            "or leave it, `make check` passes without"
         )
         yield Task(CAN_WAIT, what, todo)
     for name in sorted(present & wrapped):
-        old, new = (_parameters(base / folder / f"{name}.py") for base in (PACKAGE, trial))
-        for parameter in [each for each in new if each not in old]:
-            what = f"{name} has a new parameter, {parameter}"
-            todo = "add it to _data/operations.py and _async/client.py, or ignore it"
+        before, now = package / folder / f"{name}.py", trial / folder / f"{name}.py"
+        routes = _route(before), _route(now)
+        if routes[0] and routes[0] != routes[1]:
+            what = f"{name} is now {routes[1]}; it was {routes[0]}"
+            todo = "if it is another operation, give the two other operationIds in the overlay"
+            yield Task(USERS_NOTICE, what, todo)
+        unsent = _unsent(now)
+        if unsent and unsent != _unsent(before):
+            what = f"{name} needs what the facade does not send: {', '.join(unsent)}"
+            yield Task(BLOCKS, what, "send it in _http/request.py; until then, each call fails")
+        old, new = _parameters(before), _parameters(now)
+        fresh = [each for each in new if each not in old]
+        if fresh:
+            what = f"{name} has {'new parameters' if len(fresh) > 1 else 'a new parameter'}"
+            what += f", {', '.join(fresh)}"
+            todo = "add it to _data/operations.py and _async/client.py, or leave it"
             yield Task(CAN_WAIT, what, todo)
+
+
+def _route(module: Path) -> str:
+    """Return the method and the path of a generated operation, without the parameters' names."""
+    text = module.read_text(encoding="utf-8") if module.exists() else ""
+    method, path = (re.search(rf'"{key}": "(.*?)"', text) for key in ("method", "url"))
+    if method is None or path is None:
+        return ""
+    return f"{method[1].upper()} {re.sub(r'{.*?}', '{}', path[1])}"
+
+
+def _unsent(module: Path) -> list[str]:
+    """Return the parts of a generated request that the facade does not send."""
+    text = module.read_text(encoding="utf-8") if module.exists() else ""
+    parts = re.findall(r'_kwargs\["(data|files|content|cookies)"\]|"(cookies)": cookies', text)
+    headers = re.findall(r'headers\["(.*?)"\] = ("application/json")?', text)
+    names = [f"header {name}" for name, is_known in headers if not is_known]
+    return list(dict.fromkeys([*(one or other for one, other in parts), *names]))
+
+
+def places(words: list[str]) -> str:
+    """Return which files of the project contain one of the words."""
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, words))})\b")
+    files = [
+        *(path for path in FACADE.rglob("*.py") if "_sync" not in path.parts),
+        *(ROOT / "tests").rglob("*.py"),
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "scripts").glob("*.py"),
+        ROOT / "README.md",
+    ]
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in sorted(files)
+        if path.exists() and pattern.search(path.read_text(encoding="utf-8"))
+    ]
+    return ", ".join(found) or "no file"
 
 
 def _listed(what: str, names: list[str]) -> str:
     return f"{what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def _wrapped_operations() -> set[str]:
+def wrapped_operations() -> set[str]:
     """Return the generated operations that the facade imports."""
     tree = ast.parse((FACADE / "_data/operations.py").read_text(encoding="utf-8"))
     return {
@@ -389,7 +402,7 @@ def _facade(trial: Path) -> Iterator[Task]:
         cwd=ROOT,
         env={**os.environ, "MYPYPATH": str(trial.parent)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     found: dict[str, list[str]] = {}
     for line in done.stdout.splitlines():
@@ -406,10 +419,15 @@ def _facade(trial: Path) -> Iterator[Task]:
         raise RuntimeError(f"mypy failed: {done.stdout}{done.stderr}")
 
 
-def _servers(trial: Path) -> Iterator[Task]:
+def _servers(package: Path, trial: Path) -> Iterator[Task]:
     """Yield what to do about new and removed servers."""
-    old, new = (runpy.run_path(str(base / "origin.py")) for base in (PACKAGE, trial))
+    old, new = (runpy.run_path(str(base / "origin.py")) for base in (package, trial))
     for server in [each for each in old["SERVERS"] if each not in new["SERVERS"]]:
+        users = [name for name, urls in new["OPERATION_SERVERS"].items() if server in urls]
+        if users:
+            what = f"the server {server} now serves {', '.join(sorted(users))} only"
+            yield Task(USERS_NOTICE, what, "check that Region in _regions.py still has the region")
+            continue
         todo = "its region is now rejected; remove it from Region in _regions.py"
         yield Task(BLOCKS, f"the server {server} was removed", todo)
     for server in [each for each in new["SERVERS"] if each not in old["SERVERS"]]:
@@ -431,10 +449,10 @@ def _warning(*servers: str) -> str:
     return ""
 
 
-def _models(trial: Path) -> Iterator[Task]:
+def _models(package: Path, trial: Path) -> Iterator[Task]:
     """Yield what to do about new and removed models and fields."""
     old, new = (
-        runpy.run_path(str(base / "wire_names.py"))["WIRE_NAMES"] for base in (PACKAGE, trial)
+        runpy.run_path(str(base / "wire_names.py"))["WIRE_NAMES"] for base in (package, trial)
     )
     successors = set()
     for model in sorted(old.keys() - new.keys()):
@@ -457,7 +475,8 @@ def _models(trial: Path) -> Iterator[Task]:
         gone = [f"{model}.{name}" for name in old[model] if name not in new[model]]
         if gone:
             what = f"{_listed('the field', gone)} {'were' if len(gone) > 1 else 'was'} removed"
-            yield Task(USERS_NOTICE, what, "mention it in CHANGELOG.md")
+            used = places([each.rpartition(".")[2] for each in gone])
+            yield Task(USERS_NOTICE, what, f"mention it in CHANGELOG.md; the name is in {used}")
         fresh = [f"{model}.{name}" for name in new[model] if name not in old[model]]
         if fresh:
             what = f"new field{'s' if len(fresh) > 1 else ''}: {', '.join(fresh)}"
@@ -468,9 +487,9 @@ def _models(trial: Path) -> Iterator[Task]:
         yield Task(CAN_WAIT, what, todo)
 
 
-def _types(trial: Path) -> Iterator[Task]:
+def _types(package: Path, trial: Path) -> Iterator[Task]:
     """Yield what to do about changed field types and enum values."""
-    old, new = (_members(base / "models") for base in (PACKAGE, trial))
+    old, new = (_members(base / "models") for base in (package, trial))
     tell = "mention it in CHANGELOG.md"
     retyped = [
         f"{model}.{name} from {old[model][name]} to {new[model][name]}"
@@ -485,7 +504,9 @@ def _types(trial: Path) -> Iterator[Task]:
         values = [name for name in before if name.isupper() and name not in now]
         if values:
             what = f"{model} no longer has {', '.join(before[name] for name in values)}"
-            yield Task(USERS_NOTICE, what, f"the facade now rejects it; {tell}")
+            used = places([ast.literal_eval(before[name]) for name in values])
+            todo = f"the facade now rejects it; {tell}; it is in {used}"
+            yield Task(USERS_NOTICE, what, todo)
         values = [name for name in now if name.isupper() and name not in before]
         if values:
             what = f"{model} has the new value {', '.join(now[name] for name in values)}"

@@ -1,14 +1,16 @@
 """Applies an OpenAPI Overlay 1.0 document: https://spec.openapis.org/overlay/v1.0.0.html.
 
 Stricter than the specification, so that an overlay cannot outlive the spec that it corrects. An
-action is stale if its target, or a name in it, matches nothing; if it adds a schema that the spec
-now defines; or if it refers to a schema that does not exist.
+action is stale if its target, or a name in it, matches nothing; if the spec now says what it adds,
+or something else in that place; or if it refers to a schema that does not exist. To replace what
+the spec says, remove it in an action before.
 """
 
 from __future__ import annotations
 
 import copy
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +20,29 @@ from jsonpath.segments import JSONPathChildSegment
 from jsonpath.selectors import NameSelector
 
 SCHEMAS = "#/components/schemas/"
+MAX_PLACES = 3
+"""Maximum number of places to list for one action."""
+DATA = frozenset({"example", "examples", "default", "const", "enum"})
+"""The keys of values that are data, where `$ref` has no meaning."""
+MAPS = {
+    *("properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "schemas"),
+    *("responses", "parameters", "requestBodies", "headers", "callbacks", "links", "pathItems"),
+    *("paths", "webhooks", "content", "encoding", "securitySchemes", "variables"),
+}
+"""The keys of objects whose keys are names."""
+PROSE = frozenset({"description", "title", "summary", "example", "examples", "deprecated"})
+_COMBINATIONS = frozenset({"allOf", "anyOf", "oneOf"})
+_EXCLUDES: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("type", "format"), frozenset({"$ref"}) | _COMBINATIONS),
+    **dict.fromkeys(("properties", "items", "enum"), frozenset({"$ref"}) | _COMBINATIONS),
+    "additionalProperties": frozenset({"$ref", "properties", "patternProperties"}) | _COMBINATIONS,
+    **{
+        each: frozenset({"$ref", "type", "properties", "items", "enum", "additionalProperties"})
+        | (_COMBINATIONS - {each})
+        for each in _COMBINATIONS
+    },
+}
+"""The keywords of a schema that must not be added to one that has one of the others."""
 
 KnownFields = Mapping[str, frozenset[str]]
 """The fields of each schema when the overlay last matched. They identify a renamed schema."""
@@ -36,7 +61,8 @@ class Stale:
         target: Its target.
         reason: Its description.
         problem: What does not match.
-        where: Where its target may be now; "" if unknown.
+        where: Where its target may be now, or what to do; "" if unknown.
+        is_given: Whether the spec now says what the action adds, or something else in its place.
     """
 
     number: int
@@ -44,6 +70,7 @@ class Stale:
     reason: str
     problem: str
     where: str
+    is_given: bool = False
 
     def __str__(self) -> str:
         text = f"action {self.number}: {self.problem}\n  target: {self.target}\n"
@@ -145,6 +172,8 @@ class _Action:
             parents = self._prefix(index).findall(document)
             where = _where_name_is(name, self._prefix(index), parents, document, known_fields)
             yield self._stale(f"{name!r} in the target matches nothing in the spec", where)
+        given: dict[str, str] = {}
+        hints: dict[str, None] = {}
         for match in _in_reverse(matches):
             if self.remove:
                 parent: Any = match.parent.obj if match.parent else None
@@ -154,16 +183,27 @@ class _Action:
             elif isinstance(match.obj, dict) and not isinstance(self.update, dict):
                 yield self._stale("update of an object must be an object", "")
             else:
-                present = self._present_schemas(match)
-                for name in present:
-                    yield self._stale(
-                        f"adds the schema {name}, which the spec now defines",
-                        f"compare the two, then delete or rename {name} in the action",
-                    )
                 update = self.update
-                if present:
-                    update = {k: v for k, v in self.update.items() if k not in present}  # type: ignore[union-attr]
-                _merge(match.obj, update)
+                if match.parts == ("components", "schemas") and isinstance(update, dict):
+                    for name in [each for each in update if each in match.obj]:
+                        yield self._given(
+                            f"adds the schema {name}, which the spec now defines",
+                            f"compare the two, then delete or rename {name} in the action",
+                        )
+                    update = {k: v for k, v in update.items() if k not in match.obj}
+                found = dict(_given(match.obj, update))
+                if found:
+                    given |= {_place(match.parts, place): text for place, text in found.items()}
+                    hints |= dict.fromkeys(_successors(document, match.obj, update))
+                else:
+                    _merge(match.obj, update)
+        if given:
+            yield self._given(
+                f"the spec now says what it adds{_listed(dict(reversed(given.items())))}",
+                "; ".join(
+                    [*hints, "delete it, or first remove what the spec says in an action before it"]
+                ),
+            )
 
     def dangling(self, document: dict[str, Any]) -> Iterator[Stale]:
         """Yield the schemas that the action refers to and the spec does not define."""
@@ -172,15 +212,11 @@ class _Action:
             if reference.removeprefix(SCHEMAS) not in schemas:
                 yield self._stale(f"refers to {reference}, which does not exist", "")
 
-    def _present_schemas(self, match: jsonpath.JSONPathMatch) -> list[str]:
-        """Return the schemas in the update that the spec defines differently."""
-        if match.parts != ("components", "schemas"):
-            return []
-        new: Any = self.update
-        return [name for name in new if name in match.obj and match.obj[name] != new[name]]  # type: ignore[operator,index]
-
     def _stale(self, problem: str, where: str) -> Stale:
         return Stale(self.number, self.target, self.reason, problem, where)
+
+    def _given(self, problem: str, where: str) -> Stale:
+        return Stale(self.number, self.target, self.reason, problem, where, is_given=True)
 
     def _prefix(self, length: int) -> jsonpath.JSONPath:
         return jsonpath.JSONPath(env=self.query.env, segments=self.query.segments[:length])
@@ -251,15 +287,25 @@ def _similarity(known: frozenset[str] | None, schema: Any) -> float:
 
 def references(node: Any) -> Iterator[str]:
     """Yield every $ref in the node."""
-    pending = [node]
+    for each in reference_nodes(node):
+        yield each["$ref"]
+
+
+def reference_nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in the node that is a reference; examples and values are not."""
+    pending = [(node, False)]
     while pending:
-        node = pending.pop()
+        node, has_names = pending.pop()
         if isinstance(node, dict):
             if isinstance(node.get("$ref"), str):
-                yield node["$ref"]
-            pending += node.values()
+                yield node
+            pending += [
+                (value, key in MAPS and not has_names)
+                for key, value in node.items()
+                if has_names or key not in DATA
+            ]
         elif isinstance(node, list):
-            pending += node
+            pending += [(each, False) for each in node]
 
 
 def _in_reverse(matches: list[jsonpath.JSONPathMatch]) -> list[jsonpath.JSONPathMatch]:
@@ -271,6 +317,60 @@ def _in_reverse(matches: list[jsonpath.JSONPathMatch]) -> list[jsonpath.JSONPath
             places, key=lambda parts: [(isinstance(p, str), p) for p in parts], reverse=True
         )
     ]
+
+
+def _given(target: Any, update: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[Any, str]]:
+    """Yield the places of the update that the spec fills already, each with what it says there."""
+    if isinstance(target, list):
+        added = update if isinstance(update, list) and place else [update]
+        if added and all(each in target for each in added):
+            yield place, "the same"
+    elif isinstance(target, dict) and isinstance(update, dict):
+        for key, value in update.items():
+            excluded = target.keys() - PROSE if key == "$ref" else target.keys() & _excluded(key)
+            if key in target:
+                if value != {} or not isinstance(target[key], dict):
+                    yield from _given(target[key], value, (*place, key))
+            elif excluded:
+                yield (*place, key), f"{', '.join(sorted(excluded))} instead"
+    else:
+        yield place, "the same" if target == update else _short(target)
+
+
+def _excluded(key: str) -> frozenset[str]:
+    return _EXCLUDES.get(key, frozenset())
+
+
+def _place(parts: tuple[str | int, ...], inner: tuple[str, ...]) -> str:
+    return " → ".join(str(part) for part in (*parts, *inner))
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _listed(given: dict[str, str]) -> str:
+    """Return the places where the spec says what an action adds, and what it says there."""
+    lines = [f"    {place}: {text}" for place, text in given.items()]
+    more = [f"    and {len(lines) - MAX_PLACES} more"] if len(lines) > MAX_PLACES else []
+    count = f", in {len(lines)} places:" if len(lines) > 1 else ":"
+    return "\n".join([count, *lines[:MAX_PLACES], *more])
+
+
+def _successors(document: dict[str, Any], target: Any, update: Any) -> Iterator[str]:
+    """Say which schemas of the spec may take the place of those that an action refers to."""
+    schemas = (document.get("components") or {}).get("schemas") or {}
+    for old, new in zip(references(update), references(target), strict=False):
+        ours, theirs = old.removeprefix(SCHEMAS), new.removeprefix(SCHEMAS)
+        known = _fields(schemas.get(ours))
+        if ours != theirs and known and theirs in schemas:
+            both = len(known & _fields(schemas[theirs]))
+            yield (
+                f"{theirs} has {both} of the {len(known)} fields of {ours}: to use it instead, "
+                f"give it the class_name {ours} in scripts/generator.yaml, and delete the action "
+                f"that adds {ours}"
+            )
 
 
 def _merge(target: Any, update: Any) -> None:

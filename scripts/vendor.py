@@ -7,12 +7,18 @@ it, and writes a report to build/spec-diff.md. An invalid spec changes nothing.
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
+import committed
+import console
+from generate import PACKAGE
 from impact import Impact, measure
+from openapi import AdaptationError
+from overlay import DATA, MAPS
 from redocly import RedoclyError, lint
 from sources import SourceError, read_document, to_json
 
@@ -31,23 +37,51 @@ def check(document: bytes) -> None:
     """
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "openapi.json"
-        path.write_bytes(document)
+        path.write_text(json.dumps(without_links(json.loads(document))), encoding="utf-8")
         errors = lint(path)
     if errors:
         more = [f"and {len(errors) - MAX_SHOWN} more"] if len(errors) > MAX_SHOWN else []
         raise SourceError("\n  ".join(["The spec is invalid:", *errors[:MAX_SHOWN], *more]))
 
 
-def vendor(sources: list[str]) -> Impact:
+def without_links(node: Any, *, has_names: bool = False) -> Any:
+    """Return a copy of the spec without what Redocly would follow to other files and to URLs.
+
+    These are the mappings of discriminators, and references in examples and other data.
+    """
+    if isinstance(node, list):
+        return [without_links(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: without_links(value, has_names=key in MAPS and not has_names)
+        for key, value in node.items()
+        if has_names
+        or not (
+            (key in DATA and isinstance(value, dict | list) and "$ref" in json.dumps(value))
+            or (key in ("mapping", "externalValue", "operationRef"))
+        )
+    }
+
+
+def vendor(sources: list[str], *, merge_pages: bool | None = None) -> Impact:
     """Replace the spec with the one from the sources, and write the report.
+
+    Args:
+        sources: The sources.
+        merge_pages: What to do with pages that do not have all operations of the vendored spec.
 
     Raises:
         SourceError: if the spec is invalid. Nothing is changed.
         RedoclyError: if Redocly fails. Nothing is changed.
     """
-    new = to_json(read_document(sources))
+    present = json.loads(DOCUMENT.read_bytes())
+    new = to_json(read_document(sources, present, merge_pages=merge_pages))
     check(new)
-    impact = measure(DOCUMENT.read_bytes(), new)
+    with tempfile.TemporaryDirectory() as directory:
+        package = committed.extract(ROOT, PACKAGE, Path(directory))
+        old = committed.read(ROOT, DOCUMENT) if package != PACKAGE else None
+        impact = measure(DOCUMENT.read_bytes() if old is None else old, new, package)
     text = impact.as_markdown()
     # Vendoring the same spec again must not overwrite the report about it.
     is_again = not impact.changes and REPORT.exists() and impact.mark in REPORT.read_text("utf-8")
@@ -55,8 +89,11 @@ def vendor(sources: list[str]) -> Impact:
         REPORT.parent.mkdir(exist_ok=True)
         REPORT.write_text(text, encoding="utf-8")
     fresh = DOCUMENT.with_name(f"{DOCUMENT.name}.part")
-    fresh.write_bytes(new)
-    os.replace(fresh, DOCUMENT)
+    try:
+        fresh.write_bytes(new)
+        os.replace(fresh, DOCUMENT)
+    finally:
+        fresh.unlink(missing_ok=True)
     return impact
 
 
@@ -66,8 +103,10 @@ def main() -> int:
     what = "a file, an https URL, or documentation pages"
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=what)
     try:
-        impact = vendor(parser.parse_args().sources)
-    except (SourceError, RedoclyError) as error:
+        impact = vendor(
+            parser.parse_args().sources or console.sources(), merge_pages=console.merge_pages()
+        )
+    except (SourceError, RedoclyError, AdaptationError) as error:
         print(f"Nothing was changed.\n{error}")
         return 1
     print(impact.as_text())
@@ -76,4 +115,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)

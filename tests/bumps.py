@@ -1,7 +1,7 @@
-"""New versions of the document, made from the vendored one by one change each.
+"""New versions of the spec in `bump_project`, made by one change each.
 
-Each says what taking it in must tell and do; `test_bumps.py` takes them in. Behind them stands what
-must be refused.
+Each says what taking it in must report and do; `test_bumps.py` takes them in. After them comes what
+must be refused. The project stays as it is, so nothing here depends on the vendored spec.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from attrs import field, frozen
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parent / "bump_project"
 LIST = "/v1/agents/{agentId}/conversations"
 GET = f"{LIST}/{{conversationId}}"
 CHAT = "/v1/agents/{agentId}/debug-chat"
@@ -55,7 +56,7 @@ BUMPS: list[Bump] = []
 
 
 def original() -> Document:
-    document: Document = json.loads((ROOT / "openapi.json").read_text())
+    document: Document = json.loads((PROJECT / "openapi.json").read_text())
     return document
 
 
@@ -117,6 +118,7 @@ JSON_ANSWER = {
     }
 }
 NOTHING = "Nothing to decide."
+CHECK = "breaking changes, which the checks may not all detect: "
 AGENT = [{"name": "agentId", "in": "path", "required": True, "schema": {"type": "string"}}]
 
 
@@ -151,7 +153,7 @@ def a_description_alone(document: Document) -> None:
     document["paths"][LIST]["get"]["description"] = "A | B\n\n```\n# C\n" + "long " * 500
 
 
-@bump("patch", says=('tags: removed "Conversations", added "Calls"', NOTHING))
+@bump("patch", says=('tags: ["Conversations"] → ["Calls"]', NOTHING))
 def tag_renamed(document: Document) -> None:
     for item in document["paths"].values():
         for operation in (item[method] for method in ("get", "post") if method in item):
@@ -168,7 +170,7 @@ def another_title(document: Document) -> None:
 
 @bump(
     "minor",
-    "GET /v1/agents/{agentId}/handoffs has no operationId and is named list_agent_handoffs",
+    "without an operationId: GET /v1/agents/{agentId}/handoffs is named list_agent_handoffs → ",
     "the facade does not wrap the operation list_agent_handoffs",
 )
 def operation_added(document: Document) -> None:
@@ -190,7 +192,8 @@ def operation_added_with_an_operation_id(document: Document) -> None:
     "major",
     "operations that the facade calls were removed: set_note → ",
     "overlay actions that no longer match: 5",
-    breaking=(f"Path `{GET}/note` was removed.",),
+    f"{CHECK}1",
+    breaking=(f"POST {GET}/note: removed",),
     stale=(5,),
 )
 def operation_removed(document: Document) -> None:
@@ -201,10 +204,11 @@ def operation_removed(document: Document) -> None:
     "major",
     "operations that the facade calls were removed: start_chat → ",
     "overlay actions that no longer match: 6",
+    f"{CHECK}1",
     "is named post_agent_debug_chat",
     "the facade does not wrap the operation post_agent_debug_chat",
     says=(f"closest match: '{CHAT.replace('v1', 'v2')}'",),
-    breaking=(f"Path `{CHAT}` was renamed to `{CHAT.replace('v1', 'v2')}`.",),
+    breaking=(f"POST {CHAT}: removed; it may be POST {CHAT.replace('v1', 'v2')} now",),
     stale=(6,),
 )
 def operation_moved(document: Document) -> None:
@@ -214,12 +218,12 @@ def operation_moved(document: Document) -> None:
 @bump(
     "major",
     "set_note, start_chat → ",
-    "models.py no longer type-checks",
     "_data/operations.py no longer type-checks",
     "overlay actions that no longer match: 1, 2, 3, 4, 5, 6, 7, 10",
-    *["has no operationId and is named"] * 7,
+    f"{CHECK}7",
+    "without an operationId: GET /v2/agents/{agentId}/conversations is named list_agent_conversa",
     "the facade does not wrap the operations get_agent_conversation, ",
-    breaking=("was renamed to",) * 7,
+    breaking=("removed; it may be ",) * 7,
     stale=(1, 2, 3, 4, 5, 6, 7, 10),
 )
 def every_operation_moved(document: Document) -> None:
@@ -231,15 +235,11 @@ def every_operation_moved(document: Document) -> None:
 @bump(
     "major",
     "operations that the facade calls were removed: get_recording → ",
-    "models.py no longer type-checks",
     "_data/operations.py no longer type-checks",
     "overlay actions that no longer match: 3",
+    f"{CHECK}1",
     "the facade does not wrap the operation get_recording_of_side",
-    breaking=(
-        f"Path `{GET}/audio` was renamed to `{GET}/audio/{{direction}}`.",
-        "`direction` query parameter was removed.",
-        "Required `direction` path parameter was added.",
-    ),
+    breaking=(f"GET {GET}/audio: removed",),
     stale=(3,),
 )
 def operation_split_off(document: Document) -> None:
@@ -256,7 +256,19 @@ def operation_split_off(document: Document) -> None:
     document["paths"][f"{GET}/audio/{{direction}}"] = audio
 
 
-@bump("patch", says=('operationId: "theirpost6"', NOTHING))
+@bump(
+    "patch",
+    "operations that the facade calls were removed: ",
+    "_data/operations.py no longer type-checks",
+    "the spec now says what these overlay actions add: 1, 2, 3, 4, 5, 6, 7 → compare",
+    "the facade does not wrap the operations theirget0, theirget1, ",
+    says=(
+        'operationId: none → "theirpost6"',
+        'debug-chat/{conversationId} → post → operationId: "theirpost6"',
+        "delete it, or first remove what the spec says in an action before it",
+    ),
+    stale=(1, 2, 3, 4, 5, 6, 7),
+)
 def operation_ids_given_by_the_document(document: Document) -> None:
     for number, item in enumerate(document["paths"].values()):
         for method in ("get", "post"):
@@ -276,8 +288,9 @@ def optional_parameter_added(document: Document) -> None:
 @bump(
     "major",
     'Missing named argument "since" for "_get_kwargs"',
+    f"{CHECK}1",
     "list_conversations has a new parameter, since",
-    breaking=("Required `since` query parameter was added.",),
+    breaking=("new required query parameters: since",),
 )
 def required_parameter_added(document: Document) -> None:
     parameter = {"name": "since", "in": "query", "required": True, "schema": {"type": "string"}}
@@ -287,7 +300,8 @@ def required_parameter_added(document: Document) -> None:
 @bump(
     "major",
     'Unexpected keyword argument "offset"',
-    breaking=("`offset` query parameter was removed.",),
+    f"{CHECK}1",
+    breaking=("removed query parameters: offset",),
 )
 def parameter_removed(document: Document) -> None:
     operation = document["paths"][LIST]["get"]
@@ -302,8 +316,9 @@ def optional_body_field_added(document: Document) -> None:
 @bump(
     "major",
     'Missing positional argument "author" in call to "SetNoteBody"',
+    f"{CHECK}1",
     "new field: SetNoteBody.author",
-    breaking=("Properties of `UpsertNoteBody` became required: `author`.",),
+    breaking=("schema UpsertNoteBody: new required fields: author",),
 )
 def required_body_field_added(document: Document) -> None:
     body = schema(document, "UpsertNoteBody")
@@ -311,7 +326,14 @@ def required_body_field_added(document: Document) -> None:
     body["required"].append("author")
 
 
-@bump("minor", says=("requestBody → text/plain", NOTHING))
+@bump(
+    "minor",
+    says=(
+        "added media types of the request body: text/plain",
+        "the request body is sent as application/json, not as text/plain",
+        NOTHING,
+    ),
+)
 def another_content_type_of_a_body(document: Document) -> None:
     content = document["paths"][f"{GET}/note"]["post"]["requestBody"]["content"]
     content["text/plain"] = {"schema": {"type": "string"}}
@@ -319,12 +341,103 @@ def another_content_type_of_a_body(document: Document) -> None:
 
 @bump(
     "major",
-    "breaking changes that no check detects: 1",
-    breaking=("`name` of security scheme `polyApiKey` changed from 'X-API-KEY' to 'X-KEY'.",),
+    "document: authentication: header X-API-KEY → header X-KEY → check _auth.py",
+    breaking=("authentication: header X-API-KEY → header X-KEY",),
     fits=True,
 )
 def the_header_of_the_key_renamed(document: Document) -> None:
     document["components"]["securitySchemes"]["polyApiKey"]["name"] = "X-KEY"
+
+
+@bump(
+    "major",
+    "get_conversation needs what the facade does not send: cookies, header X-Account → send it in",
+    "_data/operations.py no longer type-checks",
+    f"{CHECK}2",
+    "get_conversation has new parameters, x_account, session",
+    breaking=(
+        f"GET {GET}: new required header parameters: X-Account",
+        f"GET {GET}: new required cookie parameters: session",
+    ),
+)
+def parameters_that_the_facade_does_not_send(document: Document) -> None:
+    document["paths"][GET]["get"]["parameters"] = [
+        {"name": name, "in": place, "required": True, "schema": {"type": "string"}}
+        for name, place in (("X-Account", "header"), ("session", "cookie"))
+    ]
+
+
+@bump(
+    "major",
+    "set_note needs what the facade does not send: data, header Content-Type → send it in",
+    "the media type of the request body changed: application/json → application/x-www-form-url",
+    breaking=("application/json → application/x-www-form-urlencoded",),
+)
+def a_form_instead_of_json(document: Document) -> None:
+    content = document["paths"][f"{GET}/note"]["post"]["requestBody"]["content"]
+    content["application/x-www-form-urlencoded"] = content.pop("application/json")
+
+
+@bump(
+    "minor",
+    'new optional query parameters with a default: client_env = "live" → the server does something',
+    "list_conversations has a new parameter, client_env",
+    fits=False,
+)
+def parameter_with_a_default_added(document: Document) -> None:
+    document["paths"][LIST]["get"]["parameters"].append(
+        {"name": "client_env", "in": "query", "schema": {"type": "string", "default": "live"}}
+    )
+
+
+@bump("minor", says=("webhook ended", NOTHING))
+def webhooks_added(document: Document) -> None:
+    document["webhooks"] = {"ended": {"post": {"responses": JSON_ANSWER}}}
+
+
+@bump(
+    "major",
+    "overlay actions that no longer match: 2",
+    "get_conversation is now GET /v2/agents/{}/conversations/{}; it was GET /v1/agents/{}/conv",
+    f"{CHECK}1",
+    breaking=(f"GET {GET}: removed; it may be GET {GET.replace('v1', 'v2')} now",),
+    stale=(2,),
+)
+def another_operation_of_the_same_name(document: Document) -> None:
+    item = document["paths"][GET]
+    item["get"]["operationId"] = "get_conversation"
+    document["paths"][GET.replace("v1", "v2")] = item
+    del document["paths"][GET]
+
+
+@bump(
+    "minor",
+    "the spec now says what these overlay actions add: 9 → compare the two",
+    "new model: Error",
+    says=(
+        "in 25 places",
+        "Error has 2 of the 6 fields of ErrorEnvelope: to use it instead, give it the class_name",
+        f"GET {LIST}: responses that now have a body: 400, 401, 403",
+    ),
+    stale=(9,),
+    fits=True,
+)
+def bodies_of_errors(document: Document) -> None:
+    document["components"]["schemas"]["Error"] = {
+        "type": "object",
+        "properties": {"error": {"type": "string"}, "error_id": {"type": "string"}},
+    }
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    for item in document["paths"].values():
+        for method in item.keys() & {"get", "post"}:
+            for status, response in item[method]["responses"].items():
+                if status.startswith("4"):
+                    response["content"] = content
+
+
+@bump("patch", says=("jsonSchemaDialect: none → ", NOTHING))
+def the_dialect_of_schemas(document: Document) -> None:
+    document["jsonSchemaDialect"] = "https://spec.openapis.org/oas/3.1/dialect/base"
 
 
 # --- Answers -------------------------------------------------------------------------------------
@@ -340,10 +453,12 @@ def answer_field_added(document: Document) -> None:
     "cli/_get.py no longer type-checks",
     "overlay actions that no longer match: 13, 14",
     "the field Conversation.deployment_id was removed",
-    "the field ConversationSummary.deployment_id was removed",
+    "the field ConversationSummary.deployment_id was removed → mention it in CHANGELOG.md; the "
+    "name is in facade/polyai_data/cli/_get.py",
+    f"{CHECK}2",
     breaking=(
-        "`deploymentId` of `ConversationSummaryResponse` was removed.",
-        "`deploymentId` of `ConversationDetailResponse` was removed.",
+        "schema ConversationSummaryResponse: removed fields: deploymentId",
+        "schema ConversationDetailResponse: removed fields: deploymentId",
     ),
     stale=(13, 14),
     fits=True,
@@ -358,8 +473,9 @@ def answer_field_removed(document: Document) -> None:
     "_models/conversations.py no longer type-checks",
     "cli/_get.py no longer type-checks",
     "the field Conversation.from_number was removed",
+    f"{CHECK}1",
     "new field: Conversation.caller_number",
-    breaking=("Property `fromNumber` of `ConversationDetailResponse` was renamed",),
+    breaking=("removed fields: fromNumber",),
     fits=True,
 )
 def answer_field_renamed_that_the_facade_reads(document: Document) -> None:
@@ -370,7 +486,9 @@ def answer_field_renamed_that_the_facade_reads(document: Document) -> None:
 @bump(
     "major",
     "field types changed: Conversation.account_id from None | str to int | None",
-    breaking=("Type of `accountId` widened from 'string' to 'integer'.",),
+    f"{CHECK}1",
+    breaking=("type of accountId: string → integer",),
+    fits=True,
 )
 def answer_field_retyped(document: Document) -> None:
     schema(document)["properties"]["accountId"]["type"] = "integer"
@@ -378,8 +496,8 @@ def answer_field_retyped(document: Document) -> None:
 
 @bump(
     "major",
-    "breaking changes that no check detects: 1",
-    breaking=("Type of `projectId` widened from 'string' to 'string | null'.",),
+    f"{CHECK}1",
+    breaking=("projectId may now be null",),
     fits=True,
 )
 def answer_field_made_nullable(document: Document) -> None:
@@ -388,8 +506,8 @@ def answer_field_made_nullable(document: Document) -> None:
 
 @bump(
     "major",
-    "breaking changes that no check detects: 1",
-    breaking=("`DebugChatResponse` are no longer required: `response`.",),
+    f"{CHECK}1",
+    breaking=("schema DebugChatResponse: fields no longer required: response",),
     fits=True,
 )
 def answer_field_no_longer_required(document: Document) -> None:
@@ -398,8 +516,7 @@ def answer_field_no_longer_required(document: Document) -> None:
 
 @bump(
     "patch",
-    'Definition of "channel" in base class',
-    "field types changed: Conversation.channel from None | str to ConversationChannel",
+    "field types changed: Conversation.channel from None | str to ConversationChannel | None",
     fits=True,
 )
 def enum_given_to_an_answer(document: Document) -> None:
@@ -407,9 +524,9 @@ def enum_given_to_an_answer(document: Document) -> None:
 
 
 @bump(
-    "patch",
+    "minor",
     "AnnotationType has the new value 'other'",
-    says=('annotationType → enum: added "other"',),
+    says=('schema AnnotationItem: annotationType now allows "other"',),
 )
 def enum_value_added_to_a_request(document: Document) -> None:
     schema(document, "AnnotationItem")["properties"]["annotationType"]["enum"].append("other")
@@ -417,14 +534,23 @@ def enum_value_added_to_a_request(document: Document) -> None:
 
 @bump(
     "major",
-    "AnnotationType no longer has 'wrong_info'",
-    breaking=("Enum of `annotationType` lost values: 'wrong_info'.",),
+    "AnnotationType no longer has 'wrong_info' → the facade now rejects it; mention it in "
+    "CHANGELOG.md; it is in facade/polyai_data/_data/operations.py, ",
+    f"{CHECK}1",
+    breaking=('annotationType no longer allows "wrong_info"',),
 )
 def enum_value_removed_from_a_request(document: Document) -> None:
     schema(document, "AnnotationItem")["properties"]["annotationType"]["enum"].remove("wrong_info")
 
 
-@bump("minor", says=("responses → 200 → application/xml", NOTHING))
+@bump(
+    "minor",
+    says=(
+        "added media types of response 200: application/xml",
+        "it is read as application/json, not as application/xml",
+        NOTHING,
+    ),
+)
 def another_content_type_of_an_answer(document: Document) -> None:
     content = document["paths"][GET]["get"]["responses"]["200"]["content"]
     content["application/xml"] = {"schema": {"type": "object"}}
@@ -432,8 +558,8 @@ def another_content_type_of_an_answer(document: Document) -> None:
 
 @bump(
     "major",
-    "breaking changes that no check detects: 1",
-    breaking=("Media type `audio/wav` became `audio/mpeg`.",),
+    "the media type of response 200 changed: audio/wav → audio/mpeg → check what the facade",
+    breaking=("the media type of response 200 changed: audio/wav → audio/mpeg",),
     fits=True,
 )
 def a_recording_of_another_content_type(document: Document) -> None:
@@ -475,6 +601,7 @@ def server_of_somebody_else_added(document: Document) -> None:
 @bump(
     "major",
     "the server https://api.studio.poly.ai was removed → its region is now rejected",
+    f"{CHECK}1",
     breaking=("https://api.studio.poly.ai",),
     fits=True,
 )
@@ -485,6 +612,7 @@ def server_removed(document: Document) -> None:
 @bump(
     "major",
     *["was removed → its region is now rejected"] * 4,
+    f"{CHECK}4",
     breaking=("https://api.",) * 4,
     fits=True,
 )
@@ -493,8 +621,11 @@ def every_server_removed(document: Document) -> None:
 
 
 @bump(
-    "minor",
+    "major",
+    f"{CHECK}4",
     "get_recording is served from https://media.us.poly.ai, https://media.eu.poly.ai, https",
+    breaking=(f"https://api.us.poly.ai of GET {GET}/audio",) + ("https://api.",) * 3,
+    fits=True,
 )
 def servers_at_a_path(document: Document) -> None:
     document["paths"][f"{GET}/audio"]["servers"] = [
@@ -502,7 +633,13 @@ def servers_at_a_path(document: Document) -> None:
     ]
 
 
-@bump("minor", "get_recording is served from https://media.example.com → WARNING, the API key")
+@bump(
+    "major",
+    f"{CHECK}4",
+    "get_recording is served from https://media.example.com → WARNING, the API key",
+    breaking=("https://api.",) * 4,
+    fits=True,
+)
 def servers_at_an_operation(document: Document) -> None:
     document["paths"][f"{GET}/audio"]["get"]["servers"] = [{"url": "https://media.example.com"}]
 
@@ -543,8 +680,9 @@ def schema_renamed(document: Document) -> None:
     "_models/conversations.py no longer type-checks",
     "overlay actions that no longer match: 11, 12, 13, 14, 15, 16, 18, 19, 20, 21",
     "field types changed: ",
-    says=("'CallDetail' has 28 of its 29 fields",),
-    breaking=("Property `toNumber` of `CallDetail` was removed.",),
+    f"{CHECK}1",
+    says=("'CallDetail' has 28 of its 29 fields", "renamed: ConversationDetailResponse → CallDet"),
+    breaking=("schema CallDetail: removed fields: toNumber",),
     stale=OF_DETAIL,
 )
 def schema_renamed_and_changed(document: Document) -> None:
@@ -596,14 +734,14 @@ def the_same_title_twice(document: Document) -> None:
 
 
 @bump(
-    "patch",
+    "minor",
     "/_models/conversations.py no longer type-checks",
-    "cli/_transcript.py no longer type-checks",
-    "overlay actions that no longer match: 22",
+    "the spec now says what these overlay actions add: 22",
     "the fields Turn.user_input_datetime, Turn.user_input_dtmf, Turn.",
     "field types changed: ",
     says=("adds the schema Turn, which the spec now defines",),
     stale=(22,),
+    fits=True,
 )
 def a_schema_that_the_overlay_adds(document: Document) -> None:
     document["components"]["schemas"]["Turn"] = {
@@ -614,9 +752,9 @@ def a_schema_that_the_overlay_adds(document: Document) -> None:
 
 @bump(
     "major",
-    "breaking changes that no check detects: 1",
+    f"{CHECK}1",
     says=('modified document: openapi: "3.1.0" → "3.0.3"',),
-    breaking=("Type of `projectId` widened from 'string' to 'string | null'.",),
+    breaking=("projectId may now be null",),
     fits=True,
 )
 def the_spelling_of_openapi_3_0(document: Document) -> None:
@@ -822,6 +960,15 @@ def pages_of_two_documents(document: Document) -> list[str]:
 def a_page_cut_off(document: Document) -> list[str]:
     first, second, *_ = as_pages(document)
     return [first, second.removesuffix("````\n")]
+
+
+@refused(
+    "These pages do not have 6 of the vendored operations, which would be removed: GET /v1/agents/"
+    "{agentId}/conversations/{conversationId}, POST",
+    "To merge the pages into the vendored spec, add MERGE=ok.",
+)
+def a_page_instead_of_a_document(document: Document) -> list[str]:
+    return as_pages(document)[:1]
 
 
 @refused("page2.md: contains no OpenAPI fragment")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import adapt
+import adapt_schemas
 import generate
 import pytest
 from adapt import AdaptationError, adapt_to_generator, derive_operation_id, operation_ids
@@ -220,7 +221,13 @@ def test_parameters_are_what_the_generator_can_do() -> None:
         ("application/json", {"type": "string"}, "application/json", {"type": "string"}, None),
         ("application/merge-patch+json", {}, "application/merge-patch+json", {}, None),
         ("multipart/form-data", {}, "multipart/form-data", {}, None),
-        ("*/*", {"type": "array"}, "application/json", {"type": "array"}, None),
+        (
+            "*/*",
+            {"type": "array"},
+            "application/json",
+            {"type": "array", "items": {}},
+            None,
+        ),
         ("text/plain", {"type": "string"}, "text/plain", adapt.BINARY, "application/octet-stream"),
         ("application/xml", {}, "application/xml", adapt.BINARY, "application/octet-stream"),
         ("audio/*", adapt.BINARY, "audio/*", adapt.BINARY, "application/octet-stream"),
@@ -250,7 +257,7 @@ def test_a_body_of_any_media_type_can_be_sent(
         ),
         (
             {"*/*": {"schema": {"type": "array"}}},
-            {"application/json": {"schema": {"type": "array"}}},
+            {"application/json": {"schema": {"type": "array", "items": {}}}},
         ),
         ({"*/*": {"schema": adapt.BINARY}}, {"application/octet-stream": {"schema": adapt.BINARY}}),
         ({"audio/wav": {}}, {"application/octet-stream": {"schema": adapt.BINARY}}),
@@ -265,6 +272,141 @@ def test_a_body_of_any_media_type_can_be_sent(
 def test_an_answer_of_any_media_type_can_be_read(content: Any, adapted_content: Any) -> None:
     operation = adapted_operation({"responses": {"200": {"content": content}}})
     assert operation["responses"]["200"]["content"] == adapted_content
+
+
+def adapted_parameters(parameter: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    notes: list[str] = []
+    given = {"name": "p", "in": "query", **parameter}
+    path = "/x/{p}" if given["in"] == "path" else "/x"
+    result = adapt_to_generator(
+        document({path: {"get": {**OK, "parameters": [given]}}}), config(), notes
+    )
+    found = result["paths"][path]["get"]["parameters"]
+    changed = [
+        {k: v for k, v in each.items() if given.get(k) != v or k == "schema"} for each in found
+    ]
+    return changed, notes
+
+
+STRING = {"type": "string"}
+STRINGS = {"type": "array", "items": STRING}
+FILTER = {
+    "type": "object",
+    "properties": {"from": STRING, "to": STRINGS},
+    "required": ["from"],
+}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected", "told"),
+    [
+        ({"schema": STRINGS}, [{"schema": STRINGS}], ""),
+        ({"schema": STRINGS, "explode": False}, [{"schema": STRING}], "with ',' between"),
+        ({"schema": STRINGS, "style": "pipeDelimited"}, [{"schema": STRING}], "with '|' between"),
+        ({"schema": STRINGS, "style": "spaceDelimited"}, [{"schema": STRING}], "with ' ' between"),
+        ({"schema": STRINGS, "in": "header"}, [{"schema": STRING}], "with ',' between"),
+        ({"schema": STRINGS, "in": "cookie"}, [{"schema": STRING}], "with ',' between"),
+        (
+            {"schema": FILTER, "style": "deepObject", "explode": True, "required": True},
+            [{"name": "p[from]", "schema": STRING}],
+            "query parameter 'p': its property 'to' is not sent",
+        ),
+        ({"schema": {"type": "object"}}, [], "an object with any keys"),
+        ({"schema": FILTER, "explode": False}, [{"schema": STRING}], "with ',' between"),
+        (
+            {"schema": {"type": "boolean"}, "in": "path", "required": True},
+            [{"schema": {"type": "string", "enum": ["true", "false"]}}],
+            "",
+        ),
+        (
+            {"schema": {"type": "string", "format": "date-time"}, "in": "path", "required": True},
+            [{"schema": STRING}],
+            "",
+        ),
+        (
+            {"schema": STRING, "in": "path", "required": True, "style": "label"},
+            [{"schema": STRING}],
+            "pass it in the style label",
+        ),
+        ({"schema": {}, "in": "header"}, [{"schema": STRING}], ""),
+        ({"schema": {"anyOf": [STRING, {}]}, "in": "cookie"}, [{"schema": STRING}], ""),
+        (
+            {"schema": {"type": ["integer", "null"]}, "in": "path", "required": True},
+            [{"schema": {"type": "integer"}}],
+            "",
+        ),
+        ({"schema": STRING, "name": "a\nb"}, [], "the generator would change its name"),
+        ({"schema": {**STRING, "default": "a\nb"}}, [{"schema": STRING}], "its default has chara"),
+    ],
+)
+def test_a_parameter_that_would_be_serialised_wrongly_is_changed_and_noted(
+    parameter: dict[str, Any], expected: list[Any], told: str
+) -> None:
+    found, notes = adapted_parameters(parameter)
+    assert found == expected
+    assert len(notes) == bool(told), notes
+    assert told in "".join(notes)
+    assert all(note.startswith("GET /x") for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "sent", "others"),
+    [
+        (["application/xml", "application/json"], "application/json", "application/xml"),
+        (["application/vnd.v2+json", "application/json"], "application/json", "vnd.v2+json"),
+        (["multipart/form-data", "text/plain"], "multipart/form-data", "text/plain"),
+        (["text/plain", "application/xml"], "text/plain", "application/xml"),
+    ],
+)
+def test_of_several_media_types_one_is_generated_and_the_others_are_noted(
+    content: list[str], sent: str, others: str
+) -> None:
+    notes: list[str] = []
+    media = {"content": {name: {"schema": {"type": "object"}} for name in content}}
+    operation = {"requestBody": media, "responses": {"200": copy.deepcopy(media)}}
+    result = adapt_to_generator(document({"/x": {"post": operation}}), config(), notes)
+    assert list(result["paths"]["/x"]["post"]["requestBody"]["content"]) == [sent]
+    assert len(result["paths"]["/x"]["post"]["responses"]["200"]["content"]) == 1
+    assert notes[0].startswith(f"POST /x: the request body is sent as {sent}, not as ")
+    assert notes[1].startswith("POST /x, response 200: it is read as ")
+    assert others in notes[0]
+
+
+def test_webhooks_and_callbacks_are_noted() -> None:
+    notes: list[str] = []
+    paths = {"/x": {"post": {**OK, "callbacks": {"done": {"{$url}": {"post": OK}}}}}}
+    adapt_to_generator({**document(paths), "webhooks": {"w": {"post": OK}}}, config(), notes)
+    assert notes == ["webhook w", "POST /x: its callbacks"]
+
+
+@pytest.mark.parametrize(
+    "schemas",
+    [
+        {"V": {"anyOf": [STRING, {"type": "array", "items": {"$ref": "#/components/schemas/V"}}]}},
+        {
+            "V": {"type": "array", "items": {"$ref": "#/components/schemas/W"}},
+            "W": {"oneOf": [STRING, {"$ref": "#/components/schemas/V"}]},
+        },
+        {
+            "V": {
+                "type": "object",
+                "additionalProperties": {"$ref": "#/components/schemas/V"},
+            }
+        },
+    ],
+    ids=["union", "two schemas", "map"],
+)
+def test_recursion_that_no_object_is_part_of_ends_in_an_untyped_value(schemas: Any) -> None:
+    adapt_schemas.cut_recursion(schemas)
+    text = json.dumps(schemas)
+    assert "{}" in text
+    assert text.count("$ref") < 2
+
+
+def test_what_fails_unexpectedly_is_named_with_its_place() -> None:
+    broken = document({"/x": {"get": {**OK, "parameters": [{"in": "query"}]}}})
+    with pytest.raises(AdaptationError, match="GET /x: KeyError: 'name'"):
+        adapt_to_generator(broken, config())
 
 
 # --- Schemas -------------------------------------------------------------------------------------
@@ -299,7 +441,26 @@ NULL = {"type": "null"}
     ("spec", "adapted_spec"),
     [
         ({"type": "string"}, {"type": ["string", "null"]}),
-        ({"type": "null"}, {"type": "null"}),
+        ({"type": "null"}, {}),
+        ({"const": None}, {}),
+        (
+            {"enum": ["a", "b"]},
+            {"anyOf": [{"type": "string", "enum": ["a", "b"], "title": "field"}, NULL]},
+        ),
+        (
+            {"type": "string", "enum": ["a", None], "description": "D"},
+            {
+                "description": "D",
+                "anyOf": [{"type": "string", "enum": ["a"], "title": "field"}, NULL],
+            },
+        ),
+        ({"const": 5}, {"anyOf": [{"type": "integer", "enum": [5], "title": "field"}, NULL]}),
+        ({"const": "a\nb"}, {"type": ["string", "null"]}),
+        ({"enum": [1.5, None]}, {"type": ["number", "null"]}),
+        ({"enum": [1, "a"]}, {"type": ["integer", "string", "null"]}),
+        ({"type": "integer", "default": "x"}, {"type": ["integer", "null"]}),
+        ({"type": "integer", "default": 1}, {"type": ["integer", "null"], "default": 1}),
+        ({"type": "string", "nullable": True}, {"type": ["string", "null"]}),
         ({"type": ["string", "null"]}, {"type": ["string", "null"]}),
         ({"type": ["string", "integer"]}, {"type": ["string", "integer", "null"]}),
         ({"anyOf": [REF]}, {"anyOf": [REF, NULL]}),
@@ -370,11 +531,34 @@ def test_a_reference_to_nowhere_is_left_to_the_generator() -> None:
         ({"allOf": [{"description": "D"}]}, {"allOf": [{"description": "D"}]}),
         ({"allOf": [REF, {"required": ["a"]}]}, {"allOf": [REF, {"required": ["a"]}]}),
         ({"enum": [True, False]}, {"type": "boolean"}),
-        ({"enum": ["a", "b"]}, {"enum": ["a", "b"]}),
+        ({"enum": ["a", "b"]}, {"enum": ["a", "b"], "type": "string"}),
         (
-            {"enum": ["a-b", "a_b"]},
-            {"enum": ["a-b", "a_b"], "x-enum-varnames": ["VALUE_0", "VALUE_1"]},
+            {"type": "string", "enum": ["a-b", "a_b"]},
+            {
+                "type": "string",
+                "enum": ["a-b", "a_b"],
+                "x-enum-varnames": ["VALUE_0", "VALUE_1"],
+            },
         ),
+        ({"type": "string", "enum": []}, {"type": "string"}),
+        ({"type": "string", "enum": [1, 2]}, {"type": "string", "enum": ["1", "2"]}),
+        ({"type": "number", "enum": [1, 2]}, {"type": "number"}),
+        ({"type": "array"}, {"type": "array", "items": {}}),
+        ({"type": "string", "examples": [{"$ref": "x.json"}]}, {"type": "string"}),
+        ({"allOf": [REF], "nullable": True}, {"anyOf": [{"allOf": [REF]}, NULL]}),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {}},
+                "oneOf": [{"required": ["a"]}, {"properties": {"b": {}, "a": {"type": "string"}}}],
+            },
+            {"type": "object", "properties": {"a": {}, "b": {}}},
+        ),
+        (
+            {"allOf": [REF, {"oneOf": [{"properties": {"b": {}}}, {"properties": {"c": {}}}]}]},
+            {"allOf": [REF, {"type": "object", "properties": {"b": {}, "c": {}}}]},
+        ),
+        ({"properties": {"a\nb": {}}, "required": ["a\nb"]}, {"properties": {}, "required": []}),
         ({"properties": {"a": True}}, {"properties": {"a": {}}}),
         ({"items": False}, {"items": {}}),
         ({"anyOf": [{"title": "T"}, True]}, {"anyOf": [{}, {}]}),

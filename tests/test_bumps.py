@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,10 +21,21 @@ import impact
 import pytest
 import sources
 import vendor
-from impact import Change, Impact, Task
-from polyai_data.sandbox import serve
+from contract import Change
+from impact import Impact, Task
 
-from tests.bumps import BUMPS, REFUSALS, ROOT, Bump, Refusal, original
+from tests.bumps import (
+    BUMPS,
+    LIST,
+    PROJECT,
+    REFUSALS,
+    ROOT,
+    Bump,
+    Refusal,
+    as_pages,
+    original,
+    rename_schema,
+)
 from tests.forks import Forks
 
 TAKE_IN = """
@@ -29,13 +43,14 @@ import json, sys
 sys.path.insert(0, "scripts")
 import generate, shutil
 made = []
-def once(target, *arguments, stale, write=generate.generate):
+def once(target, *arguments, stale, notes, write=generate.generate):
     if not made:
-        write(target, *arguments, stale=stale)
-        made.append((shutil.copytree(target, "once"), [*stale]))
+        write(target, *arguments, stale=stale, notes=notes)
+        made.append((shutil.copytree(target, "once"), [*stale], [*notes]))
     else:
         shutil.copytree(made[0][0], target)
         stale += made[0][1]
+        notes += made[0][2]
 generate.generate = once  # the same twice takes its time
 import vendor
 impact = vendor.vendor(sys.argv[1:])
@@ -54,31 +69,46 @@ shutil.rmtree("once")
 print("RESULT" + json.dumps({
     "bump": impact.bump,
     "version": impact.next_version,
-    "breaking": [change.text for change in impact.changes if change.is_breaking],
+    "breaking": [f"{c.where}: {c.text}" for c in impact.changes if c.is_breaking],
     "tasks": [f"{task.what.partition(chr(10))[0]} → {task.todo}" for task in impact.tasks],
     "strict": strict,
+    "omitted": impact.omitted,
     "code": code,
     "out": out.getvalue(),
 }))
 """
 
 USE = """
-import os, pathlib, sys
+import json, os
 import polyai_data
-from polyai_data import Annotation, DataClient
+from polyai_data._data import operations
 assert polyai_data.__file__.startswith(os.getcwd()), polyai_data.__file__
-with DataClient(api_key="sandbox", agent_id="PROJECT-DEMO", base_url=sys.argv[1]) as client:
-    summary = next(iter(client.list_conversations(max_items=1)))
-    conversation = client.get_conversation(summary.conversation_id)
-    recorded = "CA22d437f4405070690f8906b76c8ea4ed"
-    path = client.download_recording(recorded, pathlib.Path(sys.argv[2]))
-    annotation = Annotation(turn=0, role="agent", type="wrong_info")
-    client.add_annotations(summary.conversation_id, [annotation])
-    client.set_note(summary.conversation_id, "checked")
-    chat = client.start_chat("sandbox")
-    assert chat.send("Hello").text
-    assert conversation.transcript and path.stat().st_size > 44
-    assert not conversation.problems, conversation.problems
+agent, conversation = "/v1/agents/A", "/v1/agents/A/conversations/C"
+chat = {"clientEnv": "sandbox"}
+expected = {
+    "list_conversations": ("get", f"{agent}/conversations", {"limit": 10, "offset": 20}, None),
+    "get_conversation": ("get", conversation, None, None),
+    "get_recording": (
+        "get", f"{conversation}/audio", {"direction": "user", "redacted": True}, None
+    ),
+    "add_annotations": (
+        "post", f"{conversation}/annotation", None,
+        {"annotations": [
+            {"turnId": 0, "role": "agent", "annotationType": "wrong_info"}
+        ]},
+    ),
+    "set_note": ("post", f"{conversation}/note", None, {"note": "text"}),
+    "start_chat": ("post", f"{agent}/debug-chat", None, {**chat, "asrLangCode": "en-US"}),
+    "send_chat_message": (
+        "post", f"{agent}/debug-chat/C", None, {**chat, "message": "Hello"}
+    ),
+}
+for name, (method, url, params, body) in expected.items():
+    request = getattr(operations, name)()
+    found = (request["method"], request["url"], request.get("params"), request.get("json"))
+    assert found == (method, url, params, body), (name, request)
+from polyai_data.models import Conversation
+from polyai_data.cli._get import rows
 print("works")
 """
 
@@ -91,7 +121,7 @@ def forks() -> Iterator[Forks]:
 
 @pytest.fixture(scope="module")
 def template(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what taking in a document reads and writes, with a warm cache of the type check.
+    """The small project with the scripts of this one, and a warm cache of the type check.
 
     It takes its time, so the processes that share the tests share it.
     """
@@ -103,20 +133,16 @@ def template(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
         flock(lock, LOCK_EX)
         if not done.exists():
             shutil.rmtree(root, ignore_errors=True)
-            for name in ("scripts", "generated", "facade"):
-                ignored = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(ROOT / name, root / name, ignore=ignored)
-            for name in ("openapi.json", "pyproject.toml"):
-                shutil.copy(ROOT / name, root)
-            take_in(forks, root, [(ROOT / "openapi.json").read_text()])
+            ignored = shutil.ignore_patterns("__pycache__", "README.md")
+            shutil.copytree(PROJECT, root, ignore=ignored)
+            shutil.copytree(ROOT / "scripts", root / "scripts", ignore=ignored)
+            for name in ("overlay.yaml", "generator.yaml"):
+                shutil.move(root / name, root / "scripts" / name)
+            shutil.copy(ROOT / "pyproject.toml", root)
+            assert run(root, "scripts/generate.py").returncode == 0
+            take_in(forks, root, [(root / "openapi.json").read_text()])
             done.touch()
     return root
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[str]:
-    with serve() as url:
-        yield url
 
 
 @pytest.fixture
@@ -161,9 +187,7 @@ def stale_actions(text: str) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("case", BUMPS, ids=lambda case: case.name)
-def test_a_new_version_is_taken_in(
-    case: Bump, forks: Forks, project: Path, sandbox: str, tmp_path: Path
-) -> None:
+def test_a_new_version_is_taken_in(case: Bump, forks: Forks, project: Path) -> None:
     done = take_in(forks, project, case.sources)
     assert done.returncode == 0, done.stdout + done.stderr
     report, _, result = done.stdout.partition("RESULT")
@@ -188,7 +212,7 @@ def test_a_new_version_is_taken_in(
     modules = list((project / "generated/polyai_data_generated/api/operations").glob("[!_]*.py"))
     assert len(modules) == count
 
-    used = forks.run("-c", USE, sandbox, str(tmp_path), cwd=project, env=environment(project))
+    used = forks.run("-c", USE, cwd=project, env=environment(project))
     assert (used.stdout == "works\n") == case.fits, used.stderr
 
 
@@ -204,7 +228,7 @@ def test_there_are_enough_of_them() -> None:
 def vendored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Return a function that vendors in this process, checks that it is refused, and tells why."""
     document, report = tmp_path / "openapi.json", tmp_path / "build" / "spec-diff.md"
-    shutil.copy(ROOT / "openapi.json", document)
+    shutil.copy(PROJECT / "openapi.json", document)
     report.parent.mkdir()
     report.write_text("as it was")
     monkeypatch.setattr(vendor, "DOCUMENT", document)
@@ -293,8 +317,183 @@ def test_the_report_of_a_change_outlives_vendoring_the_same_once_more(project: P
     for expected in ("1.0.9 → Data API 1.1.0", "no changes."):
         assert expected in run(project, "scripts/vendor.py", "new.json").stdout
         assert "1.0.9 → Data API 1.1.0" in report.read_text()
-    assert run(project, "scripts/vendor.py", str(ROOT / "openapi.json")).returncode == 0
+    assert run(project, "scripts/vendor.py", str(PROJECT / "openapi.json")).returncode == 0
     assert "1.1.0 → Data API 1.0.9" in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("merge", "count", "told"),
+    [("ok", 7, "the new summary"), ("no", 1, "6 breaking")],
+    ids=["merged", "replaced"],
+)
+def test_a_page_is_merged_into_the_document_or_replaces_it(
+    project: Path, merge: str, count: int, told: str
+) -> None:
+    changed = original()
+    changed["paths"][LIST]["get"]["summary"] = "the new summary"
+    (project / "a page.md").write_text(as_pages(changed)[0])
+    done = subprocess.run(
+        [sys.executable, "scripts/vendor.py"],
+        cwd=project,
+        env={**environment(project), "SPEC": "a page.md", "MERGE": merge},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    written = json.loads((project / "openapi.json").read_text())
+    assert len(written["paths"]) == count
+    assert written["paths"][LIST]["get"]["summary"] == "the new summary"
+    assert told in done.stdout + json.dumps(written)
+    if merge == "ok":
+        changed["paths"][LIST]["get"]["summary"] = original()["paths"][LIST]["get"]["summary"]
+        written["paths"][LIST]["get"]["summary"] = changed["paths"][LIST]["get"]["summary"]
+        assert written == original()
+
+
+def git(project: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    subprocess.run(["git", *identity, *arguments], cwd=project, check=True, capture_output=True)
+
+
+def test_a_second_trial_is_compared_with_the_last_commit_and_not_with_the_first(
+    project: Path,
+) -> None:
+    (project / ".gitignore").write_text("build/\n.mypy_cache/\n__pycache__/\n")
+    git(project, "init", "--quiet")
+    git(project, "add", ".")
+    git(project, "commit", "--quiet", "--message=first")
+    changed = original()
+    rename_schema(changed, "UpsertNoteBody", "Note")
+    (project / "new.json").write_text(json.dumps(changed))
+    advice = "give its replacement the class_name SetNoteBody in scripts/generator.yaml"
+    assert advice in run(project, "scripts/vendor.py", "new.json").stdout
+    assert run(project, "scripts/generate.py").returncode == 0
+    assert advice in run(project, "scripts/vendor.py", "new.json").stdout
+    config = project / "scripts" / "generator.yaml"
+    config.write_text(config.read_text().replace("UpsertNoteBody", "Note"))
+    done = run(project, "scripts/vendor.py", "new.json")
+    assert "Nothing to decide." in done.stdout
+    assert "renamed: UpsertNoteBody → Note" in done.stdout
+    assert run(project, "scripts/generate.py").returncode == 0
+    assert "Nothing to decide." in run(project, "scripts/vendor.py", "new.json").stdout
+
+
+def test_no_url_and_no_file_in_a_document_is_followed(project: Path) -> None:
+    requests = []
+    (project / "secret.json").write_text("{")  # an error if it is read
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/schema.json"
+        changed = original()
+        schemas = changed["components"]["schemas"]
+        schemas["Cat"] = {"type": "object", "properties": {"kind": {"type": "string"}}}
+        schemas["ConversationDetailResponse"]["properties"]["pet"] = {
+            "oneOf": [{"$ref": "#/components/schemas/Cat"}],
+            "discriminator": {
+                "propertyName": "kind",
+                "mapping": {
+                    "url": url,
+                    "file": str(project / "secret.json"),
+                    "relative": "../../secret.json",
+                },
+            },
+            "example": {"$ref": url},
+            "default": {"$ref": str(project / "secret.json")},
+            "externalDocs": {"url": url},
+        }
+        changed["components"]["examples"] = {"far": {"externalValue": url}}
+        (project / "new.json").write_text(json.dumps(changed))
+        done = subprocess.run(
+            [sys.executable, "-c", WATCH, "new.json"],
+            cwd=project,
+            env=environment(project),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        with contextlib.suppress(BlockingIOError):
+            requests.append(listener.accept())
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert requests == []
+    assert "new field: Conversation.pet" in done.stdout
+
+
+WATCH = """
+import sys
+def watch(event, arguments):
+    assert not event.startswith("socket.connect"), arguments
+    assert event != "open" or not str(arguments[0]).endswith("secret.json"), arguments
+sys.addaudithook(watch)
+sys.path.insert(0, "scripts")
+import generate, vendor
+assert vendor.main() == 0
+sys.argv = ["generate.py"]
+assert generate.main() == 0
+"""
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX"])
+def test_the_report_is_utf_8_whatever_the_locale_is(project: Path, locale: str) -> None:
+    changed = original()
+    changed["info"]["title"] = "Ünïcode → 日本 \U0001f642"
+    (project / "new.json").write_text(json.dumps(changed))
+    for script in (["scripts/vendor.py", "new.json"], ["scripts/generate.py"]):
+        done = subprocess.run(
+            [sys.executable, *script],
+            cwd=project,
+            env={
+                **{k: v for k, v in environment(project).items() if not k.startswith("LC_")},
+                "LC_ALL": locale,
+                "PYTHONUTF8": "0",
+                "PYTHONCOERCECLOCALE": "0",
+            },
+            capture_output=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert script[0] == "scripts/generate.py" or "→ Ünïcode → 日本 🙂" in done.stdout.decode()
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("script", ["vendor", "generate", "bump"])
+def test_an_interrupted_command_says_so_and_leaves_everything_whole(
+    project: Path, script: str, signal_number: signal.Signals
+) -> None:
+    (project / "new.json").write_text((project / "openapi.json").read_text())
+    before = {p: p.read_bytes() for p in (project / "generated").rglob("*.py")}
+    running = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, script, "new.json"],
+        cwd=project,
+        env=environment(project),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    while running.stdout.readline() != "ready\n":
+        pass
+    running.send_signal(signal_number)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, err) == (130, "")
+    assert "Interrupted. openapi.json and generated/ are each complete" in out
+    assert {p: p.read_bytes() for p in (project / "generated").rglob("*.py")} == before
+    assert list((project / "generated").glob(".generate-*")) == []
+    assert list(project.glob("*.part")) == []
+
+
+INTERRUPTED = """
+import sys, time
+sys.path.insert(0, "scripts")
+import console, generate, impact, vendor, bump
+def wait(*_, **__):
+    print("ready", flush=True)
+    while True:
+        time.sleep(0.01)
+generate._build = wait
+script = sys.argv.pop(1)
+if script == "generate":
+    del sys.argv[1:]
+console.run({"vendor": vendor, "generate": generate, "bump": bump}[script].main)
+"""
 
 
 def test_the_vendored_document_is_written_in_the_form_it_has(project: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
 import runpy
 import shutil
 import sys
@@ -15,14 +16,20 @@ from typing import Any
 
 import attrs
 import generate
+import openapi_python_client
 import polyai_data_generated
 import pytest
 import yaml
+from adapt import operation_ids, python_name
+from impact import wrapped_operations
+from openapi_python_client.parser import GeneratorData
 from polyai_data_generated import models, origin
 from polyai_data_generated.wire_names import WIRE_NAMES
+from servers import server_urls
 
 PACKAGE = Path(polyai_data_generated.__file__).parent
 ROOT = PACKAGE.parent.parent
+FROZEN = Path(__file__).parent / "bump_project"  # a spec and an overlay that stay as they are
 OPERATIONS = {
     "list_conversations",
     "get_conversation",
@@ -32,6 +39,7 @@ OPERATIONS = {
     "start_chat",
     "send_chat_message",
 }
+"""The operations of the frozen spec."""
 
 
 def tree(directory: Path) -> dict[str, bytes]:
@@ -46,14 +54,15 @@ def tree(directory: Path) -> dict[str, bytes]:
 class Project:
     """A copy of what the generator reads and writes, elsewhere."""
 
-    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, sources: dict[str, Path]
+    ) -> None:
         self.package = root / "generated" / PACKAGE.name
         self.document, self.overlay = root / "openapi.json", root / "overlay.yaml"
         self.monkeypatch = monkeypatch
         shutil.copytree(PACKAGE, self.package, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "openapi.json", self.document)
-        shutil.copy(ROOT / "scripts" / "overlay.yaml", self.overlay)
-        shutil.copy(ROOT / "scripts" / "generator.yaml", root)
+        for name, source in sources.items():
+            shutil.copy(source, root / name)
         for name, path in {
             "ROOT": root,
             "DOCUMENT": self.document,
@@ -75,28 +84,42 @@ class Project:
     def skip_generating(self) -> None:
         """Let the generator give what is committed, at once."""
 
-        def copy(target: Path, *, stale: object) -> None:
+        def copy(target: Path, *, stale: object, notes: list[str]) -> None:
             assert stale is None
+            assert notes == []
             shutil.copytree(PACKAGE, target)
 
         self.monkeypatch.setattr(generate, "generate", copy)
 
 
+NAMES = ("openapi.json", "overlay.yaml", "generator.yaml")
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    return Project(tmp_path / "project", monkeypatch)
+    """The frozen spec; its old package is the committed one."""
+    return Project(tmp_path / "project", monkeypatch, {name: FROZEN / name for name in NAMES})
+
+
+@pytest.fixture
+def vendored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The vendored spec."""
+    sources = {name: ROOT / "scripts" / name for name in NAMES}
+    return Project(
+        tmp_path / "project", monkeypatch, {**sources, "openapi.json": ROOT / "openapi.json"}
+    )
 
 
 def test_the_committed_package_is_what_is_generated_twice_and_elsewhere(
-    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    vendored: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(project.package.parent)
+    monkeypatch.chdir(vendored.package.parent)
     monkeypatch.setenv("PYTHONHASHSEED", "7")
-    (project.package / "left_over.py").touch()
+    (vendored.package / "left_over.py").touch()
     for _ in range(2):
-        assert project.run() == 0
-        assert tree(project.package) == tree(PACKAGE)
-    assert [path.name for path in project.package.parent.iterdir()] == [PACKAGE.name]
+        assert vendored.run() == 0
+        assert tree(vendored.package) == tree(PACKAGE)
+    assert [path.name for path in vendored.package.parent.iterdir()] == [PACKAGE.name]
     assert "Wrote generated/polyai_data_generated." in capsys.readouterr().out
 
 
@@ -142,18 +165,19 @@ def test_the_check_passes_over_compiled_files(project: Project) -> None:
     assert project.run("--check") == 0
 
 
-def test_a_package_that_is_not_there_yet_is_written(project: Project) -> None:
-    project.skip_generating()
-    shutil.rmtree(project.package.parent)
-    assert project.run("--check") == 1
-    assert project.run() == 0
-    assert tree(project.package) == tree(PACKAGE)
+def test_a_package_that_is_not_there_yet_is_written(vendored: Project) -> None:
+    vendored.skip_generating()
+    shutil.rmtree(vendored.package.parent)
+    assert vendored.run("--check") == 1
+    assert vendored.run() == 0
+    assert tree(vendored.package) == tree(PACKAGE)
 
 
 def impossible_default(document: Any) -> None:
     schemas = document["components"]["schemas"]
-    schemas["ConversationSummaryResponse"]["properties"]["odd"] = {
-        "type": "integer",
+    schemas["UpsertNoteBody"]["properties"]["odd"] = {
+        "type": "string",
+        "format": "date-time",
         "default": "x",
     }
 
@@ -186,7 +210,13 @@ def renamed(document: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (impossible_default, ["/components/schemas/ConversationSummaryResponse", "default"]),
+        (
+            impossible_default,
+            [
+                "/components/schemas/UpsertNoteBody",
+                "Invalid datetime: Invalid isoformat string: 'x'",
+            ],
+        ),
         (circle_of_responses, ["Circular $ref: #/components/responses/A → "]),
         (no_openapi, ["Failed to parse OpenAPI document"]),
         (unresolvable, ["#/components/schemas/No"]),
@@ -245,7 +275,7 @@ def test_the_origin_names_what_the_package_came_from() -> None:
     assert sha256(ROOT / "scripts" / "generator.yaml") == origin.CONFIG_SHA256
     assert {tool: version(tool) for tool in origin.TOOLS} == origin.TOOLS
     assert {"openapi-python-client", "ruff", "python-jsonpath"} == set(origin.TOOLS)
-    assert tuple(server["url"] for server in document["servers"]) == origin.SERVERS
+    assert server_urls(document["servers"]) == origin.SERVERS
 
 
 def test_each_module_says_not_to_edit_it() -> None:
@@ -256,20 +286,14 @@ def test_each_module_says_not_to_edit_it() -> None:
     assert (PACKAGE / "py.typed").exists()
 
 
-def test_each_operation_of_the_document_has_a_name_and_a_module() -> None:
-    operations = [
-        operation
-        for path_item in generate.corrected_document()["paths"].values()
-        for method, operation in path_item.items()
-        if method != "parameters"
-    ]
-    assert {operation["operationId"] for operation in operations} == OPERATIONS
-    assert len(operations) == len(OPERATIONS)
-    modules = {path.stem: path for path in (PACKAGE / "api").glob("*/*.py")}
-    assert set(modules) - {"__init__"} == OPERATIONS
-    for operation in operations:
-        name = f"polyai_data_generated.api.operations.{operation['operationId']}"
-        assert callable(importlib.import_module(name)._get_kwargs)
+def test_each_operation_of_the_document_has_a_module() -> None:
+    names = {python_name(each) for each in operation_ids(generate.corrected_document()).values()}
+    modules = {path.stem for path in (PACKAGE / "api").glob("*/*.py")} - {"__init__"}
+    assert modules == names
+    assert wrapped_operations() <= names
+    for name in names:
+        module = importlib.import_module(f"polyai_data_generated.api.operations.{name}")
+        assert callable(module._get_kwargs)
 
 
 def test_each_field_of_each_model_has_its_json_key() -> None:
@@ -359,3 +383,142 @@ def test_python_that_is_invalid_leaves_the_package_untouched(
     out = capsys.readouterr().out
     assert "polyai_data_generated/wire_names.py:2" in out
     assert "reformatted" not in out
+
+
+# --- What is bounded, renamed or refused ---------------------------------------------------------
+
+
+def long_operation_id(document: Any) -> None:
+    document["paths"]["/x"] = {
+        "get": {"operationId": "o" * 300, "responses": {"200": {"description": "fine"}}}
+    }
+
+
+def long_schema_name(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    schemas["L" * 300] = {"type": "object", "properties": {"a": {"type": "string"}}}
+    schemas["UpsertNoteBody"]["properties"]["long"] = {"$ref": f"#/components/schemas/{'L' * 300}"}
+
+
+def many_servers(document: Any) -> None:
+    names = [f"v{number}" for number in range(12)]
+    document["servers"] = [
+        {
+            "url": "https://" + ".".join(f"{{{name}}}" for name in names),
+            "variables": {name: {"default": "a", "enum": list("abcdefgh")} for name in names},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (long_operation_id, "GET /x: its name is 300 characters long; at most 150 are possible."),
+        (long_schema_name, "the class LLL"),
+        (many_servers, "stands for 68,719,476,736 URLs; at most 100 are supported."),
+    ],
+)
+def test_what_would_be_too_much_is_refused_with_its_place(
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[Any], object],
+    told: str,
+) -> None:
+    project.change(change)
+    before = tree(project.package)
+    assert project.run() == 1
+    assert tree(project.package) == before
+    assert told in capsys.readouterr().out
+
+
+def test_an_unexpected_error_of_the_generator_is_refused_with_the_operation(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = GeneratorData.from_dict
+
+    def fail(document: Any, *, config: Any) -> Any:
+        if "/v1/agents/{agentId}/debug-chat" in document["paths"]:
+            raise LookupError("odd")
+        return parse(document, config=config)
+
+    monkeypatch.setattr(GeneratorData, "from_dict", staticmethod(fail))
+    assert project.run() == 1
+    out = capsys.readouterr().out
+    assert "POST /v1/agents/{agentId}/debug-chat: LookupError: odd" in out
+
+
+def test_an_enum_that_the_generator_would_change_is_refused(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = openapi_python_client.Project.build
+
+    def change(self: Any) -> Any:
+        errors = build(self)
+        module = self.config.output_path or self.project_dir
+        path = Path(module) / "models" / "annotation_role.py"
+        path.write_text(path.read_text().replace('"agent"', '"agents"'))
+        return errors
+
+    monkeypatch.setattr(openapi_python_client.Project, "build", change)
+    assert project.run() == 1
+    assert "values of AnnotationRole would change" in capsys.readouterr().out
+
+
+def test_names_that_type_checkers_reject_are_changed(project: Project) -> None:
+    def change(document: Any) -> None:
+        schemas = document["components"]["schemas"]
+        schemas["Label"] = {"type": "object", "properties": {"label": {"type": "string"}}}
+        schemas["ConversationDetailResponse"]["properties"]["label"] = {
+            "$ref": "#/components/schemas/Label"
+        }
+        document["paths"]["/v1/agents/{agentId}/conversations"]["get"]["parameters"] += [
+            {"name": name, "in": "query", "schema": {"type": "string", "format": "date-time"}}
+            for name in ("params", "headers", "filter[from]")
+        ]
+
+    project.change(change)
+    assert project.run() == 0
+    assert (project.package / "models" / "label_model.py").exists()
+    assert not (project.package / "models" / "label.py").exists()
+    written = (project.package / "api/operations/list_conversations.py").read_text()
+    for name in ("params_value", "headers_value", "filter_from"):
+        assert f"    {name}: datetime.datetime | Unset = UNSET," in written
+    assert 'params["filter[from]"] = json_filter_from' in written
+
+
+def test_what_is_not_generated_is_printed(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.change(lambda document: document.update(webhooks={"ended": {}}))
+    assert project.run() == 0
+    assert "Not generated: webhook ended\n" in capsys.readouterr().out
+
+
+def test_a_run_that_was_killed_is_cleaned_up_by_the_next(project: Project) -> None:
+    before = tree(project.package)
+    killed = project.package.parent / ".generate-x"
+    killed.mkdir()
+    project.package.rename(killed / f"{PACKAGE.name}.old")  # killed between the two renames
+    project.document.write_text("{}")
+    assert project.run() == 1
+    assert tree(project.package) == before
+    assert [path.name for path in project.package.parent.iterdir()] == [PACKAGE.name]
+
+
+def test_an_interruption_while_the_package_is_put_in_place_leaves_the_old_one(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(project.package)
+    rename = os.rename
+    new = tmp_path / PACKAGE.name
+    new.mkdir()
+
+    def interrupt(source: Path, target: Path) -> None:
+        if source == new:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        generate.replace_package(new)
+    assert tree(project.package) == before

@@ -27,9 +27,10 @@ def complaint(*actions: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-def test_an_update_merges_objects_deeply_and_replaces_the_rest() -> None:
+def test_an_update_merges_objects_deeply_and_replaces_what_was_removed_before() -> None:
     update = {"info": {"title": "New", "version": {"n": 1}}, "text": {"now": "an object"}}
-    assert apply({"target": "$", "update": update}) == {
+    removed = [{"target": target, "remove": True} for target in ("$.info.title", "$.text")]
+    assert apply(*removed, {"target": "$", "update": update}) == {
         **DOCUMENT,
         "info": {"title": "New", "tags": ["a"], "version": {"n": 1}},
         "text": {"now": "an object"},
@@ -230,18 +231,106 @@ def test_a_name_that_matches_nothing_is_stale_and_the_others_are_still_corrected
     assert result["components"]["schemas"]["Page"]["properties"]["limit"] == {"x": 1}
 
 
-def test_a_schema_that_the_document_has_by_now_is_not_mixed_with_the_overlays() -> None:
-    page = API["components"]["schemas"]["Page"]
-    action = {
-        "target": "$.components.schemas",
-        "update": {"Detail": {"a": 1}, "Page": page, "N": {}},
-    }
+@pytest.mark.parametrize(
+    "schema", [{"a": 1}, API["components"]["schemas"]["Detail"]], ids=["another", "the same"]
+)
+def test_a_schema_that_the_document_has_by_now_is_not_mixed_with_the_overlays(schema: Any) -> None:
+    action = {"target": "$.components.schemas", "update": {"Detail": schema, "N": {}}}
     (found,) = stale(action)
     assert found.problem == "adds the schema Detail, which the spec now defines"
+    assert found.is_given
     assert "compare the two" in found.where
     overlay = {"overlay": "1.0.0", "actions": [{"description": "because", **action}]}
     result = apply_overlay(API, overlay, skipped=[])
     assert result["components"]["schemas"] == {**API["components"]["schemas"], "N": {}}
+
+
+REF = {"$ref": "#/components/schemas/Page"}
+
+
+@pytest.mark.parametrize(
+    ("present", "update", "told"),
+    [
+        ({"type": "string"}, {"type": "string"}, "type: the same"),
+        ({"type": "string"}, {"type": ["string", "null"]}, 'type: "string"'),
+        ({"format": "date-time"}, {"format": "date"}, 'format: "date-time"'),
+        ({"description": "theirs"}, {"description": "ours"}, 'description: "theirs"'),
+        ({"deep": {"a": 1, "b": 2}}, {"deep": {"b": 3, "c": 4}}, "deep → b: 2"),
+        ({"deep": {"a": 1}}, {"deep": "text"}, 'deep: {"a": 1}'),
+        ({"required": ["a", "b"]}, {"required": ["b"]}, "required: the same"),
+        (REF, {"$ref": "#/components/schemas/Other"}, "$ref: "),
+        ({"type": "object"}, REF, "$ref: type instead"),
+        ({"properties": {"a": {}}}, REF, "$ref: properties instead"),
+        (REF, {"type": "string"}, "type: $ref instead"),
+        (REF, {"anyOf": [{}]}, "anyOf: $ref instead"),
+        ({"oneOf": [{}]}, {"anyOf": [{}]}, "anyOf: oneOf instead"),
+        ({"oneOf": [{}]}, {"format": "date-time"}, "format: oneOf instead"),
+        ({"type": "string"}, {"anyOf": [{}]}, "anyOf: type instead"),
+        ({"properties": {}}, {"additionalProperties": {}}, "additionalProperties: properties inst"),
+    ],
+)
+def test_an_action_that_would_replace_what_the_spec_says_is_stale(
+    present: Any, update: Any, told: str
+) -> None:
+    document = {"x": copy.deepcopy(present), "components": {"schemas": {"Page": {}, "Other": {}}}}
+    overlay = {
+        "overlay": "1.0.0",
+        "actions": [{"description": "because", "target": "$.x", "update": update}],
+    }
+    skipped: list[Stale] = []
+    assert apply_overlay(document, overlay, skipped=skipped) == document
+    (found,) = skipped
+    assert found.is_given
+    assert found.problem.startswith(f"the spec now says what it adds:\n    x → {told}")
+
+
+@pytest.mark.parametrize(
+    ("present", "update"),
+    [
+        ({"type": "string"}, {"format": "date-time"}),
+        ({"type": "object"}, {"additionalProperties": {}}),
+        ({"description": "D"}, REF),
+        ({"required": ["a"]}, {"required": ["b"]}),
+        ({"content": {}}, {"content": {"application/json": {"schema": REF}}}),
+        ({"content": {"text/plain": {}}}, {"content": {}}),
+    ],
+)
+def test_an_action_that_adds_something_is_not_stale(present: Any, update: Any) -> None:
+    document = {"x": present, "components": {"schemas": {"Page": {}}}}
+    action = {"description": "because", "target": "$.x", "update": update}
+    apply_overlay(document, {"overlay": "1.0.0", "actions": [action]})
+
+
+def test_an_action_that_the_spec_makes_redundant_lists_places_and_the_schema_to_use() -> None:
+    responses = {str(status): {"schema": {"$ref": "#/components/schemas/E"}} for status in range(5)}
+    fields: dict[str, Any] = {"a": {}, "b": {}}
+    document = {
+        "responses": {**responses, "5": {}},
+        "components": {"schemas": {"E": {"properties": fields}}},
+    }
+    ours = {"Envelope": {"properties": {**fields, "c": {}}}}
+    actions: list[dict[str, Any]] = [
+        {"description": "d", "target": "$.components.schemas", "update": ours},
+        {
+            "description": "d",
+            "target": "$.responses.*",
+            "update": {"schema": {"$ref": "#/components/schemas/Envelope"}},
+        },
+    ]
+    skipped: list[Stale] = []
+    result = apply_overlay(document, {"overlay": "1.0.0", "actions": actions}, skipped=skipped)
+    (found,) = skipped
+    assert found.problem.splitlines() == [
+        "the spec now says what it adds, in 5 places:",
+        *(f'    responses → {n} → schema → $ref: "#/components/schemas/E"' for n in range(3)),
+        "    and 2 more",
+    ]
+    assert found.where.startswith(
+        "E has 2 of the 3 fields of Envelope: to use it instead, give it the class_name Envelope "
+    )
+    # Where the spec says nothing, the action still applies.
+    assert result["responses"]["5"] == {"schema": {"$ref": "#/components/schemas/Envelope"}}
+    assert result["responses"]["4"] == responses["4"]
 
 
 def test_what_refers_to_a_schema_that_is_left_out_is_left_out_too() -> None:
@@ -262,13 +351,13 @@ def test_what_refers_to_a_schema_that_is_left_out_is_left_out_too() -> None:
 
 
 def test_a_schema_may_be_referred_to_before_it_is_added() -> None:
-    update = {"$ref": "#/components/schemas/New"}
+    update = {"x": {"$ref": "#/components/schemas/New"}}
     actions = [
         {"description": "d", "target": "$.components.schemas.Page", "update": update},
         {"description": "d", "target": "$.components.schemas", "update": {"New": {}}},
     ]
     result = apply_overlay(API, {"overlay": "1.0.0", "actions": actions})
-    assert result["components"]["schemas"]["Page"]["$ref"] == "#/components/schemas/New"
+    assert result["components"]["schemas"]["Page"]["x"]["$ref"] == "#/components/schemas/New"
 
 
 def test_a_malformed_action_is_an_error_even_where_stale_ones_are_left_out() -> None:

@@ -14,7 +14,8 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from polyai_data import APIStatusError, ConfigurationError, __version__
+from polyai_data import APIStatusError, ConfigurationError, PolyAIError, __version__
+from polyai_data_generated.api.operations import get_conversation
 
 if TYPE_CHECKING:
     from tests.conftest import Caller, FakeServer
@@ -194,3 +195,38 @@ def test_with_options_leaves_the_client_as_it_is(call: Caller, server: FakeServe
 def test_a_success_with_another_status_than_200_is_read(call: Caller, server: FakeServer) -> None:
     server.respond(203, content=json.dumps({"conversationId": "CA1"}).encode())
     assert call(server).conversation_id == "CA1"
+
+
+# --- What the facade does not send ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"headers": {"X-Account": "A"}}, "header X-Account: A"),
+        ({"json": {}, "headers": {"Content-Type": "application/merge-patch+json"}}, "header Conte"),
+        ({"cookies": {"c": "1"}}, "cookies"),
+        ({"data": {"note": "x"}}, "data"),
+        ({"files": []}, "files"),
+        ({"content": b""}, "content"),
+    ],
+    ids=lambda each: next(iter(each), "") if isinstance(each, dict) else "",
+)
+def test_a_part_of_a_request_that_is_not_sent_is_an_error_before_anything_is_sent(
+    call: Caller,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    parts: dict[str, Any],
+    told: str,
+) -> None:
+    build = get_conversation._get_kwargs
+    monkeypatch.setattr(get_conversation, "_get_kwargs", lambda *ids: {**build(*ids), **parts})
+    with pytest.raises(PolyAIError, match="get_conversation needs what this version") as caught:
+        call(server, lambda client: client.get_conversation("CA1"))
+    assert told in str(caught.value)
+    assert server.requests == []
+
+
+def test_the_headers_of_a_json_body_are_known(call: Caller, server: FakeServer) -> None:
+    call(server, lambda client: client.set_note("CA1", "x"))
+    assert [request.headers["Content-Type"] for request in server.requests] == ["application/json"]

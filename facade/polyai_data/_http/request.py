@@ -15,12 +15,15 @@ from attrs import field, frozen
 from .._config import Config
 from .._models.decode import ResponseMeta
 from .._version import __version__
-from ..errors import APIStatusError
+from ..errors import APIStatusError, PolyAIError
 from .compression import ACCEPTED_ENCODINGS
 
 _PYTHON = ".".join(map(str, sys.version_info[:3]))
 USER_AGENT = f"polyai-data/{__version__} python/{_PYTHON} httpx/{httpx.__version__}"
 MAX_URL_LENGTH = 65_536  # characters; httpx accepts no more
+# Of what `_get_kwargs` returns: what is sent, and the headers that `to_httpx` adds.
+_SENT = {"method", "url", "params", "json", "headers"}
+_HEADERS = {("Content-Type", "application/json")}
 
 _T = TypeVar("_T")
 
@@ -114,7 +117,16 @@ def build_request(
     parse: Callable[[Any], _T],
     **options: Any,
 ) -> PreparedRequest[_T]:
-    """Return the request for what `_get_kwargs` returned, with other fields as `options`."""
+    """Return the request for what `_get_kwargs` returned, with other fields as `options`.
+
+    Raises:
+        PolyAIError: if it has parts that are not sent here, after a change of the OpenAPI spec.
+    """
+    headers = request.get("headers", {}).items() - _HEADERS
+    unsent = [f"header {name}: {value}" for name, value in headers] + [*request.keys() - _SENT]
+    if unsent:
+        parts = ", ".join(sorted(unsent))
+        raise PolyAIError(f"{operation} needs what this version does not send: {parts}.")
     url = config.base_url_for(operation) + request["url"]
     if "params" in request:
         url = f"{url}?{httpx.QueryParams(request['params'])}"

@@ -1,0 +1,1 @@
+"""A facade that is small enough to type-check often."""
