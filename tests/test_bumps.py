@@ -471,6 +471,8 @@ def test_an_interrupted_command_says_so_and_leaves_everything_whole(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Which a shell ignores in what it runs in the background.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert running.stdout is not None
     while running.stdout.readline() != "ready\n":
