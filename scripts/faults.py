@@ -73,7 +73,7 @@ class FaultCase:
     Attributes:
         name: A description of the fault.
         fault: The attributes of the sandbox's fault.
-        error: The exception to raise if the call fails.
+        error: The exception to raise if the call fails. None if it succeeds.
         retryable: Whether reads are retried.
         rejected: Whether the response says that the request had no effect.
         recording_error: The exception for recordings if it differs. None if the download succeeds.
@@ -82,7 +82,7 @@ class FaultCase:
 
     name: str
     fault: dict[str, Any]
-    error: type[PolyAIError]
+    error: type[PolyAIError] | None
     retryable: bool = False
     rejected: bool = False
     recording_error: type[PolyAIError] | None = PolyAIError
@@ -206,6 +206,7 @@ def fault_cases(other_url: str) -> list[FaultCase]:
             recording_error=APIConnectionError,
         ),
         FaultCase("broken gzip", {"kind": "broken-gzip"}, ResponseDecodeError),
+        FaultCase("surplus", {"kind": "surplus"}, None, recording_error=None),
         # According to its Content-Length, such a recording is complete.
         FaultCase("over-long", {"kind": "over-long"}, ResponseDecodeError, recording_error=None),
     ]
@@ -460,7 +461,7 @@ def violations(
     retries = retryable and (case.rejected or not operation.is_write)
     recovers = error is None or (retries and mode == "once")
     attempts = 1 if error is None or not retries else 2 if mode == "once" else RETRIES + 1
-    performed = attempts - 1 if recovers and error else attempts
+    performed = attempts - 1 if recovers else attempts
     performed *= Fault(**case.fault).is_performed
     effects = performed + recovers if operation.count_effects else 0
     if operation.name == "set_note":

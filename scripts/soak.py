@@ -48,7 +48,6 @@ FAULTS = (
     {"kind": "close-in-body"},
     {"kind": "reset-in-body"},
     {"kind": "broken-chunking"},
-    {"kind": "surplus"},
     {"kind": "stall-in-body", "delay": 60},
 )
 

@@ -88,7 +88,7 @@ def test_a_connection_that_is_not_released_is_found(client_class: faults.ClientC
 
             asyncio.run(run())
     (connection, request), released = leaks
-    assert ("Connection" if client_class is DataClient else "ResponseHandler") in connection
+    assert ("Connection" if client_class is DataClient else "Protocol") in connection
     assert (request, released) == ("1 unfinished requests", [])
 
 

@@ -151,14 +151,15 @@ class _FaultyWriter:
             self._left -= len(chunk)
             await self._write(self._encode(chunk))
             return
-        await self._write(self._encode(chunk[: self._left]))
+        surplus = _FORGED if self._fault.kind == "surplus" else b""
+        # In one piece: if it came later, it could be the response to the next request.
+        await self._write(self._encode(chunk[: self._left]) + surplus)
         match self._fault.kind:
             case "broken-chunking":
                 await self._write(b"many\r\n")
             case "broken-gzip":
                 await self._write(_INVALID_DEFLATE)
             case "surplus":
-                await self._write(_FORGED)
                 await _pause(self._receive, _SURPLUS_PAUSE)
             case "stall-in-body":
                 await _pause(self._receive, self._fault.delay)
