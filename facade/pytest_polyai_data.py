@@ -58,7 +58,7 @@ def polyai_sandbox(
     except ImportError as error:
         if error.name != "polyai_data.sandbox":
             raise
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     with serve(**options) as sandbox:
         yield sandbox
 
