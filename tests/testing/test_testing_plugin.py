@@ -86,7 +86,7 @@ def test_the_sandbox_has_what_a_test_needs(run: Run) -> None:
 
 
 def test_the_marker_sets_options(run: Run) -> None:
-    """The closest marker wins. Each test has a sandbox of its own, so faults count from its start."""
+    """The closest marker wins. Each test has its own sandbox, so faults count from its start."""
     result = run(
         """
         import pytest
@@ -281,7 +281,7 @@ def test_the_installed_plugin_is_found_and_imports_nothing(tmp_path: Path) -> No
 
 def test_the_examples_of_the_docs_pass(run: Run) -> None:
     page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
-    examples = [each for each in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)]
+    examples = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
     tests = "\n".join(each for each in examples if "def test_" in each)
     count = len(re.findall(r"^def test_", tests, re.M))
     assert count > 1

@@ -44,6 +44,10 @@ def test_each_is_the_same_and_a_copy() -> None:
     first["turns"].clear()
     assert tags == ["mine"]
     assert conversation() == conversation()
+    events = {"0": [{"id": "1"}]}
+    conversation(turns=[], functionEvents=events)["functionEvents"]["0"].clear()
+    page(extra=events)["extra"].clear()
+    assert events == {"0": [{"id": "1"}]}
     listed = page(conversations=[first])
     listed["conversations"][0]["tags"].append("y")
     assert first["tags"] == ["mine", "x"]
@@ -79,7 +83,11 @@ def test_function_events_name_the_conversation() -> None:
 def test_turns_may_be_pairs() -> None:
     """A pair becomes a turn with all fields, at the time of the conversation."""
     made = conversation(turns=[("", "Hello!"), ("Hi.", "Bye.")])
-    assert [one.text for one in Conversation.from_dict(made).transcript] == ["Hello!", "Hi.", "Bye."]
+    assert [one.text for one in Conversation.from_dict(made).transcript] == [
+        "Hello!",
+        "Hi.",
+        "Bye.",
+    ]
     assert {*made["turns"][0]} == {*conversation()["turns"][0]}
     assert made["turns"][1]["user_input_datetime"].startswith(made["startedAt"][:16])
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from ._data import Conversations, Json
@@ -26,16 +27,14 @@ def conversation(**fields: Any) -> dict[str, Any]:
     """
     sample = replace(_SAMPLES[1], id=_ID)
     content = {**detail(sample), **deepcopy(fields)}
-    # What repeats another field follows it.
-    if "turns" in fields:
-        content["turns"] = make_turns(content["turns"], sample.started)
-        content["functionEvents"] = fields.get("functionEvents", {})
+    # What repeats or refers to another field follows it.
     if "audioUrl" not in fields:
         content["audioUrl"] = f"conversations/{content['conversationId']}/audio"
     if "functionEvents" not in fields:
-        for events in content["functionEvents"].values():
-            for event in events:
-                event["conversation_id"] = content["conversationId"]
+        content["functionEvents"] = {} if "turns" in fields else content["functionEvents"]
+        for event in chain.from_iterable(content["functionEvents"].values()):
+            event["conversation_id"] = content["conversationId"]
+    content["turns"] = make_turns(content["turns"], sample.started)
     return content
 
 
@@ -49,13 +48,15 @@ def page(**fields: Any) -> dict[str, Any]:
             of `conversation()` that are not in lists, such as `turns`, are removed from
             `conversations`. The default of `count` is their number.
     """
-    conversations = fields.get("conversations", [_SAMPLES[index].summary() for index in range(3)])
-    conversations = [_summary(each) for each in conversations]
-    count = len(conversations)
-    return {"count": count, "limit": 50, "offset": 0, **fields, "conversations": conversations}
+    content = {
+        "conversations": [_SAMPLES[index].summary() for index in range(3)],
+        **deepcopy(fields),
+    }
+    content["conversations"] = [_summary(each) for each in content["conversations"]]
+    return {"count": len(content["conversations"]), "limit": 50, "offset": 0, **content}
 
 
 def _summary(content: Any) -> Json | Any:
     if not isinstance(content, Mapping):
         return content
-    return {name: deepcopy(value) for name, value in content.items() if name not in DETAILS}
+    return {name: value for name, value in content.items() if name not in DETAILS}
