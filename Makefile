@@ -22,8 +22,8 @@ demo: .venv/demo-ready ## Show it working: the sandbox, a conversation, an error
 test: .venv/redocly-ready ## Run every test
 	@$(RUN) -m pytest --quiet --cov --numprocesses auto --dist worksteal
 
-# The facade alone: no CLI, no sandbox, nothing that starts a type checker or the generator.
-NOT_FAST := tests/cli tests/sandbox $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py faults.py fuzz.py generate.py generated.py \
+# The facade alone: no CLI, no sandbox, no pytest plugin, nothing that starts a type checker or the generator.
+NOT_FAST := tests/cli tests/sandbox tests/testing $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py faults.py fuzz.py generate.py generated.py \
 	makefile.py overlay.py docs.py soak.py sources.py time_limit.py tools.py typing.py)
 
 test-fast: .venv/ready ## Run the quick tests of the facade alone, with few examples and without coverage

@@ -60,7 +60,11 @@ SETTINGS = ("POLYAI_API_KEY", "POLYAI_REGION", "POLYAI_AGENT_ID", "polyai-data s
 def main(wheel: Path) -> int:
     """Check the wheel; return the exit code."""
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("polyai_data/py.typed", "polyai_data_generated/py.typed"):
+    for needed in (
+        "polyai_data/py.typed",
+        "polyai_data_generated/py.typed",
+        "pytest_polyai_data.py",
+    ):
         if needed not in names:
             print(f"{wheel.name} does not contain {needed}.")
             return 1

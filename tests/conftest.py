@@ -29,6 +29,8 @@ from polyai_data._async import io as async_io
 from polyai_data._http import clock
 from polyai_data._sync import io as sync_io
 
+pytest_plugins = ["pytester"]
+
 settings.register_profile("polyai-data", deadline=None, derandomize=True, database=None)
 settings.register_profile("fast", settings.get_profile("polyai-data"), max_examples=10)
 settings.load_profile("polyai-data")

@@ -77,6 +77,7 @@ PACKAGE = {
             RED = "red"
     """,
     "polyai_data/sandbox/__init__.py": "__all__ = []",
+    "polyai_data/testing/__init__.py": "__all__ = []",
     "polyai_data/_impl.py": """
         from contextlib import contextmanager
         from typing import Any, ClassVar, overload
@@ -169,6 +170,7 @@ EXPECTED = """
     module polyai_data.models
     alias polyai_data.models.Color = polyai_data.Color
     module polyai_data.sandbox
+    module polyai_data.testing
 """
 
 

@@ -17,13 +17,16 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def examples() -> list[Any]:
-    """Return the Python blocks, each with the block of output that follows it, if there is one."""
+    """Return the Python blocks, each with the block of output that follows it, if there is one.
+
+    Blocks with tests are left out: test_testing_plugin.py runs these.
+    """
     found: list[Any] = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         fences = [token for token in MarkdownIt().parse(text) if token.type == "fence"]
         for fence, following in zip(fences, [*fences, None][1:], strict=True):
-            if fence.info == "python":
+            if fence.info == "python" and "def test_" not in fence.content:
                 output = following.content if following and following.info == "text" else None
                 number = len(found) + 1
                 found.append(pytest.param(fence.content, output, id=f"{page.name}-{number}"))

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 
 import polyai_data
 import polyai_data.sandbox
+import polyai_data.testing
 import pytest
 
 LAZY = {
@@ -20,6 +21,7 @@ LAZY = {
     "polyai_data._async",
     "polyai_data.cli",
     "polyai_data.sandbox",
+    "polyai_data.testing",
 }
 LOADED = "; import sys; print(*sys.modules)"
 
@@ -111,7 +113,8 @@ def test_type_hints_of_every_public_class_and_method_can_be_resolved(name: str) 
 
 def test_type_hints_of_every_public_function_can_be_resolved() -> None:
     functions = [getattr(polyai_data, name) for name in polyai_data.__all__]
-    functions += [getattr(polyai_data.sandbox, name) for name in polyai_data.sandbox.__all__]
+    for module in (polyai_data.sandbox, polyai_data.testing):
+        functions += [getattr(module, name) for name in module.__all__]
     functions = [one for one in functions if inspect.isfunction(one)]
     assert polyai_data.parse_studio_url in functions
     for function in functions:

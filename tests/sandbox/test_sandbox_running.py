@@ -1,5 +1,6 @@
 """What tests can change while a sandbox runs: faults, conversations, replies."""
 
+import asyncio
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -10,10 +11,11 @@ from polyai_data import (
     ChatEndedError,
     ConversationNotFoundError,
     DataClient,
+    PermissionDeniedError,
     RecordingNotFoundError,
     ServerError,
 )
-from polyai_data.sandbox import Fault, Sandbox, create_app, serve
+from polyai_data.sandbox import Fault, Received, Sandbox, create_app, serve
 
 SHOWCASE = "CA22d437f4405070690f8906b76c8ea4ed"
 
@@ -40,6 +42,35 @@ def test_a_sandbox_is_its_base_url(sandbox: Sandbox) -> None:
     assert sandbox.base_url == sandbox
     assert type(sandbox.base_url) is str
     assert type(pickle.loads(pickle.dumps(sandbox))) is str
+
+
+@pytest.mark.parametrize("options", [{}, {"api_key": "other", "agent_id": "OTHER"}])
+def test_clients_of_a_sandbox(options: dict[str, Any]) -> None:
+    """They have its settings, with options of their own, whatever the environment says."""
+    received: list[Received] = []
+
+    async def count(sandbox: Sandbox) -> int | None:
+        async with sandbox.async_client(max_retries=0) as client:
+            return (await client.get_page()).count
+
+    with serve(conversations=3, received=received, **options) as sandbox:
+        assert (sandbox.api_key, sandbox.agent_id) == (
+            options.get("api_key", "sandbox"),
+            options.get("agent_id", "PROJECT-DEMO"),
+        )
+        with sandbox.client() as client:
+            assert client.get_page().count == 3
+        assert asyncio.run(count(sandbox)) == 3
+        with sandbox.client(agent_id="WRONG") as client, pytest.raises(PermissionDeniedError):
+            client.get_page()
+        assert sandbox.received is received
+        assert len(received) == 3
+
+
+def test_requests_are_collected_on_request(sandbox: Sandbox) -> None:
+    """By default there is no list, which would grow for as long as the sandbox runs."""
+    with pytest.raises(ValueError, match=r"pass received=\[\] to serve\(\)"):
+        sandbox.received  # noqa: B018
 
 
 def test_faults_are_added_and_cleared(sandbox: Sandbox, client: DataClient) -> None:

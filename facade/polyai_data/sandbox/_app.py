@@ -13,10 +13,11 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
+
+from polyai_data.testing._data import MAX_CONVERSATIONS
 
 from ._audio import HEADER_BYTES, MAX_BYTES
-from ._data import MAX_CONVERSATIONS
 from ._errors import APIError
 from ._fault_injection import send_faulty_response
 from ._faults import HEADER, Fault, Faults, fault_from_header
@@ -69,13 +70,17 @@ class App(Router):
     """The sandbox as an ASGI application.
 
     Attributes:
+        api_key: The API key that it accepts.
+        agent_id: The ID of its agent.
         faults: The faults, which can be changed while it runs.
+        received: The requests that arrived, or None if they are not collected.
     """
 
-    def __init__(self, api: ASGIApp, store: Store, faults: Faults) -> None:
+    def __init__(self, api: "_Api") -> None:
         super().__init__(default=api)  # the router handles the lifespan protocol
-        self.faults = faults
-        self._store = store
+        self.api_key, self.agent_id = api._api_key, api._agent_id
+        self.faults, self.received = api._faults, api._received
+        self._store = api._store
 
 
 def create_app(
@@ -130,7 +135,7 @@ def create_app(
         raise ValueError("now must have a UTC offset, as in datetime.now(UTC)")
     store, active = Store(agent_id, conversations, seed, now), Faults(faults)
     api = _Api(store, api_key, agent_id, active, received, max_page_size, recording_bytes, ranges)
-    return App(api, store, active)
+    return App(api)
 
 
 def _check_range(name: str, value: int, low: int, high: int) -> None:

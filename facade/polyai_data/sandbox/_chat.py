@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ._data import EMPTY_SUMMARY, Clock, Json, StableRandom, isoformat
+from polyai_data.testing._data import EMPTY_SUMMARY, Clock, Json, StableRandom, isoformat
+from polyai_data.testing._turns import make_turn
+
 from ._errors import APIError
-from ._turns import make_turn
 
 # topic -> (regular expression for its keywords, response)
 _TOPICS = {

@@ -7,7 +7,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from ._data import Json
+from polyai_data.testing._data import Json
+
 from ._errors import invalid
 
 _TYPES: dict[type, str] = {str: "a string", dict: "an object", list: "an array"}

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from polyai_data.testing._data import Clock, Conversation, Conversations, Json
+from polyai_data.testing._own import OwnConversation
+from polyai_data.testing._turns import detail
+
 from ._audio import Wav
 from ._chat import Chat, Reply, new_chat_id
-from ._data import Clock, Conversation, Conversations, Json
 from ._errors import APIError, invalid, not_found
-from ._own import OwnConversation
-from ._turns import detail
 
 
 class Store:

@@ -1,4 +1,4 @@
-"""Conversations that a test adds to the sandbox."""
+"""Conversations with fields that a test chooses."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -8,7 +8,8 @@ from typing import Any
 from ._data import EMPTY_SUMMARY, VOICE, Json, isoformat
 from ._turns import make_turn
 
-_DETAILS = ("turns", "metrics", "functionEvents")
+DETAILS = ("turns", "metrics", "functionEvents")
+"""The fields that listed conversations do not have."""
 _TURN_SECONDS = 7
 
 
@@ -37,11 +38,7 @@ class OwnConversation:
             "functionEvents": {},
             **deepcopy(dict(fields)),
         }
-        if isinstance(turns, list | tuple):
-            self._content["turns"] = [
-                _turn(turn, index, started + timedelta(seconds=index * _TURN_SECONDS))
-                for index, turn in enumerate(self._content["turns"])
-            ]
+        self._content["turns"] = make_turns(self._content["turns"], started)
 
     @property
     def has_recording(self) -> bool:
@@ -54,11 +51,21 @@ class OwnConversation:
 
     def summary(self) -> Json:
         """Return the fields of a listed conversation."""
-        return {name: value for name, value in self.detail().items() if name not in _DETAILS}
+        return {name: value for name, value in self.detail().items() if name not in DETAILS}
 
     def detail(self) -> Json:
         """Return all fields, as a copy: the store adds reviews."""
         return deepcopy(self._content)
+
+
+def make_turns(turns: Any, started: datetime) -> Any:
+    """Return turns as the API has them. Only pairs, of what the user and the agent said, change."""
+    if not isinstance(turns, list | tuple):
+        return turns
+    return [
+        _turn(turn, index, started + timedelta(seconds=index * _TURN_SECONDS))
+        for index, turn in enumerate(turns)
+    ]
 
 
 def _turn(turn: Any, index: int, time: datetime) -> Any:
