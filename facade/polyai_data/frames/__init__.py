@@ -5,11 +5,11 @@
     table = frames.to_arrow(client.list_conversations())
     turns = frames.to_pandas(client.get_conversations(ids), "turns")
 
-There are four tables: `conversations`, `turns`, `function_calls` and `metrics`; `SCHEMAS` has their
-columns. Times are UTC, durations have their unit in the name, and what has no fixed shape is JSON in
-a text column. A value that does not have the documented type is null, named in `problems`, and kept
-in `other` as JSON, together with fields that the OpenAPI spec does not name. The module needs the
-extra `arrow`. For `to_pandas` and `to_polars`, install pandas or Polars.
+There are four tables: `conversations`, `turns`, `function_calls` and `metrics`; `SCHEMAS` has
+their columns. Times are UTC, durations have their unit in the name, and what has no fixed shape is
+JSON in a text column. A value that does not have the documented type is null, named in `problems`,
+and kept in `other` as JSON, together with fields that the OpenAPI spec does not name. The module
+needs the extra `arrow`. For `to_pandas` and `to_polars`, install pandas or Polars.
 """
 
 from __future__ import annotations
