@@ -261,7 +261,8 @@ class Sync:
         texts = [json_text(raw) if keep_raw else None for raw in raws]
         table = self._table(raws, "conversations")
         table = table.append_column("raw", pa.array(texts, pa.string()))
-        return table.append_column("fetched_at", pa.array([now] * len(raws), _TIME))
+        table = table.append_column("fetched_at", pa.array([now] * len(raws), _TIME))
+        return table.append_column("vanished_at", pa.nulls(len(raws), _TIME))
 
 
 def _start_of(conversation: ConversationSummary) -> datetime | None:
