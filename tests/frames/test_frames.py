@@ -43,7 +43,8 @@ DETAIL: dict[str, Any] = {
 
 
 def rows(raw: Any, table: Any = "conversations") -> list[dict[str, Any]]:
-    return frames.to_arrow([raw], table).to_pylist()
+    found: list[dict[str, Any]] = frames.to_arrow([raw], table).to_pylist()
+    return found
 
 
 def row(raw: Any, table: Any = "conversations") -> dict[str, Any]:
@@ -194,11 +195,20 @@ def test_a_value_that_drifted_is_null_and_kept(key: str, value: Any) -> None:
     assert [one["problems"] for one in table.to_pylist()[::2]] == [[], []]
 
 
+def test_whole_numbers_may_be_written_as_floats() -> None:
+    found = row({"conversationId": "CA1", "duration": 12.0, "polyScore": 4})
+    assert (found["duration_seconds"], found["poly_score"], found["problems"]) == (12, 4.0, [])
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_that_json_does_not_have_are_problems(value: float) -> None:
-    found = row({"conversationId": "CA1", "polyScore": value})
-    assert (found["poly_score"], found["problems"]) == (None, ["polyScore"])
-    assert json.loads(found["other"])
+    for usual in (5.0, "text"):
+        table = frames.to_arrow(
+            [{"conversationId": "CA1", "polyScore": one} for one in (value, usual)]
+        )
+        found = table.to_pylist()[0]
+        assert (found["poly_score"], found["problems"]) == (None, ["polyScore"])
+        assert json.loads(found["other"])
 
 
 @pytest.mark.parametrize(

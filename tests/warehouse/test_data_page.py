@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest_warehouse import NOW, client_for, read
 from polyai_data import warehouse
 from polyai_data.sandbox import serve
+
+from tests.warehouse.copies import NOW, client_for, read
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)

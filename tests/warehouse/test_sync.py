@@ -17,10 +17,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest_warehouse import NOW, Syncs, client_for, contents, read
 from polyai_data import AuthenticationError, DataClient, ServerError, warehouse
 from polyai_data.frames import SCHEMAS
 from polyai_data.sandbox import Fault, Sandbox, serve
+
+from tests.warehouse.copies import NOW, Syncs, client_for, contents, read
 
 DAY = timedelta(days=1)
 KILLS = int(os.environ.get("KILLS", "5"))
@@ -138,8 +139,10 @@ def interrupt(*_: Any) -> None:
 def test_a_time_in_the_future_does_not_end_the_next_sync(
     sync: Syncs, sandbox: Sandbox, path: Path
 ) -> None:
+    add(sandbox, "CA-undated", startedAt="soon")
     add(sandbox, "CA-future", days=-10_000)
     sync()
+    assert ids(path, "list_contains(problems, 'startedAt')") == ["CA-undated"]
     (run,) = read(path, "SELECT * FROM sync_runs")
     assert run["covered_until"] == run["started_at"]
 
@@ -261,11 +264,20 @@ def test_what_was_in_progress_and_vanished_is_marked(sync: Syncs, path: Path) ->
 
 
 def test_redact_leaves_columns_empty(sync: Syncs, sandbox: Sandbox, path: Path) -> None:
-    secret = {"fromNumber": "SECRET", "toNumber": "SECRET", "note": "SECRET", "new": "SECRET"}
+    secret: dict[str, Any] = {
+        "fromNumber": "SECRET",
+        "toNumber": "SECRET",
+        "note": "SECRET",
+        "new": "SECRET",
+    }
     summary = {"heading": "SECRET", "content": "SECRET"}
     turn = {"user_input": "SECRET", "entities": ["SECRET"], "llm_requests": [{"a": "SECRET"}]}
     event = {"arguments": {"a": "SECRET"}, "content": "SECRET", "state_changes": {"a": "SECRET"}}
-    details = {"turns": [turn], "functionEvents": {"0": [event]}, "shortSummary": summary}
+    details: dict[str, Any] = {
+        "turns": [turn],
+        "functionEvents": {"0": [event]},
+        "shortSummary": summary,
+    }
     add(sandbox, "CA-secret", **secret, **details)
     sync(redact=True)
     assert count(path, "turns", "conversation_id = 'CA-secret'") == 1
@@ -336,7 +348,7 @@ def test_progress_is_reported(sync: Syncs) -> None:
 
 
 def test_files_are_readable_by_their_owner_alone(sync: Syncs, path: Path) -> None:
-    modes = set()
+    modes: set[int] = set()
 
     def look(*_: Any) -> None:
         modes.update(stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir())

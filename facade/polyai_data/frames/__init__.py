@@ -138,8 +138,9 @@ def to_pandas(items: Iterable[Item], table: TableName = "conversations") -> pand
         ImportError: if pandas is not installed.
         ValueError: if there is no such table.
     """
-    pandas = _import("pandas", "to_pandas")
-    return to_arrow(items, table).to_pandas(types_mapper=pandas.ArrowDtype)
+    library = _import("pandas", "to_pandas")
+    frame: pandas.DataFrame = to_arrow(items, table).to_pandas(types_mapper=library.ArrowDtype)
+    return frame
 
 
 def to_polars(items: Iterable[Item], table: TableName = "conversations") -> polars.DataFrame:
@@ -154,8 +155,9 @@ def to_polars(items: Iterable[Item], table: TableName = "conversations") -> pola
         ImportError: if Polars is not installed.
         ValueError: if there is no such table.
     """
-    polars = _import("polars", "to_polars")
-    return polars.from_arrow(to_arrow(items, table))
+    library = _import("polars", "to_polars")
+    frame: polars.DataFrame = library.from_arrow(to_arrow(items, table))
+    return frame
 
 
 def _check(table: str, size: int) -> None:

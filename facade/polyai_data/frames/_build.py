@@ -131,8 +131,7 @@ class Builder:
         arrays = list(self._arrays())
         self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
         self._count += len(self._rows)
-        for used in (self._rows, self._fixed, self._problems, self._other):
-            used.clear()  # type: ignore[attr-defined]
+        self._rows, self._fixed, self._problems, self._other = [], [], {}, {}
 
     def _arrays(self) -> Iterator[pa.Array]:
         """Yield the columns."""
@@ -157,7 +156,7 @@ class Builder:
         other = {row: json_text(fields) for row, fields in self._other.items()}
         yield from _sparse(other, pa.scalar(None, _ARROW["json"]), size)
 
-    def _values_of(self, rows: list[dict[str, Any]], keys: set[str]) -> Iterable[Iterable[Any]]:
+    def _values_of(self, rows: list[dict[str, Any]], keys: set[str]) -> Sequence[Sequence[Any]]:
         """Return the values of each column."""
         columns = self._table.columns
         if all(keys.isdisjoint(column.keys[1:]) for column in columns):

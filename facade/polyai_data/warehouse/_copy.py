@@ -190,7 +190,8 @@ class Copy:
 
     def all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
-        return self._connection.execute(query, values).fetchall()
+        rows: list[tuple[Any, ...]] = self._connection.execute(query, values).fetchall()
+        return rows
 
     def one(self, query: str, *values: Any) -> Any:
         """Return the first value of a query; None if there is no row."""
