@@ -8,7 +8,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures test-lowest test-latest \
+.PHONY: help demo test test-fast test-data check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures test-lowest test-latest \
 	audit vendor generate bump check-bump record lock build clean
 
 help: ## List the targets
@@ -23,11 +23,15 @@ test: .venv/redocly-ready ## Run every test
 	@$(RUN) -m pytest --quiet --cov --numprocesses auto --dist worksteal
 
 # The facade alone: no CLI, no sandbox, no pytest plugin, nothing that starts a type checker or the generator.
-NOT_FAST := tests/cli tests/sandbox tests/testing $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py faults.py fuzz.py generate.py generated.py \
+NOT_FAST := tests/cli tests/sandbox tests/testing tests/frames tests/warehouse $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py faults.py fuzz.py generate.py generated.py \
 	makefile.py overlay.py docs.py soak.py sources.py time_limit.py tools.py typing.py)
 
 test-fast: .venv/ready ## Run the quick tests of the facade alone, with few examples and without coverage
 	@$(RUN) -m pytest --quiet -m "not slow" --hypothesis-profile fast --numprocesses auto --dist worksteal $(addprefix --ignore=,$(NOT_FAST))
+
+test-data: .venv/ready ## Run the tests of tables and copies with pandas, Polars and 50 kills
+	@$(RUN) -m uv pip install --quiet --target build/data --require-hashes --requirement requirements-data.txt
+	@PYTHONPATH=build/data KILLS=50 $(RUN) -m pytest --quiet --numprocesses auto --dist worksteal tests/frames tests/warehouse
 
 # --- For changes -------------------------------------------------------------------------------
 
@@ -104,13 +108,13 @@ TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket pytest-timeout trus
 define test-with # the name of the environment, and uv's resolution
 	@rm -rf build/$(1) && mkdir -p build
 	@$(RUN) -m uv venv --quiet --python $(RUN) build/$(1)
-	@$(RUN) -m uv pip compile pyproject.toml --extra cli --extra sandbox --python $(RUN) --resolution $(2) --upgrade --quiet \
+	@$(RUN) -m uv pip compile pyproject.toml --extra cli --extra sandbox --extra sync --python $(RUN) --resolution $(2) --upgrade --quiet \
 		--no-header --no-annotate --output-file build/$(1).txt
 	@awk -F== 'NR == FNR { needed[$$1] } NR == FNR || /^[a-z]/ && !($$1 in needed) { sub(/ .*/, ""); print }' \
 		build/$(1).txt requirements-dev.txt > build/$(1)/constraints.txt
 	@$(RUN) -m uv pip install --quiet --python build/$(1) --constraints build/$(1)/constraints.txt \
-		'.[cli,sandbox]' $(TEST_TOOLS)
-	@$(RUN) -m uv pip freeze --python build/$(1) | grep -E '^(aiohttp|attrs|httpcore|httpx|keyring|msgspec|rich|starlette|typer|uvicorn|yarl)=='
+		'.[cli,sandbox,sync]' $(TEST_TOOLS)
+	@$(RUN) -m uv pip freeze --python build/$(1) | grep -E '^(aiohttp|attrs|duckdb|httpcore|httpx|keyring|msgspec|pyarrow|rich|starlette|typer|uvicorn|yarl)=='
 	@build/$(1)/bin/python -m pytest --quiet $(addprefix --ignore=,$(NEEDS_TOOLS))
 endef
 
@@ -155,6 +159,7 @@ lock: .venv/ready ## Compile the requirements files
 	@$(COMPILE) --upgrade --group dev --all-extras --output-file requirements-dev.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group fuzz --output-file requirements-fuzz.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group bench --constraints requirements-dev.txt --output-file requirements-bench.txt
+	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group data --constraints requirements-dev.txt --output-file requirements-data.txt
 	@$(COMPILE) --upgrade --group build --extra sandbox --constraints requirements-dev.txt --output-file requirements-demo.txt
 
 clean: ## Remove everything that the targets made, .venv included

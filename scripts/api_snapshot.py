@@ -20,9 +20,11 @@ SEARCH_PATHS = (ROOT / "facade", ROOT / "generated")
 MODULES = (
     "polyai_data",
     "polyai_data.errors",
+    "polyai_data.frames",
     "polyai_data.models",
     "polyai_data.sandbox",
     "polyai_data.testing",
+    "polyai_data.warehouse",
 )
 WIDTH = 100
 # Special methods that change how a class works inside, and not how it is used.

@@ -177,6 +177,7 @@ def _write(target: Path, raw: bytes, corrected: dict[str, Any], notes: list[str]
     (target / "py.typed").touch()
     (target / "origin.py").write_text(_origin(document, raw), encoding="utf-8")
     (target / "wire_names.py").write_text(_wire_names(data), encoding="utf-8")
+    (target / "column_types.py").write_text(_column_types(data), encoding="utf-8")
     for module in target.rglob("*.py"):
         module.write_text(DO_NOT_EDIT + module.read_text(encoding="utf-8"), encoding="utf-8")
     # Only imports and formatting: other fixes produced code that type checkers reject.
@@ -402,6 +403,49 @@ def _wire_names(data: GeneratorData) -> str:
         '"""The JSON key of each field of each model: class name, then field name."""\n'
         f"WIRE_NAMES: dict[str, dict[str, str]] = {dict(sorted(names.items()))!r}\n"
     )
+
+
+_COLUMN_TYPES = {
+    "StringProperty": "text",
+    "EnumProperty": "text",
+    "LiteralEnumProperty": "text",
+    "UuidProperty": "text",
+    "IntProperty": "integer",
+    "FloatProperty": "number",
+    "BooleanProperty": "boolean",
+    "DateTimeProperty": "time",
+}
+"""The column type for each kind of property; all others are JSON."""
+
+
+def _column_types(data: GeneratorData) -> str:
+    """Return the source of column_types.py, the type of each field in a table."""
+    types = {
+        model.class_info.name: {
+            str(field.python_name): _column_type(field)
+            for field in [*(model.required_properties or ()), *(model.optional_properties or ())]
+        }
+        for model in data.models
+    }
+    return (
+        '"""The type that each field of each model has in a table, apart from any library.\n\n'
+        'One of text, integer, number, boolean, time, texts (an array of strings) and json.\n"""\n'
+        f"COLUMN_TYPES: dict[str, dict[str, str]] = {dict(sorted(types.items()))!r}\n"
+    )
+
+
+def _column_type(field: Any) -> str:
+    members = [
+        member
+        for member in getattr(field, "inner_properties", [field])
+        if type(member).__name__ != "NoneProperty"
+    ]
+    if len(members) != 1:
+        return "json"
+    kind = type(members[0]).__name__
+    if kind == "ListProperty" and _column_type(members[0].inner_property) == "text":
+        return "texts"
+    return _COLUMN_TYPES.get(kind, "json")
 
 
 def replace_package(new: Path) -> None:

@@ -35,8 +35,9 @@ def examples() -> list[Any]:
 
 @pytest.mark.parametrize(("source", "expected"), examples())
 def test_an_example_prints_what_the_page_shows(
-    source: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
+    source: str, expected: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     printed = io.StringIO()
     with serve() as base_url, contextlib.redirect_stdout(printed):
         monkeypatch.setenv("POLYAI_BASE_URL", base_url)

@@ -16,12 +16,16 @@ import pytest
 LAZY = {
     "aiohttp",
     "asyncio",
+    "duckdb",
     "msgspec",
+    "pyarrow",
     "starlette",
     "polyai_data._async",
     "polyai_data.cli",
+    "polyai_data.frames",
     "polyai_data.sandbox",
     "polyai_data.testing",
+    "polyai_data.warehouse",
 }
 LOADED = "; import sys; print(*sys.modules)"
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def commands() -> list[tuple[str, list[str]]]:
     """Return the commands of each block, with its page; pipelines and settings are left out."""
     found = []
-    for page in [ROOT / "README.md", ROOT / "docs" / "command-line.md"]:
+    for page in [ROOT / "README.md", *(ROOT / "docs" / n for n in ("command-line.md", "data.md"))]:
         for block in re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
             lines = re.findall(r"^\$ (polyai-data [^#|\n]*)", block, re.M)
             if lines:

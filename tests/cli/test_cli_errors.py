@@ -440,6 +440,7 @@ COMMANDS = (
     ("note", ID, "x"),
     ("chat",),
     ("export", "-o", "x", "--details", "--resume"),
+    ("sync",),
     ("doctor",),
 )
 ECHO = {"error": f"bad key {KEY}", "error_code": KEY, "error_id": KEY, KEY: [KEY]}

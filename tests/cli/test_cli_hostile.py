@@ -265,6 +265,7 @@ ERROR = {"error": EVIL, "error_message": EVIL, "error_code": EVIL, "error_id": E
         ("annotate", "CA1", "--turn", "0", "--type", "wrong_info"),
         ("audio", "CA1", "CA2"),
         ("export", "-o", "x"),
+        ("sync",),
         ("chat",),
         ("doctor",),
     ],

@@ -204,6 +204,98 @@ def _export(
     )
 
 
+@_command("sync", _READ)
+def _sync(
+    to: Annotated[
+        str, typer.Option("--to", metavar="TARGET", help="duckdb: and the path of the file.")
+    ] = "duckdb:polyai.duckdb",
+    lookback: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="Time before the last complete sync in which to look for changes, such as 3d, "
+            "12h or 90m.",
+        ),
+    ] = "3d",
+    refresh: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="Fetch the details of conversations of this time again. Annotations do not show "
+            "in the list, so this is how they get into the copy.",
+        ),
+    ] = "0",
+    full: Annotated[
+        bool, typer.Option("--full", help="Look at all conversations, not only at new ones.")
+    ] = False,
+    no_details: Annotated[
+        bool,
+        typer.Option("--no-details", help="Without turns, function calls and metrics."),
+    ] = False,
+    no_raw: Annotated[
+        bool, typer.Option("--no-raw", help="Without the JSON of each conversation.")
+    ] = False,
+    redact: Annotated[
+        bool,
+        typer.Option("--redact", help="Leave columns empty that may hold personal data."),
+    ] = False,
+    delete_vanished: Annotated[
+        bool,
+        typer.Option(
+            "--delete-vanished",
+            help="Delete conversations that the API no longer has. Default: they are marked.",
+        ),
+    ] = False,
+    concurrency: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=256, help="Maximum concurrent requests."),
+    ] = 16,
+    as_json: AsJson = False,
+    *,
+    connection: ConnectionOptions,
+) -> None:
+    """Update a local copy of all conversations, for SQL.
+
+    The first run fetches everything, the next ones what changed since. Run it as often as you like:
+    after an interruption, it continues. Query the copy with `polyai-data query`.
+    """
+    from ._sync import run
+
+    run(
+        connection,
+        to,
+        lookback=lookback,
+        refresh=refresh,
+        as_json=as_json,
+        full=full,
+        details=not no_details,
+        raw=not no_raw,
+        redact=redact,
+        delete_vanished=delete_vanished,
+        concurrency=concurrency,
+    )
+
+
+@_command("query", _READ)
+def _query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="Query; - reads it from stdin.")],
+    copy: Annotated[
+        Path, typer.Option("--copy", metavar="FILE", help="The copy that `sync` made.")
+    ] = Path("polyai.duckdb"),
+    output_format: Annotated[
+        Literal["table", "csv", "json"],
+        typer.Option("--format", metavar="FORMAT", help="table, csv or json (JSON Lines)."),
+    ] = "table",
+) -> None:
+    """Run a SQL query on the local copy.
+
+    The query can read the tables of the copy, and nothing else. It cannot change anything.
+    """
+    from ._query import run
+
+    run(sql, copy, output_format=output_format)
+
+
 @_command("annotate", _WRITE)
 def _annotate(
     conversation_id: Id,

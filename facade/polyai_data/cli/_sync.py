@@ -1,0 +1,78 @@
+"""Implements `polyai-data sync`."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import typer
+
+from ._command import CommandError
+from ._connect import ResolvedSettings
+from ._format import pluralize
+from ._options import ConnectionOptions
+from ._terminal import Terminal
+
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+def run(
+    connection: ConnectionOptions,
+    target: str,
+    *,
+    lookback: str,
+    refresh: str,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Update the local copy."""
+    options["lookback"] = _duration(lookback, "--lookback")
+    options["refresh"] = _duration(refresh, "--refresh")
+    warehouse = import_warehouse()
+    terminal = Terminal()
+    with (
+        ResolvedSettings.from_options(connection).client(terminal) as client,
+        terminal.item_progress() as progress,
+    ):
+        task = progress.add_task("conversations", total=None)
+
+        def show(result: Any, total: int | None) -> None:
+            done = result.fetched + result.unchanged + result.failed
+            progress.update(task, completed=done, total=total)
+
+        try:
+            result = warehouse.sync(client, target, on_progress=show, **options)
+        except warehouse.CopyError as error:
+            raise CommandError(str(error)) from None
+    if as_json:
+        terminal.show_json(vars(result))
+    parts = f"{result.fetched:,} fetched, {result.unchanged:,} unchanged"
+    if result.vanished:
+        parts += f", {result.vanished:,} vanished"
+    name = target.partition(":")[2]
+    terminal.info(f"Looked at {pluralize(result.looked_at, 'conversation')}: {parts}. Copy: {name}")
+    if result.failed:
+        terminal.error(
+            f"{pluralize(result.failed, 'conversation')} could not be fetched.",
+            "The next sync tries again. The reasons are in the table sync_failed.",
+        )
+        raise typer.Exit(1)
+
+
+def import_warehouse() -> Any:
+    """Return the module `polyai_data.warehouse`.
+
+    Raises:
+        CommandError: if a library that it needs is not installed.
+    """
+    try:
+        from polyai_data import warehouse
+    except ImportError as error:
+        raise CommandError(str(error), code=1) from None
+    return warehouse
+
+
+def _duration(text: str, option: str) -> timedelta:
+    found = re.fullmatch(r"0|([0-9]{1,5})([dhm])", text)
+    if found is None:
+        raise CommandError(f"{option} is not a time.", "Examples: 3d, 12h, 90m, 0.")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found[1] else timedelta(0)

@@ -1,0 +1,106 @@
+"""A local copy of an agent's conversations, kept up to date: a DuckDB file for SQL.
+
+    from polyai_data import DataClient, warehouse
+
+    with DataClient() as client:
+        result = warehouse.sync(client, "duckdb:polyai.duckdb")
+
+The first sync fetches everything, the next ones fetch what changed. A sync that is killed loses
+nothing: the next one continues. The module needs the extra `sync`; docs/data.md has the tables.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+try:
+    import duckdb  # noqa: F401
+    import pyarrow  # noqa: F401
+except ModuleNotFoundError as _error:
+    from polyai_data.cli._install import install_command
+
+    raise ImportError(
+        f"polyai_data.warehouse needs DuckDB and pyarrow: {install_command('sync')}", name=__name__
+    ) from _error
+
+from polyai_data import DataClient
+
+from ._copy import CopyError, connect
+from ._redact import REDACTED
+from ._sync import OnProgress, Options, Sync, SyncResult
+
+__all__ = ["REDACTED", "CopyError", "OnProgress", "SyncResult", "connect", "sync"]
+
+
+def sync(
+    client: DataClient,
+    target: str = "duckdb:polyai.duckdb",
+    *,
+    lookback: timedelta = timedelta(days=3),
+    refresh: timedelta = timedelta(0),
+    full: bool = False,
+    details: bool = True,
+    raw: bool = True,
+    redact: bool = False,
+    delete_vanished: bool = False,
+    page_size: int = 500,
+    batch_size: int = 500,
+    concurrency: int = 16,
+    agent_id: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> SyncResult:
+    """Update a local copy of the conversations of an agent.
+
+    While it runs, new files of this process are readable by their owner alone.
+
+    Args:
+        client: The client.
+        target: `duckdb:` and the path of the file, which is created if it does not exist.
+        lookback: How far before the last complete sync to look for conversations that changed.
+        refresh: How far back to fetch the details of all conversations again. Annotations do not
+            show in the list, so this is how they get into the copy.
+        full: Whether to look at all conversations, not only at those since the last sync.
+        details: Whether to fetch turns, function calls and metrics, with a request for each
+            conversation that is new or changed.
+        raw: Whether to keep the JSON of each conversation, in the column `raw`.
+        redact: Whether to leave the columns empty that may hold personal data: `REDACTED`.
+        delete_vanished: Whether to delete conversations that the API no longer has, after a walk
+            through the whole list. Default: they stay, with `vanished_at`.
+        page_size: The number of conversations to list with each request.
+        batch_size: The number of conversations to fetch and store together.
+        concurrency: Number of calls at a time.
+        agent_id: The agent, if not the client's.
+        on_progress: A callback with the result so far, and the number of all conversations.
+
+    Raises:
+        CopyError: if the file is in use, is not a copy, or has the conversations of another agent.
+        PolyAIError: if the list cannot be read, or 100 conversations in a row cannot be fetched.
+        ValueError: if an argument is out of range.
+    """
+    scheme, _, path = target.partition(":")
+    if scheme != "duckdb" or not path:
+        raise ValueError(f"target={target!r}: expected duckdb: and a path.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size}: expected 1 or more.")
+    if lookback < timedelta(0) or refresh < timedelta(0):
+        raise ValueError("lookback and refresh must not be negative.")
+    options = Options(
+        lookback=lookback,
+        refresh=refresh,
+        full=full,
+        details=details,
+        raw=raw,
+        redact=redact,
+        delete_vanished=delete_vanished,
+        page_size=page_size,
+        batch_size=batch_size,
+        concurrency=concurrency,
+        agent_id=agent_id,
+        on_progress=on_progress or (lambda *_: None),
+    )
+    return Sync(client, Path(path), options).run()
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

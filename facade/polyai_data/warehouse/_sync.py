@@ -1,0 +1,275 @@
+"""What a sync does: which conversations it looks at, which it fetches, and when it stops."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from polyai_data import (
+    AuthenticationError,
+    ConversationNotFoundError,
+    ConversationSummary,
+    DataClient,
+    PermissionDeniedError,
+    UnreadableRecord,
+)
+from polyai_data.frames import to_arrow
+from polyai_data.frames._build import json_text
+
+from ._copy import PARTS, Copy, CopyError
+from ._redact import redact as without_personal_data
+
+_MAX_CONSECUTIVE_FAILURES = 100
+_TIME = pa.timestamp("us", tz="UTC")
+
+
+@dataclass
+class SyncResult:
+    """What a sync did.
+
+    Attributes:
+        looked_at: The number of conversations that it saw in the list.
+        fetched: The number of conversations that it stored.
+        unchanged: The number of conversations that were the same as in the copy.
+        failed: The number of conversations that could not be fetched; they are tried again by the
+            next sync, and the table `sync_failed` has the reasons.
+        vanished: The number of conversations that the API no longer has.
+        ended_early: Whether it stopped where the last complete sync began, less the lookback.
+    """
+
+    looked_at: int = 0
+    fetched: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    vanished: int = 0
+    ended_early: bool = False
+
+
+OnProgress = Callable[[SyncResult, int | None], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a sync; `sync` documents them."""
+
+    lookback: timedelta
+    refresh: timedelta
+    full: bool
+    details: bool
+    raw: bool
+    redact: bool
+    delete_vanished: bool
+    page_size: int
+    batch_size: int
+    concurrency: int
+    agent_id: str | None
+    on_progress: OnProgress
+
+
+@dataclass
+class _Batch:
+    """Conversations to store together."""
+
+    seen: dict[str, str] = field(default_factory=dict)
+    raws: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+
+
+class Sync:
+    """One run."""
+
+    def __init__(self, client: DataClient, path: Path, options: Options) -> None:
+        self._client = client
+        self._path = path
+        self._options = options
+        self._started = datetime.now(UTC)
+        self._result = SyncResult()
+        self._without_id = 0
+        self._newest: datetime | None = None
+        self._consecutive_failures = 0
+        self._todo: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._agent_checked = False
+        self._total: int | None = None
+
+    def run(self) -> SyncResult:
+        """Update the copy."""
+        options, result = self._options, self._result
+        with Copy(self._path) as copy:
+            run = copy.start(self._started, details=options.details, redacted=options.redact)
+            covered = copy.covered_until(details=options.details)
+            total = self._walk(copy, self._oldest_needed(covered))
+            self._fetch(copy)
+            self._fetch_unfinished(copy)
+            if not result.ended_early and copy.counts_agree(total, self._without_id):
+                result.vanished += copy.sweep(self._started, delete=options.delete_vanished)
+            if not result.ended_early:
+                copy.forget_unreadable(self._started)
+            # A time in the future would end the next walk too early.
+            until = min(self._newest, self._started) if self._newest else covered
+            counts: Mapping[str, Any] = vars(result)
+            copy.finish(run, {**counts, "covered_until": until, "finished_at": datetime.now(UTC)})
+        return result
+
+    def _oldest_needed(self, covered: datetime | None) -> datetime | None:
+        """Return from which time on conversations are needed; None for all."""
+        if covered is None or self._options.full:
+            return None
+        return min(covered - self._options.lookback, self._started - self._options.refresh)
+
+    def _walk(self, copy: Copy, oldest_needed: datetime | None) -> int | None:
+        """Read the list, newest first, and fetch what changed. Return the server's count."""
+        listing = self._client.list_conversations(
+            page_size=self._options.page_size, agent_id=self._options.agent_id
+        )
+        for page in listing.pages():
+            self._total = listing.total
+            self._check_agent(copy, page.conversations)
+            self._look_at(copy, page.conversations)
+            while len(self._todo) >= self._options.batch_size:
+                self._fetch(copy)
+            self._options.on_progress(self._result, self._total)
+            if oldest_needed and page.conversations:
+                times = [_start_of(one) for one in page.conversations]
+                if all(moment is not None and moment < oldest_needed for moment in times):
+                    self._result.ended_early = True
+                    break
+        return self._total
+
+    def _check_agent(self, copy: Copy, conversations: list[ConversationSummary]) -> None:
+        """Make sure that the copy has the conversations of one agent.
+
+        Raises:
+            CopyError: if it has those of another one.
+        """
+        if self._agent_checked:
+            return
+        agents = [one.project_id for one in conversations if isinstance(one.project_id, str)]
+        before = copy.project_id()
+        if agents and before is not None and before not in agents:
+            raise CopyError(
+                f"{self._path} has the conversations of agent {before}, not of {agents[0]}. "
+                "Sync to another file."
+            )
+        self._agent_checked = bool(agents)
+
+    def _look_at(self, copy: Copy, conversations: list[ConversationSummary]) -> None:
+        """Decide which conversations of a page to fetch."""
+        self._result.looked_at += len(conversations)
+        unreadable = _Batch()
+        by_id: dict[str, ConversationSummary] = {}
+        for one in conversations:
+            if isinstance(one, UnreadableRecord) or not isinstance(one.conversation_id, str):
+                self._without_id += 1
+                unreadable.failed[f"unreadable:{_digest(one.raw)}"] = (
+                    getattr(one, "reason", "") or "The ID is not a string."
+                )
+            else:
+                by_id[one.conversation_id] = one
+        known = copy.known(by_id)
+        for conversation_id, one in by_id.items():
+            moment = _start_of(one)
+            if moment is not None:
+                self._newest = max(moment, self._newest or moment)
+            digest = _digest(one.raw, "details" if self._options.details else "")
+            is_recent = moment is None or moment >= self._started - self._options.refresh
+            needs_refresh = bool(self._options.refresh) and is_recent
+            if known.get(conversation_id) == (digest, False) and not needs_refresh:
+                self._result.unchanged += 1
+            else:
+                self._todo[conversation_id] = digest, one.raw
+        if unreadable.failed:
+            self._store(copy, unreadable)
+
+    def _fetch(self, copy: Copy) -> None:
+        """Fetch and store a batch of the conversations that were found."""
+        ids = list(self._todo)[: self._options.batch_size]
+        wanted = {each: self._todo.pop(each) for each in ids}
+        if not wanted:
+            return
+        digests = {each: digest for each, (digest, _) in wanted.items()}
+        if self._options.details:
+            self._store(copy, self._get(digests))
+        else:
+            self._store(copy, _Batch(digests, {each: raw for each, (_, raw) in wanted.items()}))
+
+    def _fetch_unfinished(self, copy: Copy) -> None:
+        """Fetch by ID what was in progress or failed, if the walk did not see it."""
+        ids = copy.unfinished()
+        for start in range(0, len(ids), self._options.batch_size):
+            part = dict.fromkeys(ids[start : start + self._options.batch_size], "")
+            self._store(copy, self._get(part, listed=False))
+
+    def _get(self, digests: dict[str, str], *, listed: bool = True) -> _Batch:
+        batch = _Batch()
+        results = self._client.get_conversations(
+            digests, concurrency=self._options.concurrency, agent_id=self._options.agent_id
+        )
+        for result in results:
+            error = result.error
+            if error is None:
+                self._consecutive_failures = 0
+                batch.seen[result.id] = digests[result.id]
+                batch.raws[result.id] = {**result.value.raw, "conversationId": result.id}
+            elif isinstance(error, AuthenticationError | PermissionDeniedError):
+                raise error
+            elif isinstance(error, ConversationNotFoundError) and not listed:
+                batch.gone.append(result.id)
+            else:
+                batch.failed[result.id] = str(error)
+                self._consecutive_failures += 1
+                if self._consecutive_failures >= _MAX_CONSECUTIVE_FAILURES:
+                    raise error
+        return batch
+
+    def _store(self, copy: Copy, batch: _Batch) -> None:
+        now = datetime.now(UTC)
+        ids, raws = list(batch.raws), list(batch.raws.values())
+        data = {"conversations": self._conversations(raws, now)}
+        if self._options.details:
+            data |= {name: self._table(raws, name) for name in PARTS}
+        seen = {
+            "conversation_id": pa.array(ids, pa.string()),
+            "digest": pa.array([batch.seen[each] for each in ids], pa.string()),
+            "in_progress": pa.array([raw.get("inProgress") is True for raw in raws], pa.bool_()),
+            "fetched_at": pa.array([now] * len(ids), _TIME),
+        }
+        failed = {
+            "conversation_id": pa.array(batch.failed, pa.string()),
+            "reason": pa.array(batch.failed.values(), pa.string()),
+        }
+        gone = {"conversation_id": pa.array(batch.gone, pa.string())}
+        copy.store(data, pa.table(seen), pa.table(failed), pa.table(gone), at=now)
+        self._result.fetched += len(ids)
+        self._result.failed += len(batch.failed)
+        self._result.vanished += len(batch.gone)
+        self._options.on_progress(self._result, self._total)
+
+    def _table(self, raws: list[dict[str, Any]], name: Any) -> pa.Table:
+        table = to_arrow(raws, name)
+        return without_personal_data(name, table) if self._options.redact else table
+
+    def _conversations(self, raws: list[dict[str, Any]], now: datetime) -> pa.Table:
+        keep_raw = self._options.raw and not self._options.redact
+        texts = [json_text(raw) if keep_raw else None for raw in raws]
+        table = self._table(raws, "conversations")
+        table = table.append_column("raw", pa.array(texts, pa.string()))
+        table = table.append_column("fetched_at", pa.array([now] * len(raws), _TIME))
+        return table.append_column("vanished_at", pa.nulls(len(raws), _TIME))
+
+
+def _start_of(conversation: ConversationSummary) -> datetime | None:
+    moment: Any = conversation.started_at
+    return moment if isinstance(moment, datetime) else None
+
+
+def _digest(raw: Any, kind: str = "") -> str:
+    text = f"{json.dumps(raw, sort_keys=True)}{kind}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
