@@ -41,7 +41,8 @@ def test_the_snapshot_agrees_with_the_imported_package(current: list[str]) -> No
         imported = importlib.import_module(module)
         for name in getattr(imported, "__all__", ()):
             path = re.escape(f"{module}.{name}")
-            entries = re.findall(rf"^((?:@.* )?(?:class |def |alias |)){path}\b(?!\.)", text, re.M)
+            kinds = "class |def |async def |alias |"
+            entries = re.findall(rf"^((?:@.* )?(?:{kinds})){path}\b(?!\.)", text, re.M)
             assert len(entries) == 1, name
             found = getattr(imported, name)
             if inspect.isclass(found) and attrs.has(found) and entries != ["alias "]:
@@ -76,8 +77,10 @@ PACKAGE = {
         class Color(StrEnum):
             RED = "red"
     """,
+    "polyai_data/frames/__init__.py": "__all__ = []",
     "polyai_data/sandbox/__init__.py": "__all__ = []",
     "polyai_data/testing/__init__.py": "__all__ = []",
+    "polyai_data/warehouse/__init__.py": "__all__ = []",
     "polyai_data/_impl.py": """
         from contextlib import contextmanager
         from typing import Any, ClassVar, overload
@@ -167,10 +170,12 @@ EXPECTED = """
     module polyai_data.errors
     polyai_data.errors.LIMIT = 5
     def polyai_data.errors.describe(value: object) -> str
+    module polyai_data.frames
     module polyai_data.models
     alias polyai_data.models.Color = polyai_data.Color
     module polyai_data.sandbox
     module polyai_data.testing
+    module polyai_data.warehouse
 """
 
 

@@ -228,6 +228,53 @@ class RecordingOptions:
 
 
 @dataclass(frozen=True)
+class SyncOptions:
+    """The options of a sync."""
+
+    to: Annotated[
+        str, typer.Option("--to", metavar="TARGET", help="duckdb: and the path of the file.")
+    ] = "duckdb:polyai.duckdb"
+    lookback: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="Time before the last complete sync in which to look for changes, such as 3d, "
+            "12h or 90m.",
+        ),
+    ] = "3d"
+    refresh: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="Fetch the details of conversations of this time again. Annotations do not show "
+            "in the list, so this is how they get into the copy.",
+        ),
+    ] = "0"
+    full: Annotated[
+        bool, typer.Option("--full", help="Look at all conversations, not only at new ones.")
+    ] = False
+    no_details: Annotated[
+        bool, typer.Option("--no-details", help="Without turns, function calls and metrics.")
+    ] = False
+    no_raw: Annotated[
+        bool, typer.Option("--no-raw", help="Without the JSON of each conversation.")
+    ] = False
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Leave columns empty that may hold personal data.")
+    ] = False
+    delete_vanished: Annotated[
+        bool,
+        typer.Option(
+            "--delete-vanished",
+            help="Delete conversations that the API no longer has. Default: they are marked.",
+        ),
+    ] = False
+    concurrency: Annotated[
+        int, typer.Option(metavar="N", min=1, max=256, help="Maximum concurrent requests.")
+    ] = 16
+
+
+@dataclass(frozen=True)
 class ChatOptions:
     """The options that start or resume a chat."""
 

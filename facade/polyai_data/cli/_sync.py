@@ -9,24 +9,24 @@ import typer
 from ._command import CommandError
 from ._connect import ResolvedSettings
 from ._format import pluralize
-from ._options import ConnectionOptions
+from ._options import ConnectionOptions, SyncOptions
 from ._terminal import Terminal
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
-def run(
-    connection: ConnectionOptions,
-    target: str,
-    *,
-    lookback: str,
-    refresh: str,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def run(connection: ConnectionOptions, options: SyncOptions, *, as_json: bool) -> None:
     """Update the local copy."""
-    options["lookback"] = _duration(lookback, "--lookback")
-    options["refresh"] = _duration(refresh, "--refresh")
+    arguments = {
+        "lookback": _duration(options.lookback, "--lookback"),
+        "refresh": _duration(options.refresh, "--refresh"),
+        "full": options.full,
+        "details": not options.no_details,
+        "raw": not options.no_raw,
+        "redact": options.redact,
+        "delete_vanished": options.delete_vanished,
+        "concurrency": options.concurrency,
+    }
     warehouse = import_warehouse()
     terminal = Terminal()
     with (
@@ -40,7 +40,7 @@ def run(
             progress.update(task, completed=done, total=total)
 
         try:
-            result = warehouse.sync(client, target, on_progress=show, **options)
+            result = warehouse.sync(client, options.to, on_progress=show, **arguments)
         except warehouse.CopyError as error:
             raise CommandError(str(error)) from None
     if as_json:
@@ -48,7 +48,7 @@ def run(
     parts = f"{result.fetched:,} fetched, {result.unchanged:,} unchanged"
     if result.vanished:
         parts += f", {result.vanished:,} vanished"
-    name = target.partition(":")[2]
+    name = options.to.partition(":")[2]
     terminal.info(f"Looked at {pluralize(result.looked_at, 'conversation')}: {parts}. Copy: {name}")
     if result.failed:
         terminal.error(
