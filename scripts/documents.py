@@ -75,7 +75,7 @@ def join(main: Document, others: Mapping[str, Document]) -> Document:
                 item.setdefault("servers", copy.deepcopy(document["servers"]))
             joined["paths"][path] = item
             for _, operation in operations({"paths": {path: item}}):
-                ways = operation.get("security", document.get("security", []))
+                ways = operation.get("security", document.get("security")) or []
                 operation["security"] = [
                     {f"{other.prefix}{scheme}": scopes for scheme, scopes in way.items()}
                     for way in ways
@@ -123,7 +123,7 @@ def _add_components(joined: Document, document: Document, other: Other) -> None:
 def _used(document: Document, other: Other) -> list[tuple[str, str]]:
     """Return the section and name of each component that the paths use, others included."""
     found: dict[tuple[str, str], None] = {}
-    pending = [item for path, item in document["paths"].items() if path in other.paths]
+    pending: list[Any] = [item for path, item in document["paths"].items() if path in other.paths]
 
     def note(reference: str) -> str:
         section, name = reference.split("/")[2:4]
