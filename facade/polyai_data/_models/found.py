@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from attrs import define, field
@@ -73,11 +72,9 @@ class FoundConversation(LazyModel, _Found):
         problems: The fields whose values do not have the documented type.
     """
 
-    id: str
-    started_at: datetime | None
-    turns: list[FoundTurn] | None  # type: ignore[assignment]  # narrower than the generated list
     metrics: dict[str, str | list[str]] | None
     state: dict[str, Any] | None
+    turns: list[FoundTurn] | None  # type: ignore[assignment]  # narrower than the generated list
     problems: tuple[FieldProblem, ...] = field(default=(), eq=False, kw_only=True)
     raw: dict[str, Any] = field(factory=dict, eq=False, kw_only=True)
 
