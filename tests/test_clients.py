@@ -97,10 +97,8 @@ def same_signatures(ours: Any, theirs: Any) -> None:
     assert ours_said != theirs_said or "transport" not in ours_said
     returned = (our.return_annotation, their.return_annotation)
     same = (our.return_annotation,) * 2
-    names = [
-        name for name in (ours.__name__, ours.__qualname__) if name in RETURNED_BY_THE_ASYNC_CLIENT
-    ]
-    assert returned == (RETURNED_BY_THE_ASYNC_CLIENT[names[0]] if names else same)
+    name = ours.__qualname__ if ours.__name__ == "pages" else ours.__name__
+    assert returned == RETURNED_BY_THE_ASYNC_CLIENT.get(name, same)
 
 
 def test_both_constructors_have_the_same_signature() -> None:
@@ -352,6 +350,7 @@ def test_a_client_cannot_be_pickled_or_copied(call: Caller, server: FakeServer) 
 BASE: dict[str, Any] = {"api_key": "key", "region": "us", "agent_id": "A", "max_retries": 0}
 OPTIONS: dict[str, Any] = {
     "agent_id": "B",
+    "account_id": "ws-2",
     "timeout": (1, 2),
     "max_retries": 2,
     "deadline": 100,
