@@ -26,8 +26,8 @@ test: .venv/redocly-ready ## Run every test
 NOT_FAST := tests/cli tests/sandbox $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py faults.py fuzz.py generate.py generated.py \
 	makefile.py overlay.py docs.py soak.py sources.py time_limit.py tools.py typing.py)
 
-test-fast: .venv/ready ## Run the tests of the facade alone, with few examples and without coverage
-	@$(RUN) -m pytest --quiet --hypothesis-profile fast --numprocesses auto --dist worksteal $(addprefix --ignore=,$(NOT_FAST))
+test-fast: .venv/ready ## Run the quick tests of the facade alone, with few examples and without coverage
+	@$(RUN) -m pytest --quiet -m "not slow" --hypothesis-profile fast --numprocesses auto --dist worksteal $(addprefix --ignore=,$(NOT_FAST))
 
 # --- For changes -------------------------------------------------------------------------------
 

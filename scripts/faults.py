@@ -112,7 +112,7 @@ def fault_cases(other_url: str) -> list[FaultCase]:
         FaultCase("500 with an envelope", response(500, ENVELOPE), ServerError, retryable=True),
         FaultCase("502 with HTML", response(502, HTML), ServerError, retryable=True),
         FaultCase("504 empty", response(504), ServerError, retryable=True),
-        FaultCase("520 with text", response(520, "What?"), ServerError),
+        FaultCase("520 with text", response(520, "What?"), ServerError, retryable=True),
         FaultCase("408", response(408, ENVELOPE), APIStatusError, retryable=True),
         FaultCase(
             "503 after performing",
@@ -196,12 +196,14 @@ def fault_cases(other_url: str) -> list[FaultCase]:
             retryable=True,
         ),
         FaultCase("wrong length", {"kind": "wrong-length"}, APIConnectionError, retryable=True),
-        FaultCase(  # aiohttp waits for more data
-            "broken chunking",
-            {"kind": "broken-chunking"},
-            APIConnectionError,
-            retryable=True,
-            times_out=True,
+        FaultCase(
+            "broken chunking", {"kind": "broken-chunking"}, APIConnectionError, retryable=True
+        ),
+        FaultCase(  # nothing but the JSON, or the WAV header, shows that it is cut off
+            "close without a length",
+            {"kind": "close-without-length"},
+            ResponseDecodeError,
+            recording_error=APIConnectionError,
         ),
         FaultCase("broken gzip", {"kind": "broken-gzip"}, ResponseDecodeError),
         # According to its Content-Length, such a recording is complete.
@@ -454,7 +456,8 @@ def violations(
         baseline: The outcome without the fault.
     """
     error = case.error_for(operation.name)
-    retries = case.retryable and (case.rejected or not operation.is_write)
+    retryable = case.retryable or error is APIConnectionError
+    retries = retryable and (case.rejected or not operation.is_write)
     recovers = error is None or (retries and mode == "once")
     attempts = 1 if error is None or not retries else 2 if mode == "once" else RETRIES + 1
     performed = attempts - 1 if recovers and error else attempts

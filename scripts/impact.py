@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import committed
 from adapt import operation_ids
 from attrs import field, frozen
 from contract import LEVELS, Change, Level, Topic, compare
@@ -235,7 +236,9 @@ def _topics(changes: list[Change]) -> Iterator[Task]:
 
 
 def _package_version() -> str:
-    match = re.search(r'^__version__ = "(.*)"$', VERSION.read_text(encoding="utf-8"), re.MULTILINE)
+    """Return the committed version: the suggested one may be set already."""
+    content = committed.read(ROOT, VERSION) or VERSION.read_bytes()
+    match = re.search(r'^__version__ = "(.*)"$', content.decode(), re.MULTILINE)
     if match is None:
         raise RuntimeError(f"{VERSION} has no line with __version__ = …")
     return match[1]

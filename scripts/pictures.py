@@ -88,6 +88,7 @@ VOLATILE = (
     (re.compile(r"[\d,]+s (ahead of|behind) the server"), "0s ahead of the server"),
     (re.compile(r"(?<=polyai-data-)[0-9a-f]{32}"), f"{7:032x}"),
     (re.compile(r"Python \d+\.\d+\.\d+"), "Python 3.11"),
+    (re.compile(r"[\w.]+, Data API [\w.]+"), "0.1.0, Data API 1.0.9"),
 )
 """Patterns of output that differs from run to run, and their replacements."""
 

@@ -48,6 +48,7 @@ FAULTS = (
     {"kind": "close-in-body"},
     {"kind": "reset-in-body"},
     {"kind": "broken-chunking"},
+    {"kind": "surplus"},
     {"kind": "stall-in-body", "delay": 60},
 )
 

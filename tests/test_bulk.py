@@ -117,7 +117,7 @@ def wait_until_gone(request: httpx.Request) -> None:
         assert connection.recv(1) == b""
 
 
-@pytest.fixture(params=["transport", "sockets"])
+@pytest.fixture(params=["transport", pytest.param("sockets", marks=pytest.mark.slow)])
 def either_transport(
     request: pytest.FixtureRequest, call: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:

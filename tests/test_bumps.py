@@ -375,7 +375,11 @@ def test_a_second_trial_is_compared_with_the_last_commit_and_not_with_the_first(
     assert "Nothing to decide." in done.stdout
     assert "renamed: UpsertNoteBody → Note" in done.stdout
     assert run(project, "scripts/generate.py").returncode == 0
-    assert "Nothing to decide." in run(project, "scripts/vendor.py", "new.json").stdout
+    version = project / "facade" / "polyai_data" / "_version.py"
+    version.write_text(version.read_text().replace("0.1.0", "0.1.1"))
+    done = run(project, "scripts/vendor.py", "new.json")
+    assert "Nothing to decide." in done.stdout
+    assert "Suggested version of polyai-data: 0.1.0 → 0.1.1." in done.stdout
 
 
 def test_no_url_and_no_file_in_a_document_is_followed(project: Path) -> None:
@@ -467,6 +471,8 @@ def test_an_interrupted_command_says_so_and_leaves_everything_whole(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Which a shell ignores in what it runs in the background.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert running.stdout is not None
     while running.stdout.readline() != "ready\n":

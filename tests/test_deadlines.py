@@ -31,6 +31,8 @@ REST = b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 PACKED = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
 DEADLINE = 0.5
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _real_time(monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:  # noqa: ARG001  # first

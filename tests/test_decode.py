@@ -31,6 +31,7 @@ from polyai_data import (
 )
 from polyai_data import models as facade
 from polyai_data._models.decode import UnexpectedRecord, decode
+from polyai_data._models.readers import Readers
 from polyai_data_generated import models as generated
 from polyai_data_generated.wire_names import WIRE_NAMES
 
@@ -574,3 +575,51 @@ def test_a_list_that_was_changed_in_place_keeps_its_change() -> None:
     summary.tags.append("b")
     assert summary.note == "n"
     assert summary.tags == ["a", "b"]
+
+
+@attrs.define
+class Cat:
+    kind: str
+    purrs: bool
+    additional_properties: dict[str, Any]
+
+
+@attrs.define
+class Dog:
+    kind: str
+    barks: bool
+    additional_properties: dict[str, Any]
+
+
+def read_pet(model: type[Any], value: dict[str, Any], problems: list[FieldProblem]) -> Any:
+    """Read a pet as the facade reads objects: leniently."""
+    expected, field = ("cat", "purrs") if model is Cat else ("dog", "barks")
+    if "name" in value:
+        return value  # of neither
+    if value.get("kind", expected) != expected:
+        problems.append(FieldProblem("kind", f"expected one of {expected}", value["kind"]))
+    others = {key: item for key, item in value.items() if key not in ("kind", field)}
+    return model(value.get("kind", ""), value.get(field), others)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "count"),
+    [
+        ({"kind": "cat"}, Cat, 0),
+        ({"kind": "dog"}, Dog, 0),
+        ({"purrs": True}, Cat, 0),
+        ({"barks": True}, Dog, 0),
+        ({"kind": "dog", "purrs": True}, Dog, 0),
+        ({"kind": "bird", "barks": True}, Dog, 1),
+        ({}, Cat, 0),
+        ({"name": "x"}, dict, 0),
+    ],
+    ids=str,
+)
+def test_an_object_of_a_union_is_read_as_the_model_that_fits_best(
+    value: dict[str, Any], kind: type, count: int
+) -> None:
+    problems: list[FieldProblem] = []
+    found = Readers(Cat | Dog | None, read_pet).read("pet", value, problems)
+    assert type(found) is kind
+    assert len(problems) == count

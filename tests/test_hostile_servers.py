@@ -87,6 +87,7 @@ def recorder(surplus: bytes, *, late: bool) -> tuple[Callable[[socket.socket], N
     return behave, received
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
 @pytest.mark.parametrize("surplus", SURPLUS.values(), ids=SURPLUS)
@@ -388,6 +389,7 @@ def bomb(size: int) -> bytes:
     return b"".join(packer.compress(bytes(2**20)) for _ in range(size // 2**20)) + packer.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [bomb(256 * 2**20), gzip.compress(b"{}") + bomb(256 * 2**20), gzip.compress(b"") * 60_000],
@@ -534,6 +536,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["thread", "atexit"])
 @pytest.mark.parametrize("what", ["list", "bulk", "bulk custom", "download", "download custom"])
 def test_calls_work_while_the_program_ends(tmp_path: Path, what: str, when: str) -> None:

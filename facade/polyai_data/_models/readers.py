@@ -83,8 +83,9 @@ class Readers(dict[type, Reader]):
                 self[float] = _read_integer
             elif isinstance(member, type) and issubclass(member, Enum):
                 self[str] = partial(_read_enum, member)
-            elif attrs.has(member):
-                self[dict] = partial(read_object, member)
+        models = [member for member in members if attrs.has(get_origin(member) or member)]
+        if models:
+            self[dict] = partial(_read_best_fit, models, read_object)
         self.exact = {kind for member in members for kind in _EXACT_TYPES.get(member, ())}
         self.update(dict.fromkeys(self.exact, lambda value, _: value))
         names = [_name(member) for member in members if member not in (types.NoneType, Unset)]
@@ -161,6 +162,23 @@ def _read_datetime(value: str, problems: Problems) -> Any:
                 if form[1] in (None, _WEEKDAYS[moment.weekday()]):
                     return moment.replace(tzinfo=moment.tzinfo or UTC)  # None stands for -0000
     return report("expected a date and time, got another string", value, problems)
+
+
+def _read_best_fit(
+    models: list[Any], read_object: Callable[..., Any], value: dict[str, Any], problems: Problems
+) -> Any:
+    """Read an object as the one of several models with the fewest problems and unknown fields."""
+    if len(models) == 1:
+        return read_object(models[0], value, problems)
+    fits = []
+    for model in models:
+        found: Problems = []
+        instance = read_object(model, value, found)
+        unknown = len(getattr(instance, "additional_properties", value))
+        fits.append((len(found), unknown, instance, found))
+    *_, instance, found = min(fits, key=lambda fit: fit[:2])
+    problems += found
+    return instance
 
 
 def _read_integer(value: float, problems: Problems) -> Any:

@@ -72,7 +72,7 @@ class WriteResult(JsonModel, generated.WriteResult):
     Attributes:
         success: Whether it succeeded.
         additional_properties: Fields that the OpenAPI spec does not name, by JSON key.
-        raw: The JSON object as it came.
+        raw: The JSON object as it came; `{"success": true}` if the response has no content (204).
         meta: The HTTP side of the response.
     """
 

@@ -24,6 +24,11 @@ _HUGE_SIZE = 2**30
 _CHUNK_SIZE = 2**16
 _MAX_BUFFER_SIZE = 2**20
 _OVER_LONG_PAUSE = 0.1
+_SURPLUS_PAUSE = 0.5
+_FORGED = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 60\r\n\r\n"
+    b'{"success": true, "conversationId": "FORGED", "padding": ""}'
+)
 _INVALID_DEFLATE = b"\xff" * 16  # no deflate block starts with 0b111
 
 
@@ -117,6 +122,11 @@ class _FaultyWriter:
             case "broken-chunking":
                 del fields[b"content-length"]
                 fields[b"transfer-encoding"] = b"chunked"
+            case "surplus":
+                self._left = size
+            case "close-without-length":
+                del fields[b"content-length"]
+                fields[b"connection"] = b"close"
             case "broken-gzip":
                 del fields[b"content-length"]
                 fields |= {b"content-encoding": b"gzip", b"connection": b"close"}
@@ -147,6 +157,9 @@ class _FaultyWriter:
                 await self._write(b"many\r\n")
             case "broken-gzip":
                 await self._write(_INVALID_DEFLATE)
+            case "surplus":
+                await self._write(_FORGED)
+                await _pause(self._receive, _SURPLUS_PAUSE)
             case "stall-in-body":
                 await _pause(self._receive, self._fault.delay)
                 await self._write(chunk[self._left :])

@@ -25,6 +25,8 @@ Kind = Literal[
     "close-in-body",
     "reset-in-body",
     "stall-in-body",
+    "close-without-length",
+    "surplus",
     "over-long",
     "wrong-length",
     "broken-chunking",
@@ -59,6 +61,8 @@ class Fault:
             - "close-before-headers", "close-in-headers" and "close-in-body" close the connection
               before the headers, or halfway through the headers or body. The same names with
               "reset" instead of "close" reset it (RST).
+            - "close-without-length" closes it halfway through a body without a `Content-Length`.
+            - "surplus" sends a forged response after the real one, which nobody requested.
             - "over-long" sends the whole body, but its `Content-Length` is half of that;
               "wrong-length" sends the `Content-Length` "many"; "broken-chunking" and "broken-gzip"
               send a body that cannot be decoded.
