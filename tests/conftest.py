@@ -345,6 +345,7 @@ WITHOUT_COVERAGE = {
     "test_generate.py",
     "test_overlay.py",
     "test_docs.py",
+    "test_documents.py",
     "test_sandbox_contract.py",
     "test_soak.py",
     "test_sources.py",
