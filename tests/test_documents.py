@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import committed
 import documents
 import generate
 import impact
@@ -162,7 +163,7 @@ def test_what_cannot_be_joined_is_refused(
 
 def test_a_path_of_both_is_refused(others: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "OTHERS", {"other.json": Other("Two", ("/a",))})
-    with pytest.raises(AdaptationError, match="^/a is in other"):
+    with pytest.raises(AdaptationError, match="is in other"):
         join(MAIN, others)
 
 
@@ -290,7 +291,7 @@ def test_vendoring_the_other_spec_replaces_its_file_only(
     monkeypatch.setattr(vendor, "ROOT", tmp_path)
     monkeypatch.setattr(vendor, "REPORT", tmp_path / "build" / "spec-diff.md")
     monkeypatch.setattr(vendor, "check", lambda _: None)
-    monkeypatch.setattr(vendor.committed, "extract", lambda *_: vendor.PACKAGE)
+    monkeypatch.setattr(committed, "extract", lambda *_: generate.PACKAGE)
     monkeypatch.setattr(vendor, "measure", measure)
     monkeypatch.setattr(sys, "argv", ["vendor.py", str(tmp_path / "new.json")])
     monkeypatch.setenv("DOCUMENT", "conversations-v3")

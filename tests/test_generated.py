@@ -122,9 +122,18 @@ def test_the_search_has_a_key_of_its_own(
     ids = (account_id, "PROJECT-DEMO")
     with serve() as base_url:
         client = AuthenticatedClient(base_url, key, prefix="", auth_header_name="X-API-KEY")
-        name = "asyncio_detailed" if is_async else "sync_detailed"
-        call = function("search_conversations", name)(*ids, client=client, limit=2)
-        response = asyncio.run(call) if is_async else call
+
+        async def call() -> Any:
+            async with client:
+                search = function("search_conversations", "asyncio_detailed")
+                return await search(*ids, client=client, limit=2)
+
+        if is_async:
+            response = asyncio.run(call())
+        else:
+            with client:
+                search = function("search_conversations", "sync_detailed")
+                response = search(*ids, client=client, limit=2)
     assert (response.status_code, type(response.parsed)) == (status, kind)
     if status == 200:
         assert {type(one) for one in response.parsed.conversations} == {FoundConversation}

@@ -554,12 +554,13 @@ def test_an_error_of_the_api_is_raised(
 
 def one_of(call: Caller, record: Any) -> Any:
     page = {"conversations": [record], "cursor": None}
-    (one,) = call(lambda _: httpx.Response(200, json=page), searched(), **MADE_UP)
+    found: list[Any] = call(lambda _: httpx.Response(200, json=page), searched(), **MADE_UP)
+    (one,) = found
     return one
 
 
 def test_a_record_is_read_whole(call: Caller, found: Callable[..., dict[str, Any]]) -> None:
-    one = one_of(call, found(new_field=[1]))
+    one: Any = one_of(call, found(new_field=[1]))
     assert type(one) is FoundConversation
     assert one.raw == found(new_field=[1]) == one.to_dict()
     assert one.problems == ()
@@ -659,7 +660,7 @@ def test_what_is_not_a_conversation_is_handed_over(call: Caller, record: Any) ->
     assert one.reason
     assert repr(one) == f"<UnreadableFoundConversation: {one.reason}>"
     assert [problem.reason for problem in one.problems] == [one.reason]
-    assert one.started_at is one.turns is None
+    assert (one.started_at, one.turns) == (None, None)
     assert len(one.transcript) == 0
     assert one.to_record()["id"] == ""
 

@@ -215,7 +215,7 @@ def walk(api: httpx.Client, limit: int, between: Callable[[], object], **params:
     """Return all pages by cursor, with something between each two."""
     pages, cursor = [], None
     while True:
-        at = {"cursor": cursor} if cursor else {}
+        at: Json = {"cursor": cursor} if cursor else {}
         page = api.get(PATH, params={"limit": limit, **params, **at}).json()
         pages.append(page)
         cursor = page["cursor"]

@@ -39,6 +39,10 @@ _CHOICES = {
 }
 _EXCLUDING = (("query_type", "sample"), ("variant_id", "variant_name"))
 _TURN_TEXTS = {"user": ("user_input",), "agent": ("agent_response",)}
+_TURN_FIELDS = (
+    *("user_input", "user_input_dtmf", "user_input_datetime", "agent_response"),
+    *("agent_response_datetime", "translated_user_input", "english_agent_response"),
+)
 _ALL_TEXTS = ("user_input", "agent_response")
 
 
@@ -217,9 +221,7 @@ def _metrics(metrics: Any) -> Json:
 
 
 def _turn(turn: Json, query: Query) -> Json:
-    texts = ("user_input", "user_input_dtmf", "user_input_datetime", "agent_response")
-    texts += ("agent_response_datetime", "translated_user_input", "english_agent_response")
-    result: Json = {name: turn[name] for name in texts if turn.get(name) is not None}
+    result: Json = {name: turn[name] for name in _TURN_FIELDS if turn.get(name) is not None}
     seconds = (turn.get("latency") or {}).get("perceived_latency")
     if query.include_latency and seconds is not None:
         result["latency"] = seconds
