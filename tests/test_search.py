@@ -462,7 +462,12 @@ def test_memory_holds_two_pages_however_many_there_are(
 def test_a_conversation_of_the_last_page_is_not_repeated(
     call: Caller, found: Callable[..., dict[str, Any]]
 ) -> None:
-    names = [["CA1", "CA2", "CA2"], ["CA2", "CA3"], ["CA3"], ["CA4", None, None]]
+    names: list[list[str | None]] = [
+        ["CA1", "CA2", "CA2"],
+        ["CA2", "CA3"],
+        ["CA3"],
+        ["CA4", None, None],
+    ]
     pages = [
         {"conversations": [found(id=name) for name in page], "cursor": cursor}
         for page, cursor in zip(names, ["a", "b", "c", ""], strict=True)
@@ -561,13 +566,14 @@ def one_of(call: Caller, record: Any) -> Any:
 
 def test_a_record_is_read_whole(call: Caller, found: Callable[..., dict[str, Any]]) -> None:
     one: Any = one_of(call, found(new_field=[1]))
-    assert type(one) is FoundConversation
+    assert isinstance(one, FoundConversation)
     assert one.raw == found(new_field=[1]) == one.to_dict()
     assert one.problems == ()
     assert one.started_at == datetime(2026, 6, 3, 13, 18, 6, 370000, UTC)
     assert one.metrics == {"ENGAGED": "73", "STEP": ["greet", "book"]}
     assert one.state == {"party": 2}
     assert one.additional_properties == {"new_field": [1]}
+    assert one.turns is not None
     assert [type(turn) for turn in one.turns] == [FoundTurn, FoundTurn]
     assert one.turns[0].user_input_datetime is None
     assert one.turns[0].latency is None

@@ -143,6 +143,8 @@ def sandbox(
         monkeypatch.setenv("POLYAI_BASE_URL", base_url)
         monkeypatch.setenv("POLYAI_API_KEY", "sandbox")
         monkeypatch.setenv("POLYAI_AGENT_ID", AGENT)
+        monkeypatch.setenv("POLYAI_ACCOUNT_ID", "ACCOUNT-DEMO")
+        monkeypatch.setenv("POLYAI_CONVERSATIONS_API_KEY", "sandbox-v3")
         return base_url
 
     yield start

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ALL = [
     *("version", "address", "agent ID", "key", "proxy", "connection", "TLS", "key accepted"),
-    *("agent", "clock"),
+    *("agent", "clock", "searches"),
 ]
 
 
