@@ -143,12 +143,17 @@ def sandbox(
         monkeypatch.setenv("POLYAI_BASE_URL", base_url)
         monkeypatch.setenv("POLYAI_API_KEY", "sandbox")
         monkeypatch.setenv("POLYAI_AGENT_ID", AGENT)
-        monkeypatch.setenv("POLYAI_ACCOUNT_ID", "ACCOUNT-DEMO")
-        monkeypatch.setenv("POLYAI_CONVERSATIONS_API_KEY", "sandbox-v3")
         return base_url
 
     yield start
     in_background(served.close)
+
+
+@pytest.fixture
+def with_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what searches need besides."""
+    monkeypatch.setenv("POLYAI_ACCOUNT_ID", "ACCOUNT-DEMO")
+    monkeypatch.setenv("POLYAI_CONVERSATIONS_API_KEY", "sandbox-v3")
 
 
 @pytest.fixture

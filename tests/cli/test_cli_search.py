@@ -15,6 +15,7 @@ from polyai_data.sandbox import Fault, Received
 if TYPE_CHECKING:
     from tests.cli.conftest import Run, Sandbox
 
+pytestmark = pytest.mark.usefixtures("with_searches")
 NOW = "2026-06-03T13:19:06Z"
 PERIOD = ("--since", "2026-01-01", "--until", NOW)
 ENVIRONMENTS = ("live", "pre-release", "sandbox")
