@@ -97,11 +97,19 @@ def test_the_table_shows_what_was_said(
     on_terminal(100)
     ended = run("search", *PERIOD, "-n", 1)
     assert "Started" in ended.out.splitlines()[0]
-    assert ended.err == "1 conversation found. For more, use --limit 2 or --all.\n"
+    assert "1 conversation found. For more, use --limit 2 or --all." in ended.err
     ended = run("search", *PERIOD)
     assert "50 conversations found. For more, use --limit 100 or --all." in ended.err
     assert run("search", *PERIOD, "--all").code == 0
-    assert run("search", *PERIOD, "-n", 0).err.startswith("0 conversations found. For more, use")
+    assert "0 conversations found. For more, use" in run("search", *PERIOD, "-n", 0).err
+
+
+def test_a_search_that_feeds_a_command_prints_no_summary(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox()
+    monkeypatch.setattr("polyai_data.cli._terminal.Terminal.feeds_a_command", True)
+    assert run("search", "-n", 1).err == ""
 
 
 def test_odd_records_are_shown(

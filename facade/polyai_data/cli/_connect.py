@@ -144,7 +144,7 @@ class ResolvedSettings:
             raise _missing_settings(self)
         if self.key_problem:
             terminal.warning(self.key_problem)
-        return self._client(terminal, api_key=self.key.reveal(), **options)
+        return self._client(terminal, self.key, **options)
 
     def search_client(self, terminal: Terminal, **options: Any) -> DataClient:
         """Return a client for searches, which have a key of their own.
@@ -162,9 +162,9 @@ class ResolvedSettings:
         for name, value in found.items():
             if value is None:
                 raise CommandError(f"Missing {name}.", _SEARCH_SETTINGS[name])
-        return self._client(terminal, **options)
+        return self._client(terminal, None, **options)
 
-    def _client(self, terminal: Terminal, **options: Any) -> DataClient:
+    def _client(self, terminal: Terminal, key: _keys.Key | None, **options: Any) -> DataClient:
         if self.ignored:
             terminal.hint(self.ignored)
 
@@ -173,6 +173,7 @@ class ResolvedSettings:
                 terminal.hint(f"Retrying in {retry.delay:.0f} s after: {retry.cause.message}")
 
         return DataClient(
+            api_key=key and key.reveal(),  # not in a variable, which a traceback would show
             region=self.region,
             base_url=self.address,  # resolved, so that the client ignores the environment
             agent_id=self.agent_id,
