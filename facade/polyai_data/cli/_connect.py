@@ -173,7 +173,9 @@ class ResolvedSettings:
                 terminal.hint(f"Retrying in {retry.delay:.0f} s after: {retry.cause.message}")
 
         return DataClient(
-            api_key=key and key.reveal(),  # not in a variable, which a traceback would show
+            api_key=None
+            if key is None
+            else key.reveal(),  # not in a variable, which a traceback would show
             region=self.region,
             base_url=self.address,  # resolved, so that the client ignores the environment
             agent_id=self.agent_id,
