@@ -23,7 +23,7 @@ test: .venv/redocly-ready ## Run every test
 	@$(RUN) -m pytest --quiet --cov --numprocesses auto --dist worksteal
 
 # The facade alone: no CLI, no sandbox, no pytest plugin, nothing that starts a type checker or the generator.
-NOT_FAST := tests/cli tests/sandbox tests/testing tests/frames tests/warehouse $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py faults.py fuzz.py generate.py generated.py \
+NOT_FAST := tests/cli tests/sandbox tests/testing tests/frames tests/warehouse $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py documents.py faults.py fuzz.py generate.py generated.py \
 	makefile.py overlay.py docs.py soak.py sources.py time_limit.py tools.py typing.py)
 
 test-fast: .venv/ready ## Run the quick tests of the facade alone, with few examples and without coverage
@@ -130,20 +130,20 @@ audit: .venv/ready ## Fail if a pinned dependency has a known vulnerability
 
 # --- For a new version of the OpenAPI spec -----------------------------------------------------
 
-# The scripts read SPEC and MERGE from the environment, because paths and URLs may contain characters
+# The scripts read SPEC, MERGE and DOCUMENT from the environment, because paths and URLs may contain characters
 # that are special to the shell.
 
-vendor: .venv/redocly-ready ## Take in a new OpenAPI spec: make vendor SPEC="file, URL or pages" (MERGE=ok: see CONTRIBUTING)
+vendor: .venv/redocly-ready ## Take in a new OpenAPI spec: make vendor SPEC="file, URL or pages" (MERGE=ok, DOCUMENT=conversations-v3: see CONTRIBUTING)
 	@$(RUN) scripts/vendor.py
 
-generate: .venv/ready ## Write generated/ from openapi.json, the overlay and the generator (STALE=ok: see CONTRIBUTING)
+generate: .venv/ready ## Write generated/ from the specs, the overlay and the generator (STALE=ok: see CONTRIBUTING)
 	@$(RUN) scripts/generate.py $(if $(filter ok,$(STALE)),--stale-ok)
 
-bump: .venv/redocly-ready ## vendor, generate and check-bump: make bump SPEC="file, URL or pages"
+bump: .venv/redocly-ready ## vendor, generate and check-bump: make bump SPEC="file, URL or pages" (DOCUMENT=conversations-v3)
 	@$(RUN) scripts/bump.py
 
 # What the spec can break: the facade's own tests, and the tests that read the spec.
-READ_SPEC := tests/test_generate.py tests/test_generated.py tests/sandbox/test_sandbox_contract.py
+READ_SPEC := tests/test_documents.py tests/test_generate.py tests/test_generated.py tests/sandbox/test_sandbox_contract.py
 NOT_IN_BUMP := $(filter-out $(READ_SPEC) tests/sandbox,$(NOT_FAST)) $(filter-out $(READ_SPEC),$(wildcard tests/sandbox/test_*.py))
 
 check-bump: .venv/ready ## Check what a new spec can break, in a few minutes

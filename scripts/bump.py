@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import console
+from documents import MAIN, file_name
 from impact import Impact
 from openapi import AdaptationError
 from redocly import RedoclyError
@@ -27,23 +28,25 @@ def main() -> int:
         "--- make vendor: validates and compares the spec, and tries it out (a minute)", flush=True
     )
     try:
-        impact = vendor(sys.argv[1:] or console.sources(), merge_pages=console.merge_pages())
+        name = file_name(console.document())
+        given = sys.argv[1:] or console.sources()
+        impact = vendor(given, merge_pages=console.merge_pages(), name=name)
     except (SourceError, RedoclyError, AdaptationError) as error:
         print(f"Nothing was changed.\n{error}")
         return 1
     print(impact.as_text(), flush=True)
-    done, failed = ["openapi.json is updated"], ""
+    done, failed = [f"{name} is updated"], ""
     for target, what, meaning in STEPS:
         print(f"\n--- make {target}: {what}", flush=True)
         if subprocess.run(["make", "--no-print-directory", target], cwd=ROOT).returncode:  # noqa: S607
             failed = f"make {target}"
             break
         done.append(meaning)
-    print(f"\n{summary(impact, done, failed)}")
+    print(f"\n{summary(impact, done, failed, name)}")
     return 1 if failed else 0
 
 
-def summary(impact: Impact, done: list[str], failed: str) -> str:
+def summary(impact: Impact, done: list[str], failed: str, name: str = MAIN) -> str:
     """Return what was done, and what is left to do."""
     lines = [f"Done: {'; '.join(done)}."]
     if failed:
@@ -54,7 +57,7 @@ def summary(impact: Impact, done: list[str], failed: str) -> str:
     if impact.changes:
         lines.append(
             f"Then edit CHANGELOG.md, set version {impact.next_version} in "
-            "facade/polyai_data/_version.py, run `make check`, and commit openapi.json with "
+            f"facade/polyai_data/_version.py, run `make check`, and commit {name} with "
             "generated/."
         )
     return "\n".join(lines)

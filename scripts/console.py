@@ -49,6 +49,11 @@ def merge_pages() -> bool | None:
     return {"ok": True, "no": False}.get(os.environ.get("MERGE", ""))
 
 
+def document() -> str:
+    """Return which spec DOCUMENT names, such as `conversations-v3`; "" for openapi.json."""
+    return os.environ.get("DOCUMENT", "")
+
+
 def split(text: str) -> list[str]:
     """Return the files and URLs in the text."""
     words = text.split(" ")

@@ -49,7 +49,8 @@ REPORT = ROOT / "build" / "faults.md"
 
 KEY = "sandbox-key-8f3a61c2"
 CHAT = "CHAT"
-LIST_PATH = "*/conversations"
+LIST_PATH = "/v1/*/conversations"
+SEARCH_PATH = "/v3/*/conversations"
 RECORDING_BYTES = 300_044
 PAGE_SIZE = 3
 CONVERSATIONS = 8
@@ -257,7 +258,18 @@ def operations(recorded_id: str) -> list[Operation]:
 
         return count()
 
+    def search_all(client: Any, _: Path) -> Any:
+        search = client.search_conversations(page_size=PAGE_SIZE)
+        if isinstance(client, DataClient):
+            return len({found.id for found in search})
+
+        async def count() -> int:
+            return len({found.id async for found in search})
+
+        return count()
+
     return [
+        Operation("search_conversations", SEARCH_PATH, search_all, first_failing=2),
         Operation("list_conversations", LIST_PATH, lambda client, _: client.get_page()),
         Operation("list_conversations, second page", LIST_PATH, list_all, first_failing=2),
         Operation(
@@ -330,6 +342,7 @@ def sandbox(faults: list[Fault], received: list[Received]) -> Iterator[tuple[str
     with (
         serve(
             api_key=KEY,
+            conversations_api_key=KEY,
             conversations=CONVERSATIONS,
             faults=faults,
             received=received,
@@ -369,6 +382,8 @@ def run_case(
         base_url, http = stack.enter_context(sandbox(faults, received))
         settings: dict[str, Any] = {
             "api_key": KEY,
+            "conversations_api_key": KEY,
+            "account_id": "ACCOUNT-DEMO",
             "agent_id": "PROJECT-DEMO",
             "base_url": base_url,
             "timeout": READ_TIMEOUT if case and case.times_out else 10,

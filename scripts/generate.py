@@ -30,6 +30,7 @@ import committed
 import console
 import yaml
 from adapt import adapt_to_generator, python_name, with_distinct_class
+from documents import join, read_others
 from openapi import METHODS, AdaptationError, operations, title
 from openapi_python_client import Project
 from openapi_python_client.config import ClassOverride, Config, ConfigFile, MetaType
@@ -63,20 +64,41 @@ class GenerationError(Exception):
     """The package could not be generated. The message says why; the old package is unchanged."""
 
 
+def joined_document(raw: bytes | None = None, name: str = "openapi.json") -> dict[str, Any]:
+    """Return the vendored specs as one, or with new contents of one of them.
+
+    Raises:
+        GenerationError: if they cannot be joined.
+    """
+    main, others = _contents(raw, name)
+    try:
+        return join(json.loads(main), {key: json.loads(each) for key, each in others.items()})
+    except AdaptationError as error:
+        raise GenerationError(str(error)) from None
+
+
+def _contents(raw: bytes | None, name: str) -> tuple[bytes, dict[str, bytes]]:
+    """Return openapi.json and the other specs, with new contents of one of them."""
+    contents = {"openapi.json": DOCUMENT.read_bytes(), **read_others(DOCUMENT.parent)}
+    if raw is not None:
+        contents[name] = raw
+    return contents.pop("openapi.json"), contents
+
+
 def corrected_document(
     document: dict[str, Any] | None = None, *, stale: list[Stale] | None = None
 ) -> dict[str, Any]:
     """Return the spec with the overlay applied: the API as it really behaves.
 
     Args:
-        document: The spec. Default: the vendored one.
+        document: The spec, joined. Default: the vendored ones.
         stale: If given, stale overlay actions are skipped and appended to this list.
 
     Raises:
         GenerationError: if the overlay does not match the spec.
     """
     if document is None:
-        document = json.loads(DOCUMENT.read_bytes())
+        document = joined_document()
     overlay = yaml.safe_load(OVERLAY.read_text(encoding="utf-8"))
     try:
         return apply_overlay(document, overlay, skipped=stale, known_fields=_known_fields())
@@ -112,6 +134,7 @@ def generate(
     target: Path,
     raw: bytes | None = None,
     *,
+    name: str = "openapi.json",
     stale: list[Stale] | None = None,
     notes: list[str] | None = None,
 ) -> None:
@@ -119,7 +142,8 @@ def generate(
 
     Args:
         target: The directory.
-        raw: The spec as JSON. Default: the vendored one.
+        raw: A spec as JSON. Default: the vendored one.
+        name: The file name of the spec that `raw` replaces.
         stale: If given, stale overlay actions are skipped and appended to this list.
         notes: If given, what the package will not contain is appended to this list.
 
@@ -127,10 +151,9 @@ def generate(
         GenerationError: if the overlay does not match the spec, or the generator reports an error
             or a warning, or fails.
     """
-    raw = DOCUMENT.read_bytes() if raw is None else raw
-    corrected = corrected_document(json.loads(raw), stale=stale)
+    corrected = corrected_document(joined_document(raw, name), stale=stale)
     try:
-        _write(target, raw, corrected, [] if notes is None else notes)
+        _write(target, _contents(raw, name), corrected, [] if notes is None else notes)
     except (GenerationError, KeyboardInterrupt, MemoryError):
         raise
     except ServerError as error:
@@ -160,7 +183,12 @@ def _text(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:1000]
 
 
-def _write(target: Path, raw: bytes, corrected: dict[str, Any], notes: list[str]) -> None:
+def _write(
+    target: Path,
+    contents: tuple[bytes, dict[str, bytes]],
+    corrected: dict[str, Any],
+    notes: list[str],
+) -> None:
     while True:
         try:
             document, data = _build(target, corrected, notes)
@@ -175,7 +203,7 @@ def _write(target: Path, raw: bytes, corrected: dict[str, Any], notes: list[str]
     _check_enums(target, data)
 
     (target / "py.typed").touch()
-    (target / "origin.py").write_text(_origin(document, raw), encoding="utf-8")
+    (target / "origin.py").write_text(_origin(document, *contents), encoding="utf-8")
     (target / "wire_names.py").write_text(_wire_names(data), encoding="utf-8")
     (target / "column_types.py").write_text(_column_types(data), encoding="utf-8")
     for module in target.rglob("*.py"):
@@ -354,18 +382,15 @@ def _describe(errors: Iterable[Any]) -> str:
     return "\n".join([FAILED, *texts[:20], *more])
 
 
-def _origin(document: dict[str, Any], raw: bytes) -> str:
+def _origin(document: dict[str, Any], raw: bytes, others: dict[str, bytes]) -> str:
     """Return the source of origin.py, which says what the package was generated from."""
-
-    def sha256(content: bytes) -> str:
-        return hashlib.sha256(content).hexdigest()
-
     constants = {
         "DOCUMENT_TITLE": document["info"]["title"],
         "DOCUMENT_VERSION": document["info"]["version"],
-        "DOCUMENT_SHA256": sha256(raw),
-        "OVERLAY_SHA256": sha256(OVERLAY.read_bytes()),
-        "CONFIG_SHA256": sha256(GENERATOR_CONFIG.read_bytes()),
+        "DOCUMENT_SHA256": _sha256(raw),
+        "OTHER_DOCUMENTS": {name: _identity(each) for name, each in others.items()},
+        "OVERLAY_SHA256": _sha256(OVERLAY.read_bytes()),
+        "CONFIG_SHA256": _sha256(GENERATOR_CONFIG.read_bytes()),
         "TOOLS": {tool: version(tool) for tool in TOOLS},
         "SERVERS": server_urls(document.get("servers")),
     }
@@ -376,6 +401,16 @@ def _origin(document: dict[str, Any], raw: bytes) -> str:
         '"""The servers of operations that do not use SERVERS."""',
     ]
     return "\n".join(lines) + "\n"
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _identity(raw: bytes) -> tuple[str, str, str]:
+    """Return the title, version and SHA-256 of another spec."""
+    info = json.loads(raw)["info"]
+    return info["title"], info["version"], _sha256(raw)
 
 
 def _operation_servers(document: dict[str, Any]) -> dict[str, tuple[str, ...]]:

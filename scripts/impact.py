@@ -25,7 +25,15 @@ import committed
 from adapt import operation_ids
 from attrs import field, frozen
 from contract import LEVELS, Change, Level, Topic, compare
-from generate import PACKAGE, GenerationError, corrected_document, generate
+from documents import MAIN, not_taken, only_taken
+from generate import (
+    DOCUMENT,
+    PACKAGE,
+    GenerationError,
+    corrected_document,
+    generate,
+    joined_document,
+)
 from openapi import operations, title
 from overlay import Stale
 
@@ -192,21 +200,24 @@ def _more(rows: list[Any], shown: int = MAX_ROWS) -> list[str]:
     return [f"     and {len(rows) - shown} more"] if len(rows) > shown else []
 
 
-def measure(old: bytes, new: bytes, package: Path = PACKAGE) -> Impact:
+def measure(old: bytes, new: bytes, package: Path = PACKAGE, name: str = MAIN) -> Impact:
     """Return what replacing the spec with a new version changes.
 
     Args:
         old: The old spec, as JSON.
         new: The new spec, valid, as JSON.
         package: The package that was generated from the old spec.
+        name: The file name of the spec. Of specs beside openapi.json, only what is taken counts.
 
     Raises:
         AdaptationError: if a reference in the specs leads nowhere.
     """
     before, now = json.loads(old), json.loads(new)
-    changes = compare(before, now)
+    changes = compare(only_taken(name, before), only_taken(name, now))
     omitted: list[str] = []
-    tasks = [*_tasks(new, package, omitted), *_topics(changes)]
+    tasks = [*_tasks(new, package, omitted, name), *_topics(changes)]
+    if name != MAIN:
+        omitted += not_taken(name, now, json.loads(DOCUMENT.read_bytes()))
     return Impact(
         titles=(before["info"]["title"], now["info"]["title"]),
         versions=(before["info"]["version"], now["info"]["version"]),
@@ -214,7 +225,7 @@ def measure(old: bytes, new: bytes, package: Path = PACKAGE) -> Impact:
         changes=changes,
         tasks=sorted(tasks, key=lambda task: task.urgency),
         bump=max((change.level for change in changes), key=LEVELS.index, default="none"),
-        mark=f"<!-- openapi.json: sha256 {hashlib.sha256(new).hexdigest()} -->",
+        mark=f"<!-- {name}: sha256 {hashlib.sha256(new).hexdigest()} -->",
         omitted=omitted,
     )
 
@@ -247,19 +258,20 @@ def _package_version() -> str:
 # --- What it means here ------------------------------------------------------------------------
 
 
-def _tasks(new: bytes, package: Path, omitted: list[str]) -> Iterator[Task]:
+def _tasks(new: bytes, package: Path, omitted: list[str], name: str) -> Iterator[Task]:
     """Generate from the new spec, and yield what to do."""
     stale: list[Stale] = []
     with tempfile.TemporaryDirectory() as directory:
         trial = Path(directory) / PACKAGE.name
         try:
-            generate(trial, new, stale=stale, notes=omitted)
+            generate(trial, new, name=name, stale=stale, notes=omitted)
         except GenerationError as error:
             todo = "`make generate` changes nothing until this is fixed"
             yield Task(BLOCKS, str(error), todo)
             yield from _stale_actions(stale)
             return
-        yield from _operations(corrected_document(json.loads(new), stale=[]), package, trial)
+        corrected = corrected_document(joined_document(new, name), stale=[])
+        yield from _operations(corrected, package, trial)
         yield from _models(package, trial)  # first: a removed model breaks the facade
         yield from _types(package, trial)
         yield from _facade(trial)
@@ -447,8 +459,8 @@ def _warning(*servers: str) -> str:
     """Return a warning if the API key would be sent to a host that may not be PolyAI's."""
     for server in servers:
         host = urlsplit(server).hostname or ""
-        if not host.endswith(".poly.ai") or not server.startswith("https://"):
-            return "WARNING, the API key would go to a host that is not https://….poly.ai; "
+        if not host.endswith((".poly.ai", ".polyai.app")) or not server.startswith("https://"):
+            return "WARNING, the API key would go to a host that is not PolyAI's; "
     return ""
 
 

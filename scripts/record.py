@@ -15,8 +15,9 @@ import httpx
 from cassettes import DIRECTORY, ReadableYaml, recorder
 from polyai_data import AsyncDataClient, PolyAIError
 from polyai_data.sandbox import create_app
+from polyai_data.sandbox._app import CONVERSATIONS_KEY
 from scenarios import CONVERSATION_ID, NOW, RECORDING_BYTES, SCENARIOS, Scenario, Step
-from scrub import AGENT_ID, Scrubber, with_fixed_ids, without_secrets
+from scrub import ACCOUNT_ID, AGENT_ID, Scrubber, with_fixed_ids, without_secrets
 
 
 async def record(scenario: Scenario, *, real: bool) -> None:
@@ -46,6 +47,8 @@ async def record(scenario: Scenario, *, real: bool) -> None:
     )
     async with AsyncDataClient(
         api_key=api_key,
+        conversations_api_key=None if real else _valid_key(api_key),
+        account_id=ACCOUNT_ID,
         region=scenario.region,
         base_url=os.environ.get("POLYAI_BASE_URL") if real else None,
         agent_id=agent_id,
@@ -62,6 +65,11 @@ async def record(scenario: Scenario, *, real: bool) -> None:
                 print(f"{scenario.path.name}: {type(error).__name__}")
             else:
                 print(f"{scenario.path.name}: success")
+
+
+def _valid_key(api_key: str) -> str:
+    """Return the key for searches: the sandbox's own, unless another is to be refused."""
+    return CONVERSATIONS_KEY if api_key == "sandbox" else api_key
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -41,6 +41,8 @@ class Step:
         match self.operation:
             case "list_conversations":
                 return list(client.list_conversations(**self.options))
+            case "search_conversations":
+                return list(client.search_conversations(**self.options))
             case "get_recording":
                 with client.open_recording(*self.arguments, **self.options) as recording:
                     return recording.read()
@@ -56,6 +58,8 @@ class Step:
         match self.operation:
             case "list_conversations":
                 return [found async for found in client.list_conversations(**self.options)]
+            case "search_conversations":
+                return [found async for found in client.search_conversations(**self.options)]
             case "get_recording":
                 async with client.open_recording(*self.arguments, **self.options) as recording:
                     return await recording.read()
@@ -76,7 +80,7 @@ class Scenario:
         step: The call.
         region: The region.
         agent_id: The agent ID.
-        api_key: The API key; the sandbox accepts only "sandbox".
+        api_key: The API key, of either API; "sandbox" is the valid one.
         before: Earlier calls, which are not recorded.
         faults: The faults of the sandbox.
         from_real_api: Whether the real API can reproduce this outcome.
@@ -118,6 +122,8 @@ _BROKEN = '{"conversationId": "CA22d437f4405070690f8906b76c8ea4ed", "turns": [{"
 _JSON = {"Content-Type": "application/json"}
 
 _LIST = Step("list_conversations", (), {"page_size": 2, "max_items": 5})
+_WEEK = {"since": NOW - timedelta(days=7), "until": NOW}
+_SEARCH = Step("search_conversations", (), {"page_size": 2, "max_items": 5})
 _RECORDING = Step("get_recording", (CONVERSATION_ID,), {"direction": "user", "redacted": True})
 _ANNOTATE = Step(
     "add_annotations",
@@ -135,6 +141,10 @@ _SEND = Step("send_chat_message", (CHAT_ID, "May I bring my dog?"))
 def _elsewhere(step: Step, conversation_id: str = _NO_SUCH_ID) -> Step:
     """Return the step for an ID that does not exist."""
     return Step(step.operation, (conversation_id, *step.arguments[1:]), step.options)
+
+
+def _search(**options: Any) -> Step:
+    return Step("search_conversations", (), options)
 
 
 def _refused(step: Step) -> tuple[Scenario, ...]:
@@ -160,6 +170,20 @@ SCENARIOS = (
     Scenario("200", _LIST),
     Scenario("400", _LIST, faults=_fails(400, "Bad filter.", "CONVERSATIONS_VALIDATION_FAILED")),
     *_refused(_LIST),
+    Scenario("200", _SEARCH),
+    Scenario("200-transcript", _search(**_WEEK, query="dog", turn_type="user", max_items=2)),
+    Scenario(
+        "200-semantic",
+        _search(
+            **_WEEK, query="late dog", query_type="semantic", include_latency=True, max_items=2
+        ),
+    ),
+    Scenario("200-sample", _search(**_WEEK, sample=True, page_size=3)),
+    Scenario("400", _search(cursor="malformed")),
+    Scenario("401", _SEARCH, api_key="wrong-key"),
+    Scenario("403", _search(account_id="ACCOUNT-OTHER")),
+    Scenario("404", _SEARCH, agent_id="PROJECT-OTHER"),
+    Scenario("500", _SEARCH, faults=_fails(500, "Internal server error.")),
     Scenario("200", _RECORDING),
     Scenario("400", _RECORDING, faults=_fails(400, "Bad query.", "SCHEMA_VALIDATION_FAILED")),
     *_refused(_RECORDING),

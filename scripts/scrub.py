@@ -9,6 +9,7 @@ from typing import Any
 from attrs import Factory, frozen
 from polyai_data_generated.wire_names import WIRE_NAMES
 
+ACCOUNT_ID = "ACCOUNT-DEMO"
 AGENT_ID = "PROJECT-DEMO"
 CORRELATION_ID = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -49,16 +50,17 @@ def with_fixed_ids(response: dict[str, Any]) -> dict[str, Any]:
 
 # Keys whose strings are kept: times, languages, and values that the API itself defines.
 _KEPT_STRINGS = {
+    *("started_at", "environment", "cursor"),
     *("createdAt", "startedAt", "finishedAt", "user_input_datetime", "agent_response_datetime"),
     *("timestamp", "start_time", "language", "asr_lang_code", "tts_lang_code", "clientEnv"),
     *("channel", "direction", "label", "error", "error_code", "error_message", "error_id"),
 }
 _KNOWN_KEYS = {key for names in WIRE_NAMES.values() for key in names.values()}
 _INVENTED = {
-    "accountId": "ACCOUNT-DEMO",
-    "projectId": AGENT_ID,
-    "fromNumber": "+14155550100",
-    "toNumber": "+14155550101",
+    **dict.fromkeys(("accountId", "account_id"), ACCOUNT_ID),
+    **dict.fromkeys(("projectId", "project_id"), AGENT_ID),
+    **dict.fromkeys(("fromNumber", "from_number"), "+14155550100"),
+    **dict.fromkeys(("toNumber", "to_number"), "+14155550101"),
 }
 
 

@@ -14,7 +14,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "facade" / "polyai_data"
-FILES = ("body.py", "chats.py", "client.py", "list.py", "recording.py")
+FILES = (
+    *("body.py", "chats.py", "client.py", "list.py", "pages.py", "recording.py", "search.py"),
+    "sender.py",
+)
 HEADER = "# Written by `make sync` from _async/{name}. Do not edit: the next run overwrites it.\n"
 RULES = [
     (re.compile(pattern), replacement)

@@ -1,7 +1,8 @@
 """Vendors a new version of the OpenAPI spec, and reports what it changes.
 
 `python scripts/vendor.py SOURCE…` replaces openapi.json, prints what changed and what to do about
-it, and writes a report to build/spec-diff.md. An invalid spec changes nothing.
+it, and writes a report to build/spec-diff.md. An invalid spec changes nothing. With DOCUMENT in the
+environment, it replaces another of the specs that are listed in scripts/documents.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import committed
 import console
+from documents import MAIN, file_name
 from generate import PACKAGE
 from impact import Impact, measure
 from openapi import AdaptationError
@@ -64,34 +66,36 @@ def without_links(node: Any, *, has_names: bool = False) -> Any:
     }
 
 
-def vendor(sources: list[str], *, merge_pages: bool | None = None) -> Impact:
+def vendor(sources: list[str], *, merge_pages: bool | None = None, name: str = MAIN) -> Impact:
     """Replace the spec with the one from the sources, and write the report.
 
     Args:
         sources: The sources.
         merge_pages: What to do with pages that do not have all operations of the vendored spec.
+        name: The file name of the spec to replace.
 
     Raises:
         SourceError: if the spec is invalid. Nothing is changed.
         RedoclyError: if Redocly fails. Nothing is changed.
     """
-    present = json.loads(DOCUMENT.read_bytes())
+    document = DOCUMENT.with_name(name) if name != MAIN else DOCUMENT
+    present = json.loads(document.read_bytes())
     new = to_json(read_document(sources, present, merge_pages=merge_pages))
     check(new)
     with tempfile.TemporaryDirectory() as directory:
         package = committed.extract(ROOT, PACKAGE, Path(directory))
-        old = committed.read(ROOT, DOCUMENT) if package != PACKAGE else None
-        impact = measure(DOCUMENT.read_bytes() if old is None else old, new, package)
+        old = committed.read(ROOT, document) if package != PACKAGE else None
+        impact = measure(document.read_bytes() if old is None else old, new, package, name)
     text = impact.as_markdown()
     # Vendoring the same spec again must not overwrite the report about it.
     is_again = not impact.changes and REPORT.exists() and impact.mark in REPORT.read_text("utf-8")
     if not is_again:
         REPORT.parent.mkdir(exist_ok=True)
         REPORT.write_text(text, encoding="utf-8")
-    fresh = DOCUMENT.with_name(f"{DOCUMENT.name}.part")
+    fresh = document.with_name(f"{document.name}.part")
     try:
         fresh.write_bytes(new)
-        os.replace(fresh, DOCUMENT)
+        os.replace(fresh, document)
     finally:
         fresh.unlink(missing_ok=True)
     return impact
@@ -102,15 +106,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     what = "a file, an https URL, or documentation pages"
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=what)
+    given = parser.parse_args().sources or console.sources()
     try:
-        impact = vendor(
-            parser.parse_args().sources or console.sources(), merge_pages=console.merge_pages()
-        )
+        name = file_name(console.document())
+        impact = vendor(given, merge_pages=console.merge_pages(), name=name)
     except (SourceError, RedoclyError, AdaptationError) as error:
         print(f"Nothing was changed.\n{error}")
         return 1
     print(impact.as_text())
-    print(f"\nWrote {DOCUMENT.relative_to(ROOT)}. Full report: {REPORT.relative_to(ROOT)}.")
+    print(f"\nWrote {name}. Full report: {REPORT.relative_to(ROOT)}.")
     return 0
 
 

@@ -39,6 +39,8 @@ SETTINGS: dict[str, Any] = {
     "api_key": "made-up-key-8f3a61",
     "region": "us",
     "agent_id": "PROJECT-1",
+    "account_id": "ws-1",
+    "conversations_api_key": "made-up-key-2c9e57",
     "max_retries": 0,  # so that each failure shows; test_retries.py has the rest
 }
 
@@ -236,6 +238,13 @@ def read_recording(client: Any) -> Generator[Any, Any, Any]:
     return recording
 
 
+def search(client: Any) -> Generator[Any, Any, Any]:
+    pages = client.search_conversations(account_id="ws-1").pages()
+    page = yield anext(pages) if hasattr(pages, "aclose") else next(pages)
+    yield pages.aclose() if hasattr(pages, "aclose") else pages.close()
+    return page
+
+
 def start_chat(client: Any) -> Generator[Any, Any, Any]:
     chat = yield client.start_chat("sandbox")
     return chat.greeting
@@ -253,12 +262,64 @@ def once(do: Do) -> Play:
     return play
 
 
+FOUND: dict[str, Any] = {
+    "id": "CA1",
+    "account_id": "ws-1",
+    "project_id": "PROJECT-1",
+    "variant_id": "VARIANT-1",
+    "variant_name": "Main",
+    "environment": "live",
+    "started_at": "2026-06-03T13:18:06.370000+00:00",
+    "channel": "VOICE-SIP",
+    "from_number": "+14155550101",
+    "to_number": "+14155550102",
+    "in_progress": False,
+    "num_turns": 2,
+    "total_duration": 73,
+    "polyai_duration": 70,
+    "handoff": True,
+    "handoff_reason": "asked for it",
+    "handoff_destination": "front-desk",
+    "num_silences": 0,
+    "num_ood": 1,
+    "metrics": {"ENGAGED": "73", "STEP": ["greet", "book"]},
+    "state": {"party": 2},
+    "turns": [
+        {
+            "user_input": "",
+            "user_input_dtmf": "",
+            "user_input_datetime": "",
+            "agent_response": "Hello, how can I help?",
+            "agent_response_datetime": "2026-06-03T13:18:07.100000+00:00",
+            "translated_user_input": "",
+            "english_agent_response": "",
+            "intents": [],
+            "entities": [],
+            "is_ood": False,
+            "is_silence": False,
+        },
+        {
+            "user_input": "A table for two.",
+            "user_input_dtmf": "12",
+            "user_input_datetime": "2026-06-03T13:18:12.000000+00:00",
+            "agent_response": "It is booked.",
+            "agent_response_datetime": "2026-06-03T13:18:14.000000+00:00",
+            "latency": 1.25,
+            "intents": ["book"],
+            "entities": [{"party": "2"}],
+            "is_ood": True,
+            "is_silence": False,
+            "barge_in": True,
+        },
+    ],
+}
 PAGE = {"conversations": [CONVERSATION], "count": 1, "limit": 50, "offset": 0}
 CHAT = {"conversationId": "AS_CHAT_1", "userInput": "", "response": "Hello, Ada.", "metadata": {}}
 
 OPERATIONS = {
     "list_conversations": Operation(200, once(lambda client: client.get_page()), json=PAGE),
     "get_conversation": Operation(200, once(get_conversation), json=CONVERSATION),
+    "search_conversations": Operation(200, search, json={"conversations": [FOUND], "cursor": None}),
     "get_recording": Operation(
         200, read_recording, content=b"RIFF-", headers={"Content-Type": "audio/wav"}
     ),
@@ -286,6 +347,7 @@ WITHOUT_COVERAGE = {
     "test_generate.py",
     "test_overlay.py",
     "test_docs.py",
+    "test_documents.py",
     "test_sandbox_contract.py",
     "test_soak.py",
     "test_sources.py",
@@ -395,6 +457,16 @@ def sample() -> Callable[..., dict[str, Any]]:
         return {**copy.deepcopy(CONVERSATION), **changes}
 
     return sample
+
+
+@pytest.fixture(scope="session")
+def found() -> Callable[..., dict[str, Any]]:
+    """Returns made-up JSON of a found conversation, with other values for fields that are named."""
+
+    def found(**changes: Any) -> dict[str, Any]:
+        return {**copy.deepcopy(FOUND), **changes}
+
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ ERRORS: dict[str, type[PolyAIError]] = {
     "500": polyai_data.ServerError,
     "502-html": polyai_data.ServerError,
     "200-broken": polyai_data.ResponseDecodeError,
+    "search_conversations.404": polyai_data.NotFoundError,
     "get_recording.404": polyai_data.RecordingNotFoundError,
 }
 
@@ -48,6 +49,8 @@ def call(scenario: Scenario, *, asynchronous: bool) -> Any:
     """Make the scenario's call; return its result, or the error that it raised."""
     options: Any = {
         "api_key": "any",
+        "conversations_api_key": "other",
+        "account_id": scrub.ACCOUNT_ID,
         "region": scenario.region,
         "agent_id": scenario.agent_id,
         "max_retries": 0,  # a cassette holds one attempt
@@ -107,6 +110,16 @@ def check_list(result: Any, scenario: Scenario, bodies: Bodies) -> None:
     assert len(result) == scenario.step.options["max_items"]
 
 
+def check_search(result: Any, scenario: Scenario, bodies: Bodies) -> None:
+    records = [record for body in bodies for record in body["json"]["conversations"]]
+    assert [found.raw for found in result] == records
+    assert result
+    assert {type(found) for found in result} == {polyai_data.FoundConversation}
+    assert not [found for found in result if found.problems]
+    assert len(bodies) > 1 or scenario.outcome != "200"
+    assert len(result) == scenario.step.options.get("max_items", len(result))
+
+
 def check_recording(result: Any, _: Scenario, bodies: Bodies) -> None:
     assert [result] == [body["bytes"] for body in bodies]
 
@@ -126,6 +139,7 @@ def check_reply(result: Any, _: Scenario, bodies: Bodies) -> None:
 CHECKS: dict[str, Callable[[Any, Scenario, Bodies], None]] = {
     "list_conversations": check_list,
     "get_conversation": check_conversation,
+    "search_conversations": check_search,
     "get_recording": check_recording,
     "add_annotations": check_write,
     "set_note": check_write,

@@ -20,11 +20,13 @@ from impact import wrapped_operations
 from polyai_data import (
     AsyncChat,
     AsyncConversationList,
+    AsyncConversationSearch,
     AsyncDataClient,
     AsyncRecording,
     Chat,
     ConfigurationError,
     ConversationList,
+    ConversationSearch,
     DataClient,
     PolyAIError,
     RateLimitError,
@@ -48,6 +50,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (DataClient, AsyncDataClient),
     (Chat, AsyncChat),
     (ConversationList, AsyncConversationList),
+    (ConversationSearch, AsyncConversationSearch),
     (Recording, AsyncRecording),
 ]
 METHODS = [
@@ -58,10 +61,12 @@ METHODS = [
 RETURNED_BY_THE_ASYNC_CLIENT = {
     # where the synchronous client returns another type, or an iterator
     "list_conversations": ("ConversationList", "AsyncConversationList"),
+    "search_conversations": ("ConversationSearch", "AsyncConversationSearch"),
     "open_recording": ("Iterator[Recording]", "AsyncIterator[AsyncRecording]"),
     "start_chat": ("Chat", "AsyncChat"),
     "resume_chat": ("Chat", "AsyncChat"),
-    "pages": ("Generator[ConversationPage]", "AsyncGenerator[ConversationPage]"),
+    "ConversationList.pages": ("Generator[ConversationPage]", "AsyncGenerator[ConversationPage]"),
+    "ConversationSearch.pages": ("Generator[FoundPage]", "AsyncGenerator[FoundPage]"),
     "iter_bytes": ("Iterator[bytes]", "AsyncIterator[bytes]"),
     "get_conversations": (
         "Generator[BulkResult[Conversation]]",
@@ -69,7 +74,8 @@ RETURNED_BY_THE_ASYNC_CLIENT = {
     ),
     "download_recordings": ("Generator[BulkResult[Path]]", "AsyncGenerator[BulkResult[Path]]"),
 }
-NOT_AWAITED = {*RETURNED_BY_THE_ASYNC_CLIENT, "from_studio_url", "with_options"} - {"start_chat"}
+NOT_AWAITED = {*RETURNED_BY_THE_ASYNC_CLIENT, "pages", "from_studio_url", "with_options"}
+NOT_AWAITED -= {"start_chat"}
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0].__name__)
@@ -91,7 +97,8 @@ def same_signatures(ours: Any, theirs: Any) -> None:
     assert ours_said != theirs_said or "transport" not in ours_said
     returned = (our.return_annotation, their.return_annotation)
     same = (our.return_annotation,) * 2
-    assert returned == RETURNED_BY_THE_ASYNC_CLIENT.get(ours.__name__, same)
+    name = ours.__qualname__ if ours.__name__ == "pages" else ours.__name__
+    assert returned == RETURNED_BY_THE_ASYNC_CLIENT.get(name, same)
 
 
 def test_both_constructors_have_the_same_signature() -> None:
@@ -178,7 +185,8 @@ def test_each_wrapped_operation_is_reached_from_both_clients(
         return operations[name](request)
 
     monkeypatch.setattr(builders, name, keep)
-    client = call.client(answer, api_key="key", region="us", agent_id="PROJECT-1")
+    keys = {"api_key": "key", "conversations_api_key": "other-key"}
+    client = call.client(answer, **keys, region="us", agent_id="PROJECT-1")
     call.play(client, operations[name].play)
     (request,) = sent
     assert str(request.url) == built[-1].url
@@ -342,6 +350,7 @@ def test_a_client_cannot_be_pickled_or_copied(call: Caller, server: FakeServer) 
 BASE: dict[str, Any] = {"api_key": "key", "region": "us", "agent_id": "A", "max_retries": 0}
 OPTIONS: dict[str, Any] = {
     "agent_id": "B",
+    "account_id": "ws-2",
     "timeout": (1, 2),
     "max_retries": 2,
     "deadline": 100,

@@ -43,6 +43,8 @@ def test_an_example_prints_what_the_page_shows(
         monkeypatch.setenv("POLYAI_BASE_URL", base_url)
         monkeypatch.setenv("POLYAI_API_KEY", "sandbox")
         monkeypatch.setenv("POLYAI_AGENT_ID", "PROJECT-DEMO")
+        monkeypatch.setenv("POLYAI_ACCOUNT_ID", "ACCOUNT-DEMO")
+        monkeypatch.setenv("POLYAI_CONVERSATIONS_API_KEY", "sandbox-v3")
         exec(compile(source, "example", "exec"), {})  # the pages are ours
     if expected is not None:
         assert printed.getvalue() == expected

@@ -48,6 +48,7 @@ def baseline(operations: dict[str, faults.Operation]) -> Callable[[str], faults.
     ("client_class", "operation_name", "mode"),
     [
         (DataClient, "list_conversations, second page", "always"),
+        (AsyncDataClient, "search_conversations", "once"),
         (AsyncDataClient, "get_recording", "once"),
         (AsyncDataClient, "add_annotations", "once"),
     ],
@@ -144,7 +145,7 @@ def test_the_table(
     monkeypatch.setattr(faults, "REPORT", tmp_path / "build" / "faults.md")
     monkeypatch.setattr(faults, "skip_backoff", lambda: None)  # conftest.py skips it already
     assert faults.main(["--only", "close in body"]) == 0
-    assert "32 cases, 0 violations: build/faults.md" in capsys.readouterr().out
+    assert "36 cases, 0 violations: build/faults.md" in capsys.readouterr().out
     table = faults.REPORT.read_text(encoding="utf-8")
     read, write = "recovers; APIConnectionError after 3", "APIConnectionError, outcome unknown"
     cells = ["close in body", *[read] * 4, write, read, write, write]

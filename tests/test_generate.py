@@ -21,6 +21,7 @@ import polyai_data_generated
 import pytest
 import yaml
 from adapt import operation_ids, python_name
+from documents import OTHERS
 from impact import wrapped_operations
 from openapi_python_client.parser import GeneratorData
 from polyai_data_generated import models, origin
@@ -106,7 +107,9 @@ def vendored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The vendored spec."""
     sources = {name: ROOT / "scripts" / name for name in NAMES}
     return Project(
-        tmp_path / "project", monkeypatch, {**sources, "openapi.json": ROOT / "openapi.json"}
+        tmp_path / "project",
+        monkeypatch,
+        {**sources, **{name: ROOT / name for name in ("openapi.json", *OTHERS)}},
     )
 
 

@@ -21,11 +21,14 @@ from polyai_data_generated.models import (
     ConversationPage,
     ConversationSummary,
     ErrorEnvelope,
+    FoundConversation,
+    FoundPage,
     RecordingDirection,
     SendChatMessageBody,
     SetNoteBody,
     StartChatBody,
     Turn,
+    V3Error,
     WriteResult,
 )
 from polyai_data_generated.types import File, Response
@@ -101,7 +104,39 @@ def responses(call_all: CallAll, agent_id: str) -> dict[str, Response[Any]]:
 
 
 def test_every_operation_that_the_facade_wraps_is_called() -> None:
-    assert set(CALLS) == wrapped_operations()
+    assert {*CALLS, "search_conversations"} == wrapped_operations()
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    ("key", "account_id", "status", "kind"),
+    [
+        ("sandbox-v3", "ACCOUNT-DEMO", 200, FoundPage),
+        ("sandbox", "ACCOUNT-DEMO", 401, V3Error),
+        ("sandbox-v3", "ACCOUNT-OTHER", 403, V3Error),
+    ],
+)
+def test_the_search_has_a_key_of_its_own(
+    is_async: bool, key: str, account_id: str, status: int, kind: type
+) -> None:
+    ids = (account_id, "PROJECT-DEMO")
+    with serve() as base_url:
+        client = AuthenticatedClient(base_url, key, prefix="", auth_header_name="X-API-KEY")
+
+        async def call() -> Any:
+            async with client:
+                search = function("search_conversations", "asyncio_detailed")
+                return await search(*ids, client=client, limit=2)
+
+        if is_async:
+            response = asyncio.run(call())
+        else:
+            with client:
+                search = function("search_conversations", "sync_detailed")
+                response = search(*ids, client=client, limit=2)
+    assert (response.status_code, type(response.parsed)) == (status, kind)
+    if status == 200:
+        assert {type(one) for one in response.parsed.conversations} == {FoundConversation}
 
 
 @both

@@ -65,7 +65,7 @@ def keyed(call: Caller) -> Callable[..., Any]:
 
     def make(answer: Any = None, **options: Any) -> Any:
         settings = {"region": "us", "agent_id": "PROJECT-1", "max_retries": 1, **options}
-        return call.client(answer, api_key=KEY, **settings)
+        return call.client(answer, api_key=KEY, conversations_api_key=KEY, **settings)
 
     return make
 

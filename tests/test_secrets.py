@@ -62,7 +62,14 @@ def safe_repr(value: object) -> str:
 
 def client_of(call: Caller, answer: Any = None, **options: Any) -> Any:
     return call.client(
-        answer, **{"api_key": KEY, "region": "us", "agent_id": "PROJECT-1", **options}
+        answer,
+        **{
+            "api_key": KEY,
+            "conversations_api_key": KEY,
+            "region": "us",
+            "agent_id": "PROJECT-1",
+            **options,
+        },
     )
 
 
@@ -112,7 +119,18 @@ def test_a_client_does_not_show_its_key(call: Caller, server: FakeServer) -> Non
     call.use(client, get_conversation)
     assert server.requests[0].headers["X-API-KEY"] == KEY
     config, key = client._config, client._config.key
-    for thing in (client, config, key, vars(client), vars(client._connection), [key], {"k": key}):
+    other = config.for_conversations_api()
+    for thing in (
+        client,
+        config,
+        key,
+        other,
+        other.key,
+        vars(client),
+        vars(client._connection),
+        [key],
+        {"k": key},
+    ):
         for text in (str(thing), repr(thing), f"{thing}", f"{thing!a}", pprint.pformat(thing)):
             assert MARK not in text
     assert repr(key) == str(key) == f"{key:}" == "ApiKey(***)"
@@ -122,7 +140,8 @@ def test_a_client_does_not_show_its_key(call: Caller, server: FakeServer) -> Non
 
 def test_nothing_that_holds_the_key_can_be_pickled_or_copied(call: Caller) -> None:
     client = client_of(call)
-    for thing in (client, client._config, client._config.key, vars(client)):
+    config = client._config
+    for thing in (client, config, config.key, config.conversations_key, vars(client)):
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             with pytest.raises(TypeError, match="cannot be pickled"):
                 pickle.dumps(thing, protocol)
@@ -392,6 +411,8 @@ MISUSES: dict[str, Callable[[Any], Any]] = {
     "bad attributes": lambda client: client.start_chat("live", attributes={"a": {1}}),
     "bad chat": lambda client: client.resume_chat("", "live"),
     "no message": lambda client: client.resume_chat("x", "live").send(None),
+    "bad search": lambda client: client.search_conversations(query="x"),
+    "no account": lambda client: client.search_conversations(),
     "bad list": lambda client: client.list_conversations(page_size=0),
     "bad page": lambda client: client.get_page(limit=0),
     "bad direction": lambda client: client.download_recording("CA1", "x", direction="x"),
@@ -521,6 +542,85 @@ def test_the_key_goes_to_the_configured_origin_only(server: FakeServer) -> None:
     assert [(r.url.host, r.url.port) for r in server.requests] == [("proxy.example", 8443)]
     assert sum(KEY in value for value in server.requests[0].headers.values()) == 1
     assert KEY not in str(server.requests[0].url)
+
+
+# --- Two keys for two hosts -----------------------------------------------------------------
+
+OTHER_MARK = "5d20be"
+OTHER_KEY = f"other/key+{OTHER_MARK}=="
+BOTH = {"api_key": KEY, "conversations_api_key": OTHER_KEY}
+
+
+def search(client: Any) -> Generator[Any, Any, Any]:
+    pages = client.search_conversations(account_id="ws-1").pages()
+    return (yield anext(pages) if isinstance(client, AsyncDataClient) else next(pages))
+
+
+def test_each_host_sees_its_own_key_only(
+    call: Caller, server: FakeServer, operations: dict[str, Operation]
+) -> None:
+    server.respond(500, text=f"{KEY} {OTHER_KEY}")
+    for name, operation in operations.items():
+        is_search = name == "search_conversations"
+        server.requests.clear()
+        error = script_error(call, client_of(call, server, **BOTH), operation.play)
+        assert isinstance(error, PolyAIError)
+        for request in server.requests:
+            sent = f"{request.url} {request.headers.raw!r} {request.content!r}"
+            mark, other = (OTHER_MARK, MARK) if is_search else (MARK, OTHER_MARK)
+            assert mark in sent, name
+            assert other not in sent, name
+            host = "api.us-1.platform.polyai.app" if is_search else "api.us.poly.ai"
+            assert request.url.host == host
+        # A server can echo the key that it was sent, and that one is cut out.
+        assert (OTHER_MARK if is_search else MARK) not in all_that_shows(error), name
+
+
+@pytest.mark.parametrize("failure", [httpx.ConnectError(OTHER_KEY), httpx.ReadTimeout(OTHER_KEY)])
+def test_no_failed_search_shows_either_key(call: Caller, failure: Exception) -> None:
+    error = script_error(call, client_of(call, raising(failure), **BOTH), search)
+    assert isinstance(error, PolyAIError)
+    assert MARK not in all_that_shows(error)
+    assert OTHER_MARK not in all_that_shows(error)
+
+
+def test_neither_client_nor_settings_show_the_second_key(call: Caller, server: FakeServer) -> None:
+    client = client_of(call, server, **BOTH)
+    search = client.search_conversations(account_id="ws-1")
+    for thing in (client, client._config, vars(client), search, vars(search)):
+        for text in (str(thing), repr(thing), pprint.pformat(thing)):
+            assert OTHER_MARK not in text
+    call.close(client)
+
+
+def test_a_redirect_of_a_search_is_not_followed(call: Caller, server: FakeServer) -> None:
+    server.respond(307, headers={"Location": "https://api.us.poly.ai/"})
+    error = script_error(call, client_of(call, server, **BOTH), search)
+    assert isinstance(error, PolyAIError)
+    assert [request.url.host for request in server.requests] == ["api.us-1.platform.polyai.app"]
+
+
+@pytest.mark.parametrize("key", BAD_KEYS, ids=repr)
+@pytest.mark.parametrize("source", ["argument", "Studio URL", "environment"])
+def test_a_bad_second_key_is_refused_without_showing_either(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, key: Any, source: str
+) -> None:
+    if source == "environment":
+        # The real environment holds no NUL.
+        variables = {"POLYAI_CONVERSATIONS_API_KEY_US": key, "POLYAI_REGION": "us"}
+        monkeypatch.setattr("os.environ", variables)
+    good = f"good-{OTHER_MARK}"
+    make: Callable[[], Any] = {
+        "argument": lambda: call.kind(api_key=good, conversations_api_key=key, region="us"),
+        "Studio URL": lambda: call.kind.from_studio_url(
+            "https://studio.us.poly.ai/acme/P", api_key=good, conversations_api_key=key
+        ),
+        "environment": lambda: call.kind(api_key=good),
+    }[source]
+    with pytest.raises(ConfigurationError, match=r"The API key (is|contains)") as caught:
+        make()
+    assert MARK not in all_that_shows(caught.value)
+    assert OTHER_MARK not in all_that_shows(caught.value)
 
 
 # --- The command line ------------------------------------------------------------------------

@@ -11,21 +11,30 @@ from ._sync.chats import Chat
 from ._sync.client import DataClient
 from ._sync.list import ConversationList
 from ._sync.recording import Recording
+from ._sync.search import ConversationSearch
 from ._version import __spec_version__, __version__
 from .errors import *  # noqa: F403
 from .models import *  # noqa: F403
 
 if TYPE_CHECKING:
-    from ._async import AsyncChat, AsyncConversationList, AsyncDataClient, AsyncRecording
+    from ._async import (
+        AsyncChat,
+        AsyncConversationList,
+        AsyncConversationSearch,
+        AsyncDataClient,
+        AsyncRecording,
+    )
 
 __all__ = [
     "AsyncChat",
     "AsyncConversationList",
+    "AsyncConversationSearch",
     "AsyncDataClient",
     "AsyncRecording",
     "BulkResult",
     "Chat",
     "ConversationList",
+    "ConversationSearch",
     "DataClient",
     "Recording",
     "Region",

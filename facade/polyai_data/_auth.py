@@ -43,6 +43,10 @@ class ApiKey:
             )
         return self
 
+    @property
+    def is_missing(self) -> bool:
+        return not self._value
+
     def headers(self) -> list[tuple[str, str]]:
         return [("X-API-KEY", self._value)]
 

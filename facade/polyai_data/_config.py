@@ -63,6 +63,8 @@ class Config:
     base_url: str
     region: Region | None  # None if only a base URL was given
     agent_id: str | None
+    account_id: str | None = None
+    conversations_key: ApiKey | None = None
     timeout: tuple[float, float] = (5.0, 30.0)
     max_retries: int = 2
     deadline: float | None = None
@@ -86,6 +88,22 @@ class Config:
     def with_options(self, **options: Any) -> Config:
         """Return a copy with other options. None leaves an option as it is."""
         return attrs.evolve(self, **_given(options))
+
+    def for_conversations_api(self) -> Config:
+        """Return the settings for the Conversations API v3, with its key as the only one."""
+        if self.conversations_key is None:
+            names = " or ".join(_key_variables(self.region, _CONVERSATIONS_KEY))
+            raise ConfigurationError(
+                f"No key for the Conversations API v3: pass conversations_api_key=, or set {names}."
+                " PolyAI issues these keys on request. If your Data API key is valid for both, "
+                "pass it there as well: it is not sent to another host otherwise."
+            )
+        return attrs.evolve(self, key=self.conversations_key, conversations_key=None)
+
+    def require_key(self) -> None:
+        """Raise an exception if there is only a key for the other API."""
+        if self.key.is_missing:
+            raise ConfigurationError(_no_key(self.region))
 
     @property
     def _server_region(self) -> Region | None:
@@ -113,6 +131,8 @@ def resolve_config(
     region: str | Region | None,
     agent_id: str | None,
     base_url: str | None,
+    account_id: str | None = None,
+    conversations_api_key: ApiKey | None = None,
     **options: Any,
 ) -> Config:
     """Return the settings: the arguments, and environment variables for those that are None."""
@@ -130,11 +150,17 @@ def resolve_config(
             "No region: pass region=, or set POLYAI_REGION. There is no default, because a key and "
             f"its data are in one region only. {VALID_REGIONS}"
         )
+    key = api_key or _key_from_environment(known_region, _KEY)
+    other_key = conversations_api_key or _key_from_environment(known_region, _CONVERSATIONS_KEY)
+    if key is None and other_key is None:
+        raise ConfigurationError(_no_key(known_region))
     return Config(
-        key=(api_key or _key_from_environment(known_region)).check(),
+        key=key.check() if key is not None else ApiKey(""),
+        conversations_key=other_key.check() if other_key is not None else None,
         base_url=url,
         region=known_region,
         agent_id=agent_id if agent_id is not None else _env("POLYAI_AGENT_ID"),
+        account_id=account_id if account_id is not None else _env("POLYAI_ACCOUNT_ID"),
         **_given(options),
     )
 
@@ -156,15 +182,22 @@ def _env(name: str) -> str | None:
     return os.environ.get(name, "").strip() or None
 
 
-def _key_from_environment(region: Region | None) -> ApiKey:
-    names = [] if region is None else [f"POLYAI_API_KEY_{region.name}"]
-    names.append("POLYAI_API_KEY")
-    for name in names:
-        if _env(name):
-            return ApiKey(os.environ[name])
-    raise ConfigurationError(
-        f"No API key: pass api_key=, or set {' or '.join(reversed(names))}. Create a key in Agent "
-        "Studio; it is valid in one region."
+_KEY, _CONVERSATIONS_KEY = "POLYAI_API_KEY", "POLYAI_CONVERSATIONS_API_KEY"
+
+
+def _key_variables(region: Region | None, name: str) -> list[str]:
+    return [name] if region is None else [name, f"{name}_{region.name}"]
+
+
+def _key_from_environment(region: Region | None, name: str) -> ApiKey | None:
+    found = [each for each in _key_variables(region, name) if _env(each)]
+    return ApiKey(os.environ[found[-1]]) if found else None
+
+
+def _no_key(region: Region | None) -> str:
+    return (
+        f"No API key: pass api_key=, or set {' or '.join(_key_variables(region, _KEY))}. Create a "
+        "key in Agent Studio; it is valid in one region."
     )
 
 

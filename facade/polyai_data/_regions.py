@@ -98,13 +98,19 @@ def parse_studio_url(url: str) -> tuple[Region, str]:
     Raises:
         ConfigurationError: if it is not the URL of an agent.
     """
+    region, _, agent_id = split_studio_url(url)
+    return region, agent_id
+
+
+def split_studio_url(url: str) -> tuple[Region, str, str]:
+    """Return the region, the account and the agent in an Agent Studio URL."""
     with suppress(ValueError, TypeError, AttributeError):  # not a URL, or not a string
         parts = urlsplit(url.strip() if "://" in url else f"https://{url.strip()}")
         studio_url = f"https://{(parts.hostname or '').removesuffix('.')}"
         segments = [unquote(segment) for segment in parts.path.split("/") if segment]
         for region in Region:
             if studio_url == region.studio_url and len(segments) >= 2:
-                return region, segments[1]
+                return region, segments[0], segments[1]
     raise ConfigurationError(
         f"{short_repr(url)} is not the URL of an agent in Agent Studio. Examples: "
         f"https://studio.us.poly.ai/<account>/<project>/… (or eu, uk), and "

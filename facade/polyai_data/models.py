@@ -24,6 +24,12 @@ from polyai_data_generated.models import (
 
 from ._models.conversations import Conversation, FunctionCall, Transcript, Turn, Utterance
 from ._models.decode import ResponseMeta
+from ._models.found import (
+    FoundConversation,
+    FoundPage,
+    FoundTurn,
+    UnreadableFoundConversation,
+)
 from ._models.readers import FieldProblem
 from ._models.summaries import ConversationPage, ConversationSummary, UnreadableRecord
 from ._models.writes import Annotation, ChatReply, WriteResult
@@ -38,6 +44,9 @@ __all__ = [
     "ConversationPage",
     "ConversationSummary",
     "FieldProblem",
+    "FoundConversation",
+    "FoundPage",
+    "FoundTurn",
     "FunctionCall",
     "FunctionEvent",
     "FunctionHandoff",
@@ -50,6 +59,7 @@ __all__ = [
     "Transcript",
     "Turn",
     "TurnMetadata",
+    "UnreadableFoundConversation",
     "UnreadableRecord",
     "Utterance",
     "WriteResult",
@@ -63,5 +73,6 @@ def __dir__() -> list[str]:
 # typing.get_type_hints looks up the names of inherited fields' types in the globals of __init__.
 _NAMES = {"datetime": datetime, **{name: globals()[name] for name in __all__}}
 _conversations: list[Any] = [ConversationSummary, Conversation, UnreadableRecord]
-for _model in [*_conversations, Turn, FunctionEvent, ChatReply]:
+_found: list[Any] = [FoundConversation, UnreadableFoundConversation, FoundTurn]
+for _model in [*_conversations, *_found, Turn, FunctionEvent, ChatReply]:
     _model.__init__.__globals__.update(_NAMES)

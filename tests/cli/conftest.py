@@ -150,6 +150,13 @@ def sandbox(
 
 
 @pytest.fixture
+def with_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what searches need besides."""
+    monkeypatch.setenv("POLYAI_ACCOUNT_ID", "ACCOUNT-DEMO")
+    monkeypatch.setenv("POLYAI_CONVERSATIONS_API_KEY", "sandbox-v3")
+
+
+@pytest.fixture
 def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Make stdout and stderr look like a terminal of a given width."""
 

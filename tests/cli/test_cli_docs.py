@@ -28,6 +28,7 @@ def commands() -> list[tuple[str, list[str]]]:
     return found
 
 
+@pytest.mark.usefixtures("with_searches")
 @pytest.mark.parametrize(("page", "lines"), commands())
 def test_the_commands_of_a_page_run(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, page: str, lines: list[str]

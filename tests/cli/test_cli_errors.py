@@ -432,6 +432,7 @@ def test_what_may_be_a_key(text: str, expected: bool) -> None:
 
 COMMANDS = (
     ("list",),
+    ("search",),
     ("get", ID),
     ("transcript", ID),
     ("audio", ID, ID + "0"),
@@ -468,6 +469,8 @@ def test_no_error_shows_the_key(
 ) -> None:
     sandbox(faults=[FAULTS[fault]])
     monkeypatch.setenv("POLYAI_REGION", "us")
+    monkeypatch.setenv("POLYAI_ACCOUNT_ID", "ACCOUNT-DEMO")
+    monkeypatch.setenv("POLYAI_CONVERSATIONS_API_KEY", KEY)
     monkeypatch.delenv("POLYAI_API_KEY")
     monkeypatch.setattr(sys, "stdin", open("/dev/null", encoding="utf-8"))  # noqa: SIM115
     options = []

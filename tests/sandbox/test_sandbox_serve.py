@@ -159,6 +159,7 @@ def test_options_are_passed_on() -> None:
     received: list[sandbox.Received] = []
     options: dict[str, Any] = {
         "api_key": "k",
+        "conversations_api_key": "v",
         "agent_id": "a",
         "conversations": 9,
         "seed": 5,
@@ -174,10 +175,14 @@ def test_options_are_passed_on() -> None:
         page = client.get(f"{base_url}/v1/agents/a/conversations").json()
         ids = [one["conversationId"] for one in page["conversations"]]
         audio = client.get(f"{base_url}/v1/agents/a/conversations/{ids[1]}/audio")
+        found = client.get(
+            f"{base_url}/v3/ACCOUNT-DEMO/a/conversations", headers={"X-API-KEY": "v"}
+        )
         assert client.get(f"{base_url}/fault").status_code == 418
     assert page["conversations"][0]["startedAt"] == "2020-01-02T03:03:00.000000+00:00"
     assert (page["count"], len(ids), len(audio.content)) == (9, 4, 1000)
-    assert len(received) == 3
+    assert len(received) == 4
+    assert found.json()["conversations"]
     assert "accept-ranges" not in audio.headers
     with serve() as base_url:
         default = httpx.get(base_url + PATH, headers=HEADERS).json()["conversations"]
@@ -217,6 +222,7 @@ def test_command() -> None:
             break
     (export,) = [line for line in lines if line.startswith("export ")]
     (curl,) = [line for line in lines if line.startswith("curl ")]
+    assert "POLYAI_ACCOUNT_ID=ACCOUNT-DEMO POLYAI_CONVERSATIONS_API_KEY=sandbox-v3" in export
     echo = 'echo "$POLYAI_BASE_URL|$POLYAI_API_KEY|$POLYAI_AGENT_ID"'
     shell = subprocess.run(
         ["sh", "-c", f"{export}; {echo}; set -- {curl[5:]}; printf '%s|' \"$@\""],

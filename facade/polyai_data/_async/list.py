@@ -13,13 +13,13 @@ from .._config import Config
 from .._data import operations
 from .._data.arguments import check_int
 from .._data.pagination import Cursor, ListUnstable, record_key
-from .._data.period import Period, check_time
+from .._data.period import Period, check_period
 from .._http.error_map import redacted_body
 from .._http.request import PreparedRequest
 from .._models import html
 from .._models.summaries import ConversationPage, ConversationSummary
 from ..errors import PolyAIError, ResponseDecodeError
-from .io import Background
+from .pages import AsyncPages
 
 
 class AsyncConversationList:
@@ -54,9 +54,7 @@ class AsyncConversationList:
         self._send = send
         self._page_request = partial(operations.list_conversations, config, agent_id=agent_id)
         self._page_request(limit=page_size, offset=offset)  # raises now if the settings are invalid
-        since, until = check_time("since", since), check_time("until", until)
-        if since is not None and until is not None and since > until:
-            raise ValueError("since is later than until.")
+        since, until = check_period(since, until)
         has_period = since is not None or until is not None
         to_scan = None if has_period and max_items else max_items
         self._new_cursor = partial(Cursor, page_size, offset, to_scan)
@@ -70,16 +68,19 @@ class AsyncConversationList:
         return self._total
 
     async def __aiter__(self) -> AsyncGenerator[ConversationSummary]:
-        async with aclosing(_Pages(self)) as pages:
+        async with aclosing(self._pages()) as pages:
             while page := await pages.next():
                 for conversation in page.conversations:
                     yield conversation
 
     async def pages(self) -> AsyncGenerator[ConversationPage]:
         """Yield the conversations as pages."""
-        async with aclosing(_Pages(self)) as pages:
+        async with aclosing(self._pages()) as pages:
             while page := await pages.next():
                 yield page
+
+    def _pages(self) -> AsyncPages[ConversationPage]:
+        return AsyncPages(self._send, _Walk(self), prefetch=self._prefetch)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} total {self._total}>"
@@ -106,7 +107,7 @@ class AsyncConversationList:
         try:
             new = cursor.accept([record_key(r.raw) for r in page.conversations], self._total, limit)
         except ListUnstable as error:
-            raise PolyAIError(str(error), **_origin(request, page)) from None
+            raise PolyAIError(str(error), **origin(request, page)) from None
         page.conversations = [page.conversations[index] for index in new]
         if period is not None:
             page.conversations = period.select(page.conversations)
@@ -116,10 +117,10 @@ class AsyncConversationList:
         return page
 
 
-def _origin(request: PreparedRequest[Any], page: ConversationPage) -> dict[str, Any]:
+def origin(request: PreparedRequest[Any], page: Any) -> dict[str, Any]:
     meta: Any = page.meta  # every response has it
-    origin = {"status_code": meta.status_code, "correlation_id": meta.correlation_id}
-    return {"method": request.method, "url": request.url, **origin}
+    response = {"status_code": meta.status_code, "correlation_id": meta.correlation_id}
+    return {"method": request.method, "url": request.url, **response}
 
 
 def _strict_error(
@@ -141,33 +142,22 @@ def _strict_error(
     return ResponseDecodeError(
         request.config.key.redact(message),
         body=redacted_body(request, json.dumps(record.raw).encode()),
-        **_origin(request, page),
+        **origin(request, page),
     )
 
 
-class _Pages:
-    """The pages of one iteration. Not a generator: asyncio does not close nested ones in order."""
+class _Walk:
+    """The state of one iteration."""
 
     def __init__(self, conversations: AsyncConversationList) -> None:
         self._list = conversations
         self._cursor = conversations._new_cursor()
         self._period = conversations._new_period()
-        self._request = conversations._next_request(self._cursor)
-        self._background = Background()
 
-    async def next(self) -> ConversationPage | None:
-        """Return the next page that is not empty, and start to fetch the one after it."""
-        while self._request is not None:
-            request = self._request
-            received = await self._background.result(self._list._send, request)
-            page = self._list._accept(self._cursor, self._period, request, received)
-            is_over = self._period is not None and self._period.is_over
-            self._request = None if is_over else self._list._next_request(self._cursor)
-            if self._request is not None and self._list._prefetch:
-                self._background.start(self._list._send, self._request)
-            if page.conversations:
-                return page
-        return None
+    def next_request(self) -> PreparedRequest[ConversationPage] | None:
+        if self._period is not None and self._period.is_over:
+            return None
+        return self._list._next_request(self._cursor)
 
-    async def aclose(self) -> None:
-        await self._background.aclose()
+    def accept(self, request: PreparedRequest[Any], page: ConversationPage) -> ConversationPage:
+        return self._list._accept(self._cursor, self._period, request, page)

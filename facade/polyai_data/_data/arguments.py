@@ -24,6 +24,16 @@ def require_agent_id(config: Config, agent_id: str | None) -> str:
     return check_id("agent_id", agent_id)
 
 
+def require_account_id(config: Config, account_id: str | None) -> str:
+    account_id = account_id if account_id is not None else config.account_id
+    if account_id is None:
+        raise ConfigurationError(
+            "No account: pass account_id= to the client or the method, or set POLYAI_ACCOUNT_ID. "
+            "It is the workspace ID, such as ws-1a2b3c4d, or the workspace's name in a Studio URL."
+        )
+    return check_id("account_id", account_id)
+
+
 def check_id(name: str, value: str) -> str:
     """Return an ID if it can be a segment of a path. The generated client quotes it."""
     check_str(name, value)
@@ -46,13 +56,23 @@ def check_str(name: str, value: str, *, required: bool = False) -> str:
     return value
 
 
-def check_int(name: str, value: SupportsIndex, *, minimum: int) -> int:
+def check_bool(name: str, value: bool) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be a boolean, not {type(value).__name__}.")
+    return value
+
+
+def check_int(
+    name: str, value: SupportsIndex, *, minimum: int, maximum: float = float("inf")
+) -> int:
     """Return an integer, such as one of numpy, as an `int`."""
     number = to_int(value)
     if number is None:
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}.")
     if number < minimum:
         raise ValueError(f"{name}={short_repr(number)}: expected {minimum} or more.")
+    if number > maximum:
+        raise ValueError(f"{name}={short_repr(number)}: expected {maximum:,} or less.")
     return number
 
 

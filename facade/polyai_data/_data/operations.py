@@ -11,30 +11,37 @@ from polyai_data_generated.api.operations import add_annotations as api_add_anno
 from polyai_data_generated.api.operations import get_conversation as api_get_conversation
 from polyai_data_generated.api.operations import get_recording as api_get_recording
 from polyai_data_generated.api.operations import list_conversations as api_list_conversations
+from polyai_data_generated.api.operations import search_conversations as api_search_conversations
 from polyai_data_generated.api.operations import send_chat_message as api_send_chat_message
 from polyai_data_generated.api.operations import set_note as api_set_note
 from polyai_data_generated.api.operations import start_chat as api_start_chat
 from polyai_data_generated.models import RecordingDirection
+from polyai_data_generated.types import UNSET
 
 from .. import errors
 from .._config import Config
 from .._http.request import PreparedRequest, build_request
 from .._models.conversations import Conversation
 from .._models.decode import UnexpectedRecord
+from .._models.found import FoundPage
 from .._models.summaries import ConversationPage
 from .._models.writes import Annotation, ChatReply, WriteResult, to_enum
 from ..errors import short_repr
 from .arguments import (
+    check_bool,
     check_id,
     check_int,
     check_str,
     mapping_or_unset,
+    require_account_id,
     require_agent_id,
     str_or_unset,
 )
 
 # With the values as literals, type checkers report a misspelled one.
 Direction: TypeAlias = RecordingDirection | Literal["combined", "user", "agent"]
+
+MAX_PAGE_SIZE = 1000  # of a search, by the OpenAPI spec
 
 _CONVERSATION_ERRORS = {404: errors.ConversationNotFoundError}
 _CHAT_ERRORS = {**_CONVERSATION_ERRORS, 410: errors.ChatEndedError}
@@ -53,6 +60,27 @@ def list_conversations(
         offset=check_int("offset", offset, minimum=0),
     )
     return build_request(config, "list_conversations", request, ConversationPage._decode)
+
+
+def search_conversations(
+    config: Config,
+    filters: Mapping[str, Any],
+    *,
+    limit: int,
+    cursor: str | None,
+    account_id: str | None,
+    agent_id: str | None,
+) -> PreparedRequest[FoundPage]:
+    request = api_search_conversations._get_kwargs(
+        require_account_id(config, account_id),
+        require_agent_id(config, agent_id),
+        limit=check_int("page_size", limit, minimum=1, maximum=MAX_PAGE_SIZE),
+        offset=UNSET,
+        cursor=str_or_unset("cursor", cursor),
+        **filters,
+    )
+    config = config.for_conversations_api()
+    return build_request(config, "search_conversations", request, FoundPage._decode)
 
 
 def get_conversation(
@@ -78,8 +106,7 @@ def get_conversation(
 def check_recording(conversation_id: str, direction: str, redacted: bool) -> RecordingDirection:
     """Check the arguments, and return the direction as a member of the enum."""
     check_id("conversation_id", conversation_id)
-    if not isinstance(redacted, bool):
-        raise TypeError(f"redacted must be a boolean, not {type(redacted).__name__}.")
+    check_bool("redacted", redacted)
     return to_enum(RecordingDirection, "direction", direction)
 
 

@@ -183,9 +183,9 @@ def _first_of_each(keys: Sequence[Hashable], start: int) -> list[int]:
     return found
 
 
-def record_key(record: Any) -> Hashable:
+def record_key(record: Any, key: str = "conversationId") -> Hashable:
     """Return the ID of a record, equal if it is the same JSON value; None if it has none."""
-    value = record.get("conversationId") if isinstance(record, dict) else None
+    value = record.get(key) if isinstance(record, dict) else None
     if value == "" or not isinstance(value, str | int | float):
         return None
     # In Python, but not in JSON, True is 1; and an Unreadable string is not a string.

@@ -71,6 +71,13 @@ class Period:
         return self._old_count >= _MIN_OLD and is_descending
 
 
+def check_period(since: date | None, until: date | None) -> tuple[datetime | None, datetime | None]:
+    start, end = check_time("since", since), check_time("until", until)
+    if start is not None and end is not None and start > end:
+        raise ValueError("since is later than until.")
+    return start, end
+
+
 def check_time(name: str, value: date | None) -> datetime | None:
     """Return a time with an offset. A date stands for its start in UTC."""
     if isinstance(value, datetime):

@@ -127,6 +127,7 @@ def build_request(
     if unsent:
         parts = ", ".join(sorted(unsent))
         raise PolyAIError(f"{operation} needs what this version does not send: {parts}.")
+    config.require_key()
     url = config.base_url_for(operation) + request["url"]
     if "params" in request:
         url = f"{url}?{httpx.QueryParams(request['params'])}"

@@ -20,8 +20,31 @@ from .safe_repr import SafeRepr
 from .summaries import ConversationFields
 
 
+class TurnFields(JsonModel):
+    """What the turns of both APIs have in common."""
+
+    __slots__ = ()
+
+    user_input: str | None
+    user_input_datetime: datetime | None
+    agent_response: str | None
+    agent_response_datetime: datetime | None
+
+    def _sides(self) -> Iterator[tuple[Literal["user", "agent"], Any, Any]]:
+        yield "user", self.user_input, self.user_input_datetime
+        yield "agent", self.agent_response, self.agent_response_datetime
+
+    def __repr__(self) -> str:
+        # What a caller said does not belong in logs.
+        sides = (
+            f"{role}: {f'{len(text)} characters' if isinstance(text, str) and text else 'nothing'}"
+            for role, text, _ in self._sides()
+        )
+        return f"<{type(self).__name__} {', '.join(sides)}>"
+
+
 @define(repr=False)
-class Turn(JsonModel, generated.Turn):
+class Turn(TurnFields, generated.Turn):
     """One exchange of a conversation: what the user said, and how the agent responded.
 
     A text is empty if that side said nothing. The generated class documents the fields. The
@@ -50,18 +73,6 @@ class Turn(JsonModel, generated.Turn):
         label = column(getattr(self.latency, "label", None), {str})
         latency_seconds = finite(self.perceived_latency)
         return {**columns_of(self), "latency_label": label, "latency_seconds": latency_seconds}
-
-    def _sides(self) -> Iterator[tuple[Literal["user", "agent"], Any, Any]]:
-        yield "user", self.user_input, self.user_input_datetime
-        yield "agent", self.agent_response, self.agent_response_datetime
-
-    def __repr__(self) -> str:
-        # What a caller said does not belong in logs.
-        sides = (
-            f"{role}: {f'{len(text)} characters' if isinstance(text, str) and text else 'nothing'}"
-            for role, text, _ in self._sides()
-        )
-        return f"<Turn {', '.join(sides)}>"
 
 
 @frozen
@@ -99,6 +110,17 @@ class Transcript(tuple[Utterance, ...]):
 
     def _repr_html_(self) -> str:
         return html.chat(self)
+
+
+def transcript_of(turns: object) -> Transcript:
+    """Return what was said in the turns, in order, without empty utterances."""
+    return Transcript(
+        Utterance(role, text, at if isinstance(at, datetime) else None, index)
+        for index, turn in enumerate(turns if isinstance(turns, list) else [])
+        if isinstance(turn, TurnFields)  # others are unreadable, and listed in `problems`
+        for role, text, at in turn._sides()
+        if isinstance(text, str) and text.strip()
+    )
 
 
 @frozen(repr=False)
@@ -200,13 +222,7 @@ class Conversation(ConversationFields, _Conversation):
     @property
     def transcript(self) -> Transcript:
         """What was said, in order, without empty utterances."""
-        return Transcript(
-            Utterance(role, text, at if isinstance(at, datetime) else None, index)
-            for index, turn in enumerate(self.turns if isinstance(self.turns, list) else [])
-            if isinstance(turn, Turn)  # others are unreadable, and listed in `problems`
-            for role, text, at in turn._sides()
-            if isinstance(text, str) and text.strip()
-        )
+        return transcript_of(self.turns)
 
     def to_record(self) -> dict[str, Any]:
         """Return the flat record of ConversationSummary, with `transcript` as a script."""

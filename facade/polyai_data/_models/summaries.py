@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from attrs import define, field
 from polyai_data_generated import models as generated
@@ -13,6 +13,8 @@ from polyai_data_generated.wire_names import WIRE_NAMES
 from . import html
 from .decode import JsonModel, LazyModel, ResponseMeta, UnexpectedRecord, columns_of, problems_of
 from .readers import FieldProblem
+
+_Record = TypeVar("_Record", bound=LazyModel)
 
 
 class ConversationFields(LazyModel):
@@ -57,23 +59,32 @@ class ConversationFields(LazyModel):
         `summary_text` stand for the summary. A value that does not have the documented type is
         None, and its field is in `problems`.
         """
-        columns = columns_of(self)
-        record = {
-            f"{name}_seconds" if name.endswith("duration") else name: value
-            for name, value in columns.items()
-        }
-        problems = [problem.field or problem.reason for problem in self.problems]
         texts = {"heading": self.heading, "summary_text": self.summary_text}
-        return {**record, **texts, "problems": problems}
+        return record_of(self, **texts)
 
     def __repr__(self) -> str:
-        # Phone numbers and texts identify callers, and do not belong in logs.
-        details = [part for part in (self.conversation_id, self.channel) if isinstance(part, str)]
-        if isinstance(self.started_at, datetime):
-            details.append(self.started_at.isoformat(timespec="seconds"))
-        if isinstance(self.duration, int):
-            details.append(f"{self.duration} s")
-        return f"<{type(self).__name__} {' '.join(filter(None, details))}>"
+        return safe_repr(self, self.conversation_id, self.duration)
+
+
+def record_of(conversation: Any, **texts: str | None) -> dict[str, Any]:
+    """Return the columns of a conversation, with the unit in the names of durations."""
+    record = {
+        f"{name}_seconds" if name.endswith("duration") else name: value
+        for name, value in columns_of(conversation).items()
+    }
+    problems = [problem.field or problem.reason for problem in conversation.problems]
+    return {**record, **texts, "problems": problems}
+
+
+def safe_repr(conversation: Any, conversation_id: object, duration: object) -> str:
+    """Return a repr without phone numbers and texts, which do not belong in logs."""
+    parts = (conversation_id, conversation.channel)
+    details = [part for part in parts if isinstance(part, str)]
+    if isinstance(conversation.started_at, datetime):
+        details.append(conversation.started_at.isoformat(timespec="seconds"))
+    if isinstance(duration, int):
+        details.append(f"{duration} s")
+    return f"<{type(conversation).__name__} {' '.join(filter(None, details))}>"
 
 
 class _Summary(generated.ConversationSummary):
@@ -136,8 +147,37 @@ class UnreadableRecord(ConversationSummary):
         return f"<UnreadableRecord: {self.reason}>"
 
 
+class PageModel(JsonModel):
+    """A page of conversations, each decoded on its own."""
+
+    __slots__ = ()
+
+    conversations: list[Any]
+
+    @classmethod
+    def _decode(cls, data: Any) -> Self:
+        records = data.get("conversations") if isinstance(data, dict) else None
+        if not isinstance(records, list):
+            super()._decode(data)
+            raise UnexpectedRecord("conversations is not an array")
+        page: Any = super()._decode({**data, "conversations": []})
+        page.conversations = [cls._decode_record(record) for record in records]
+        page.raw = data
+        decoded: Self = page
+        return decoded
+
+    @staticmethod
+    def _decode_record(data: Any) -> Any:
+        """Return a record of the page."""
+
+    @property
+    def problems(self) -> tuple[FieldProblem, ...]:
+        """The fields with a value of another type. Each access decodes all records of the page."""
+        return problems_of(type(self), self.raw) if self.raw else ()
+
+
 @define(repr=False)
-class ConversationPage(JsonModel, generated.ConversationPage):
+class ConversationPage(PageModel, generated.ConversationPage):
     """A page of the list of conversations.
 
     Attributes:
@@ -154,26 +194,14 @@ class ConversationPage(JsonModel, generated.ConversationPage):
     raw: dict[str, Any] = field(factory=dict, eq=False, kw_only=True)
     meta: ResponseMeta | None = field(default=None, eq=False, kw_only=True)
 
-    @classmethod
-    def _decode(cls, data: Any) -> Self:
-        records = data.get("conversations") if isinstance(data, dict) else None
-        if not isinstance(records, list):
-            super()._decode(data)
-            raise UnexpectedRecord("conversations is not an array")
-        page = super()._decode({**data, "conversations": []})
-        page.conversations = [_decode_record(record) for record in records]
-        page.raw = data
-        return page
+    @staticmethod
+    def _decode_record(data: Any) -> ConversationSummary:
+        return decode_record(data, ConversationSummary, UnreadableRecord, "conversation_id")
 
     @property
     def total(self) -> int | None:
         """The number of all conversations: `count`, as `total` of a list."""
         return self.count if type(self.count) is int else None
-
-    @property
-    def problems(self) -> tuple[FieldProblem, ...]:
-        """The fields with a value of another type. Each access decodes all records of the page."""
-        return problems_of(ConversationPage, self.raw) if self.raw else ()
 
     def __repr__(self) -> str:
         number = len(self.conversations)
@@ -186,11 +214,13 @@ class ConversationPage(JsonModel, generated.ConversationPage):
         return html.table(columns, rows)
 
 
-def _decode_record(data: Any) -> ConversationSummary:
+def decode_record(data: Any, model: type[_Record], unreadable: Any, id_name: str) -> _Record:
+    """Return a record of a page, or one that says why it cannot be read."""
     try:
-        return ConversationSummary._decode(data)
+        return model._decode(data)
     except UnexpectedRecord as error:
         reason = str(error)
-        fields: dict[str, Any] = dict.fromkeys(WIRE_NAMES["ConversationSummary"])
-        fields |= {"conversation_id": "", "raw": data, "reason": reason}
-        return UnreadableRecord(**fields, problems=(FieldProblem("", reason, data),))
+        fields: dict[str, Any] = dict.fromkeys(WIRE_NAMES[model.__name__])
+        fields |= {id_name: "", "raw": data, "reason": reason}
+        record: _Record = unreadable(**fields, problems=(FieldProblem("", reason, data),))
+        return record

@@ -4,50 +4,38 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
-from collections.abc import (
-    Callable,
-    Generator,
-    Iterable,
-    Iterator,
-    Mapping,
-)
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, Self
 
 import httpx
 
 from .._auth import ApiKey
-from .._config import Config, OnRetry, Timeout, resolve_config
+from .._config import OnRetry, Timeout, resolve_config
 from .._data import operations
 from .._data.bulk import BulkResult, check_bulk
 from .._data.operations import ChatOptions, Direction
 from .._data.recordings import Progress, check_audio, is_audio_type
+from .._data.search import Environment, QueryType, TurnType, search_filters
 from .._files import make_directory, recording_target
-from .._http.error_map import to_error, unchained
 from .._http.rate_limit import RateLimiter
-from .._http.request import PreparedRequest
-from .._http.response import RawResponse, ResponseReader, parse_response
+from .._http.response import RawResponse
 from .._http.retry import RetryState
 from .._models.conversations import Conversation
 from .._models.summaries import ConversationPage
 from .._models.writes import Annotation, WriteResult
-from .._regions import Region, parse_studio_url
-from ..errors import PolyAIError
-from .body import iter_body
+from .._regions import Region, split_studio_url
 from .chats import Chat
-from .io import ID_SOURCES, Connection, call_many, deadline_scope, tracer
+from .io import ID_SOURCES, Connection, call_many
 from .list import ConversationList
 from .recording import Recording
+from .search import ConversationSearch
+from .sender import Sender
 
-_T = TypeVar("_T")
 
-
-class DataClient:
+class DataClient(Sender):
     """A synchronous client for PolyAI's Data API.
 
     Use it in `with`, or call `close`. Creating a client sends nothing. Threads, or the tasks
@@ -60,6 +48,12 @@ class DataClient:
         region: Your workspace's region: `us`, `eu`, `uk` or `studio`. Default: `POLYAI_REGION`.
             Required, unless there is a base URL.
         agent_id: The agent, also called project ID. Default: `POLYAI_AGENT_ID`.
+        account_id: The account, also called workspace ID. Only searches need it. Default:
+            `POLYAI_ACCOUNT_ID`.
+        conversations_api_key: The key of the Conversations API v3, which only searches need. PolyAI
+            issues it on request. Default: `POLYAI_CONVERSATIONS_API_KEY_<REGION>`, or
+            `POLYAI_CONVERSATIONS_API_KEY`. If one key is for both APIs, pass it twice: no key is
+            sent to the host of the other API.
         base_url: The URL of the API if it is not the region's, for example a gateway or the
             sandbox: https, or http on loopback. Default: `POLYAI_BASE_URL`, unless there is a
             `region`.
@@ -86,6 +80,8 @@ class DataClient:
         api_key: str | ApiKey | None = None,
         region: str | Region | None = None,
         agent_id: str | None = None,
+        account_id: str | None = None,
+        conversations_api_key: str | ApiKey | None = None,
         base_url: str | None = None,
         timeout: Timeout | None = None,
         max_retries: int | None = None,
@@ -95,11 +91,14 @@ class DataClient:
         on_retry: OnRetry | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        api_key = ApiKey.wrap(api_key)  # first, so that no traceback shows the plain string
-        self._config: Config = resolve_config(
+        # First, so that no traceback shows the plain strings.
+        api_key, conversations_api_key = map(ApiKey.wrap, (api_key, conversations_api_key))
+        self._config = resolve_config(
             api_key=api_key,
             region=region,
             agent_id=agent_id,
+            account_id=account_id,
+            conversations_api_key=conversations_api_key,
             base_url=base_url,
             timeout=timeout,
             max_retries=max_retries,
@@ -109,28 +108,30 @@ class DataClient:
             on_retry=on_retry,
         )
         self._limiter = RateLimiter(self._config.max_requests_per_second)
-        self._cancelled: threading.Event | None = None
+        self._cancelled = None
         self._connection = Connection(transport, self._config.base_url)
 
     @classmethod
     def from_studio_url(cls, url: str, **options: Any) -> Self:
-        """Return a client for the region and agent of an Agent Studio URL.
+        """Return a client for the region, account and agent of an Agent Studio URL.
 
         Args:
             url: The URL, such as `https://studio.us.poly.ai/acme/PROJECT-1/conversations`.
-            **options: Arguments of the constructor, except `region` and `agent_id`.
+            **options: Other arguments of the constructor.
 
         Raises:
             ConfigurationError: if it is not the URL of an agent, or a setting is invalid.
         """
-        options["api_key"] = ApiKey.wrap(options.get("api_key"))  # first, as in the constructor
-        region, agent_id = parse_studio_url(url)
-        return cls(region=region, agent_id=agent_id, **options)
+        for name in ("api_key", "conversations_api_key"):  # first, as in the constructor
+            options[name] = ApiKey.wrap(options.get(name))
+        region, account_id, agent_id = split_studio_url(url)
+        return cls(region=region, account_id=account_id, agent_id=agent_id, **options)
 
     def with_options(
         self,
         *,
         agent_id: str | None = None,
+        account_id: str | None = None,
         timeout: Timeout | None = None,
         max_retries: int | None = None,
         deadline: float | None = None,
@@ -144,6 +145,7 @@ class DataClient:
 
         Args:
             agent_id: The agent.
+            account_id: The account.
             timeout: Seconds, as in the constructor.
             max_retries: Maximum number of retries.
             deadline: Seconds for a call with all its retries.
@@ -155,6 +157,7 @@ class DataClient:
         """
         config = self._config.with_options(
             agent_id=agent_id,
+            account_id=account_id,
             timeout=timeout,
             max_retries=max_retries,
             deadline=deadline,
@@ -207,6 +210,84 @@ class DataClient:
             until=until,
             strict=strict,
             prefetch=prefetch,
+            agent_id=agent_id,
+        )
+
+    def search_conversations(
+        self,
+        *,
+        since: date | None = None,
+        until: date | None = None,
+        environment: Environment = "live",
+        channels: Iterable[str] | None = None,
+        variant_id: str | None = None,
+        variant_name: str | None = None,
+        in_progress: bool | None = None,
+        query: str | None = None,
+        query_type: QueryType = "transcript",
+        turn_type: TurnType | None = None,
+        sample: bool = False,
+        include_latency: bool = False,
+        page_size: int = 1000,
+        max_items: int | None = None,
+        cursor: str | None = None,
+        account_id: str | None = None,
+        agent_id: str | None = None,
+    ) -> ConversationSearch:
+        """Return an iterable over the conversations that the server finds, with their turns.
+
+        It uses the Conversations API v3, which has hosts and keys of its own: see `account_id` and
+        `conversations_api_key` of the client. No request is sent until you iterate. Conversations
+        that begin meanwhile cause neither repeated nor missing ones.
+
+        Args:
+            since: Only conversations that started at this time or later: a datetime with a time
+                zone, or a date, which stands for its start in UTC.
+            until: Only conversations that started before this time. Searches with `query` or
+                `sample` need both.
+            environment: The environment: `live`, `pre-release` or `sandbox`.
+            channels: Only these channels, such as `["VOICE-SIP"]`.
+            variant_id: Only this variant of the agent.
+            variant_name: Only the variant of this name; excludes `variant_id`.
+            in_progress: True for conversations that are still running, False for finished ones.
+            query: What to search for.
+            query_type: Where to search: in the words (`transcript`), or their meaning (`semantic`).
+            turn_type: Whose words to search: `user` or `agent`; for `transcript` only.
+            sample: Whether to return a random sample; excludes `query`.
+            include_latency: Whether turns have their latency.
+            page_size: Number of conversations to request at a time, 1 to 1000.
+            max_items: Maximum number of conversations. Default: all.
+            cursor: Where to start: the `cursor` of a page of an earlier search with the same
+                arguments, to continue it.
+            account_id: The account, if not the client's.
+            agent_id: The agent, if not the client's.
+
+        Raises:
+            ValueError: if arguments are invalid, or exclude each other. No request is sent.
+            ConfigurationError: if there is no account or key, or the region has no such API.
+        """
+        filters = search_filters(
+            since=since,
+            until=until,
+            environment=environment,
+            channels=channels,
+            variant_id=variant_id,
+            variant_name=variant_name,
+            in_progress=in_progress,
+            query=query,
+            query_type=query_type,
+            turn_type=turn_type,
+            sample=sample,
+            include_latency=include_latency,
+        )
+        return ConversationSearch(
+            self._send,
+            self._config,
+            filters,
+            page_size=page_size,
+            max_items=max_items,
+            cursor=cursor,
+            account_id=account_id,
             agent_id=agent_id,
         )
 
@@ -546,98 +627,3 @@ class DataClient:
             language, asr_language, tts_language
         )
         return Chat(self._send, self._config, options, conversation_id, None)
-
-    def _copy(self, **changes: Any) -> Self:
-        """Return a client that shares everything with this one but the changes."""
-        copy = object.__new__(type(self))
-        vars(copy).update(vars(self), **changes)
-        return copy
-
-    def _send(self, request: PreparedRequest[_T]) -> _T:
-        state = RetryState(request, self._limiter, self._cancelled)
-        result: _T
-        _, result = self._send_with_retries(request, state, parse_response)
-        return result
-
-    def _send_with_retries(
-        self,
-        request: PreparedRequest[Any],
-        state: RetryState,
-        parse: Callable[[RawResponse], Any],
-        should_stream: Callable[[Mapping[str, str]], bool] = lambda _: False,
-    ) -> tuple[httpx.Response, Any]:
-        """Return the response, unread if it is a success to stream, and what `parse` returns."""
-        while True:
-            transport = self._connection.ensure_open()
-            for pause in state.wait_for_turn():
-                self._connection.sleep(state, pause)
-            try:
-                response, raw = self._send_once(transport, request, state, should_stream)
-                try:
-                    return response, parse(raw)
-                except PolyAIError:
-                    response.close()  # a stream is still open
-                    raise
-            except PolyAIError as failure:
-                error = unchained(failure)
-            delay = state.next_delay(error)
-            if delay is None:
-                raise error
-            self._connection.sleep(state, delay)
-
-    def _send_once(
-        self,
-        transport: httpx.BaseTransport,
-        request: PreparedRequest[Any],
-        state: RetryState,
-        should_stream: Callable[[Mapping[str, str]], bool],
-    ) -> tuple[httpx.Response, RawResponse]:
-        started = time.perf_counter()
-        response = None
-        extensions: dict[str, Any] = {"timeout": state.timeouts()}
-        if self._connection.needs_trace:
-            extensions["trace"] = tracer(state)
-        try:
-            with deadline_scope(state):
-                response = transport.handle_request(request.to_httpx(extensions))
-                reader = ResponseReader(request, response)
-                if not (reader.is_success and should_stream(reader.headers)):
-                    try:
-                        for chunk in iter_body(response, reader.headers):
-                            state.check()
-                            if not reader.feed(chunk):
-                                break
-                    finally:
-                        response.close()
-            return response, reader.finish(time.perf_counter() - started, state.attempt)
-        except BaseException as failure:
-            late, sent = state.deadline_exceeded, state.sent
-            error = to_error(request, response, failure, deadline_exceeded=late, sent=sent)
-        # Outside of the except clause: the frames of the failure hold the key.
-        raise error
-
-    def close(self) -> None:
-        """Close the connections. A closed client, or a copy of it, sends no more requests."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        self._connection.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._connection.__exit__(exc_type, exc_value, traceback)
-
-    def __repr__(self) -> str:
-        config: Config | None = vars(self).get("_config")  # None in the traceback of a failed init
-        if config is None:
-            return f"<{type(self).__name__} not set up>"
-        where = config.describe(config.base_url)
-        return f"<{type(self).__name__} {where} agent {config.agent_id}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("A client cannot be pickled. Create one in each process instead.")

@@ -23,7 +23,7 @@ from polyai_data import (
 from ._connect import ResolvedSettings
 from ._errors import error_message, error_remedy, exit_code
 from ._format import timestamp
-from ._keys import Key
+from ._keys import Key, for_searches
 from ._terminal import Terminal
 from ._times import now
 
@@ -126,6 +126,24 @@ def check_network(settings: ResolvedSettings, terminal: Terminal) -> Iterator[Ch
             yield from _network_failed(error, settings)
         else:
             yield from _network_succeeded(page, settings)
+
+
+def check_searches(settings: ResolvedSettings, terminal: Terminal) -> Check:
+    """Check whether the key for the Conversations API v3 opens it."""
+    name, source = "searches", for_searches(settings.region)
+    if source is None:
+        detail = "POLYAI_CONVERSATIONS_API_KEY is not set; the key above is for the Data API only"
+        return Check(name, "skipped", detail)
+    if settings.account_id is None:
+        return Check(name, "skipped", "POLYAI_ACCOUNT_ID is not set")
+    try:
+        with settings.search_client(terminal, max_retries=0) as client:
+            next(iter(client.search_conversations(max_items=1)), None)
+    except AuthenticationError as error:
+        return failed_check(name, error, f"Check {source}. PolyAI issues these keys on request.")
+    except PolyAIError as error:
+        return failed_check(name, error, error_remedy(error) or SETTINGS_REMEDY)
+    return Check(name, "ok", f"the key from {source} opens the Conversations API v3")
 
 
 def _network_succeeded(page: ConversationPage, settings: ResolvedSettings) -> Iterator[Check]:

@@ -22,6 +22,8 @@ from ._options import (
     Overwrite,
     RecordingOptions,
     RegionOptions,
+    SearchConnectionOptions,
+    SearchOptions,
     SyncOptions,
 )
 
@@ -95,6 +97,37 @@ def _list(
     from ._list import run
 
     run(connection, filters, limit=limit, get_all=get_all, as_json=as_json)
+
+
+@_command("search", _READ)
+def _search(
+    options: SearchOptions,
+    query: Annotated[
+        str | None,
+        typer.Argument(metavar="TEXT", help="What to search for. Default: list all."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            "-n",
+            metavar="N",
+            min=0,
+            help="Maximum number of conversations. Default: 50 on a terminal, otherwise all.",
+        ),
+    ] = None,
+    get_all: Annotated[bool, typer.Option("--all", help="Show all that are found.")] = False,
+    as_json: AsJson = False,
+    *,
+    connection: SearchConnectionOptions,
+) -> None:
+    """Search for conversations on the server, newest first.
+
+    Uses the Conversations API v3, which has API keys of its own.
+    """
+    from ._find import run
+
+    run(connection, options, query=query, limit=limit, get_all=get_all, as_json=as_json)
 
 
 @_command("get", _READ)
@@ -180,9 +213,17 @@ def _export(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted export.")] = False,
     overwrite: Overwrite = False,
+    source: Annotated[
+        Literal["data", "v3"],
+        typer.Option(
+            metavar="API",
+            help="data, or v3 for the Conversations API v3: it filters on the server, includes "
+            "transcripts and metrics, and has no scores, summaries, tags and notes.",
+        ),
+    ] = "data",
     *,
     recordings: RecordingOptions,
-    connection: ConnectionOptions,
+    connection: SearchConnectionOptions,
 ) -> None:
     """Export conversations to a JSON Lines file.
 
@@ -202,6 +243,7 @@ def _export(
         directory=recordings_to,
         resume=resume,
         overwrite=overwrite,
+        from_v3=source == "v3",
     )
 
 

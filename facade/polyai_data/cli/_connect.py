@@ -46,6 +46,23 @@ and in another terminal:
 """
 
 
+_SEARCH_SETTINGS = {
+    "--region": "Pass us, eu or uk, or set POLYAI_REGION.",
+    "--agent": "Pass the agent ID in your Agent Studio URL, or set POLYAI_AGENT_ID.",
+    "--account": "Pass the account ID in your Agent Studio URL, or set POLYAI_ACCOUNT_ID.",
+    "the API key": "Set POLYAI_CONVERSATIONS_API_KEY. PolyAI issues keys for the Conversations API "
+    "v3 on request.",
+}
+
+
+def _account_of(studio_url: str) -> str:
+    """Return the account in an Agent Studio URL, which is valid."""
+    from urllib.parse import unquote
+
+    path = studio_url.strip().partition("://")[2] or studio_url.strip()
+    return unquote(next(part for part in path.split("/")[1:] if part))
+
+
 def resolve_region(options: RegionOptions) -> Region | None:
     """Return the region from the options or the environment, or None.
 
@@ -69,6 +86,7 @@ class ResolvedSettings:
         key: The API key and its source, or None.
         key_problem: A problem with the key file or the keyring; empty if there is none.
         ignored: Which environment variable is ignored, and why; empty if none is.
+        account_id: The account ID, which only searches need, or None.
     """
 
     region: Region | None
@@ -77,6 +95,7 @@ class ResolvedSettings:
     key: _keys.Key | None
     key_problem: str
     ignored: str = ""
+    account_id: str | None = None
 
     @classmethod
     def from_options(cls, connection: ConnectionOptions) -> "ResolvedSettings":
@@ -94,11 +113,14 @@ class ResolvedSettings:
                 "Remove --region, --agent and --base-url.",
             )
         base_url, ignored = _find_base_url(connection)
+        account_id = getattr(connection, "account", None)
         if connection.studio_url is not None:
             agent_id: str | None = parse_studio_url(connection.studio_url)[1]
+            account_id = account_id or _account_of(connection.studio_url)
         else:
             agent_id = connection.agent or _environment("POLYAI_AGENT_ID")
-        return cls(region, base_url, agent_id, key, problem, ignored)
+        account_id = account_id or _environment("POLYAI_ACCOUNT_ID")
+        return cls(region, base_url, agent_id, key, problem, ignored, account_id)
 
     @property
     def address(self) -> str | None:
@@ -122,6 +144,27 @@ class ResolvedSettings:
             raise _missing_settings(self)
         if self.key_problem:
             terminal.warning(self.key_problem)
+        return self._client(terminal, self.key, **options)
+
+    def search_client(self, terminal: Terminal, **options: Any) -> DataClient:
+        """Return a client for searches, which have a key of their own.
+
+        Raises:
+            CommandError: if a setting is missing.
+            ConfigurationError: if a setting is invalid.
+        """
+        found = {
+            "--region": self.address,
+            "--agent": self.agent_id,
+            "--account": self.account_id,
+            "the API key": _keys.for_searches(self.region),
+        }
+        for name, value in found.items():
+            if value is None:
+                raise CommandError(f"Missing {name}.", _SEARCH_SETTINGS[name])
+        return self._client(terminal, None, **options)
+
+    def _client(self, terminal: Terminal, key: _keys.Key | None, **options: Any) -> DataClient:
         if self.ignored:
             terminal.hint(self.ignored)
 
@@ -130,10 +173,13 @@ class ResolvedSettings:
                 terminal.hint(f"Retrying in {retry.delay:.0f} s after: {retry.cause.message}")
 
         return DataClient(
-            api_key=self.key.reveal(),
+            api_key=None
+            if key is None
+            else key.reveal(),  # not in a variable, which a traceback would show
             region=self.region,
             base_url=self.address,  # resolved, so that the client ignores the environment
             agent_id=self.agent_id,
+            account_id=self.account_id,
             on_retry=announce,
             **options,
         )

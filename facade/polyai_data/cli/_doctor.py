@@ -55,6 +55,8 @@ def _run_checks(
         yield _checks.check_proxy(settings.address)
     if all(check.state == "ok" for check in settings_checks):
         yield from _checks.check_network(settings, terminal)
+    if settings.address is not None and settings.agent_id is not None:
+        yield _checks.check_searches(settings, terminal)
     if probe_regions and settings.key is not None:
         terminal.warning("Sending the key to all four regions, because of --probe-regions.")
         yield from _checks.probe_regions(settings, settings.key)

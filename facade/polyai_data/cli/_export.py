@@ -10,11 +10,12 @@ from rich.progress import Progress
 
 from polyai_data import DataClient, RecordingNotFoundError
 
+from . import _find
 from ._command import CommandError
 from ._connect import ResolvedSettings
 from ._failures import Failures
 from ._format import pluralize
-from ._options import ConnectionOptions, FilterOptions, RecordingOptions
+from ._options import FilterOptions, RecordingOptions, SearchConnectionOptions
 from ._part import JsonLinesFile, StandardOutput, make_directory
 from ._search import Search
 from ._terminal import Terminal
@@ -25,7 +26,7 @@ _EXPECTED_ERRORS = (FileExistsError, RecordingNotFoundError)
 
 
 def run(
-    connection: ConnectionOptions,
+    connection: SearchConnectionOptions,
     filters: FilterOptions,
     recordings: RecordingOptions,
     *,
@@ -35,6 +36,7 @@ def run(
     directory: Path | None,
     resume: bool,
     overwrite: bool,
+    from_v3: bool,
 ) -> None:
     """Export the matching conversations to a file or to stdout."""
     terminal = Terminal()
@@ -43,6 +45,9 @@ def run(
     options: dict[str, Any] = {"--agent": settings.agent_id, **filters.selecting}
     options |= {"--limit": limit} if limit is not None else {}
     options |= {"--details": True} if with_details else {}
+    if from_v3:
+        _check_v3(filters, with_details=with_details, directory=directory)
+        options |= {"--source": "v3"}
     destination: Lines
     if output != "-":
         destination = JsonLinesFile(Path(output), options, resume=resume, overwrite=overwrite)
@@ -53,14 +58,20 @@ def run(
         )
     else:
         destination = StandardOutput(terminal)
-    with settings.client(terminal) as client, destination as lines:
+    connect = settings.search_client if from_v3 else settings.client
+    with connect(terminal) as client, destination as lines:
         search = Search(client, filters.as_of(lines.started), limit)
         writer = _Writer(client, lines, failures, recordings)
         try:
             if directory is not None:  # fail early if it cannot be created
                 make_directory(directory, "--recordings")
             with terminal.item_progress() as progress:
-                writer.write(search, progress, with_details=with_details)
+                if from_v3:
+                    writer.copy(
+                        _find.matches(client, filters.as_of(lines.started), limit), progress
+                    )
+                else:
+                    writer.write(search, progress, with_details=with_details)
                 if directory is not None:
                     writer.save_recordings(directory, progress)
         except BaseException as error:
@@ -71,6 +82,25 @@ def run(
             raise typer.Exit(code)
         lines.complete()
     terminal.info(f"Wrote {lines.name}: {', '.join(writer.summary())}.")
+
+
+def _check_v3(filters: FilterOptions, *, with_details: bool, directory: Path | None) -> None:
+    """Reject what the Conversations API v3 does not have.
+
+    Raises:
+        CommandError: if an option does not apply.
+    """
+    for option, is_set, reason in (
+        ("--details", with_details, "Its conversations have their transcripts already."),
+        ("--recordings", directory is not None, "Use `polyai-data audio`."),
+        ("--min-score", filters.min_score is not None, "It has no scores."),
+    ):
+        if is_set:
+            raise CommandError(f"{option} cannot be combined with --source v3.", reason)
+    unknown = set(filters.env or ()) - set(_find.ENVIRONMENTS)
+    if unknown:
+        expected = ", ".join(_find.ENVIRONMENTS)
+        raise CommandError(f"Unknown environment {min(unknown)!r}.", f"Use one of {expected}.")
 
 
 class _Writer:
@@ -120,9 +150,19 @@ class _Writer:
             else:
                 self._add(conversation.raw)
 
+    def copy(self, found: Iterator[Any], progress: Progress) -> None:
+        """Write each found conversation that is not in the file yet."""
+        task = progress.add_task("conversations", total=None)
+        for one in found:
+            progress.advance(task)
+            if not self._lines.has(one.raw):
+                self._without_id += not one.id
+                self._add(one.raw)
+
     def _add(self, raw: Any) -> None:
         self._lines.add(raw)
-        self._in_progress += isinstance(raw, dict) and raw.get("inProgress") is True
+        if isinstance(raw, dict):
+            self._in_progress += True in (raw.get("inProgress"), raw.get("in_progress"))
 
     def save_recordings(self, directory: Path, progress: Progress) -> None:
         """Save the recordings of all conversations in the file, except existing ones."""

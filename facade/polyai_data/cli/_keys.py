@@ -74,6 +74,12 @@ def from_environment(region: Region | None) -> Key | None:
     return None
 
 
+def for_searches(region: Region | None) -> str | None:
+    """Return the environment variable that holds the key for searches, or None."""
+    names = [name.replace("_API_KEY", "_CONVERSATIONS_API_KEY") for name in variable_names(region)]
+    return next((name for name in names if os.environ.get(name, "").strip()), None)
+
+
 class Keyring:
     """The system keyring.
 

@@ -89,6 +89,70 @@ class ConnectionOptions(RegionOptions):
 
 
 @dataclass(frozen=True)
+class SearchConnectionOptions(ConnectionOptions):
+    """The options of every command that uses the Conversations API v3."""
+
+    account: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Account ID, also called workspace ID. Default: POLYAI_ACCOUNT_ID. The API key is "
+            "that of POLYAI_CONVERSATIONS_API_KEY_<REGION> or POLYAI_CONVERSATIONS_API_KEY.",
+            rich_help_panel=_CONNECTION,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """The options of `search`."""
+
+    since: Annotated[
+        When | None,
+        typer.Option(
+            parser=parse_since,
+            metavar=_WHEN,
+            help="Started at or after this time, such as 2026-06-01, 7d, 24h or today.",
+        ),
+    ] = None
+    until: Annotated[
+        When | None,
+        typer.Option(
+            parser=parse_until,
+            metavar=_WHEN,
+            help="Started before this time. A date includes the whole day. Default: now.",
+        ),
+    ] = None
+    environment: Annotated[
+        Literal["live", "pre-release", "sandbox"],
+        typer.Option(metavar="NAME", help="Environment: live, pre-release or sandbox."),
+    ] = "live"
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Channel, such as VOICE-SIP. Repeat for more than one.",
+            autocompletion=_channels,
+        ),
+    ] = None
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the agent's variant.")
+    ] = None
+    in_progress: Annotated[
+        bool | None,
+        typer.Option("--in-progress/--finished", help="Whether the conversation is running."),
+    ] = None
+    meaning: Annotated[
+        bool, typer.Option("--meaning", help="Search by meaning instead of by words.")
+    ] = False
+    said_by: Annotated[
+        Literal["user", "agent"] | None,
+        typer.Option("--said-by", metavar="SIDE", help="Whose words to search: user or agent."),
+    ] = None
+    sample: Annotated[bool, typer.Option("--sample", help="Return a random sample.")] = False
+
+
+@dataclass(frozen=True)
 class FilterOptions:
     """The options that filter conversations."""
 

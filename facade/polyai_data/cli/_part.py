@@ -247,7 +247,7 @@ class StandardOutput:
 
 def record_key(value: Any) -> str:
     """Return the ID of a record, or the whole record as JSON if it has none."""
-    found = value.get("conversationId") if isinstance(value, dict) else None
+    found = value.get("conversationId", value.get("id")) if isinstance(value, dict) else None
     return found if isinstance(found, str) and found else to_json(value)
 
 

@@ -1,4 +1,4 @@
-"""A local server that implements the Data API with made-up conversations.
+"""A local server that implements the Data API and the Conversations API v3, with made-up data.
 
 Use it for demos and tests. It needs no account, API key or network:
 
@@ -7,10 +7,11 @@ Use it for demos and tests. It needs no account, API key or network:
     with serve() as sandbox:
         ...  # sandbox, a string, stands in for https://api.<region>.poly.ai
 
-The API key is "sandbox" and the agent ID "PROJECT-DEMO". The newest conversation is a minute old
-when the sandbox starts. While it runs, you can add faults, conversations and replies. Notes,
-annotations and debug chats are kept until the server stops. In a debug chat, the word "bye" ends
-the chat, "slow" triggers a delayed reply and "person" a handoff. To run the sandbox from the
+The API key is "sandbox" and the agent ID "PROJECT-DEMO". Searches, which the Conversations API v3
+serves, need the key "sandbox-v3" and the account ID "ACCOUNT-DEMO". The newest conversation is a
+minute old when the sandbox starts. While it runs, you can add faults, conversations and replies.
+Notes, annotations and debug chats are kept until the server stops. In a debug chat, the word "bye"
+ends the chat, "slow" triggers a delayed reply and "person" a handoff. To run the sandbox from the
 command line, use `python -m polyai_data.sandbox`.
 """
 

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 from urllib.parse import quote
 
+from polyai_data.testing._data import ACCOUNT_ID
+
 from . import serve
+from ._app import CONVERSATIONS_KEY
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _DAY = 86_400
@@ -102,10 +105,13 @@ def _print_welcome(base_url: str, host: str, key: str, agent: str) -> None:
   API key   {key}
   agent ID  {agent}
 
+Searches use account ID {ACCOUNT_ID} and API key {CONVERSATIONS_KEY}.
+
 Try it:
 
   export POLYAI_BASE_URL={base_url} POLYAI_API_KEY={shlex.quote(key)} \
-POLYAI_AGENT_ID={shlex.quote(agent)}
+POLYAI_AGENT_ID={shlex.quote(agent)} POLYAI_ACCOUNT_ID={ACCOUNT_ID} \
+POLYAI_CONVERSATIONS_API_KEY={CONVERSATIONS_KEY}
   curl -H {shlex.quote(f"X-API-KEY: {key}")} {shlex.quote(url)}
 
 Ctrl-C to stop.""",

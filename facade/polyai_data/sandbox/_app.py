@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
-from polyai_data.testing._data import MAX_CONVERSATIONS
+from polyai_data.testing._data import ACCOUNT_ID, MAX_CONVERSATIONS
 
 from ._audio import HEADER_BYTES, MAX_BYTES
 from ._errors import APIError
@@ -29,9 +29,11 @@ from ._schema import (
     query_choice,
     query_integer,
 )
+from ._search import Query, search
 from ._store import Store
 
 _CORRELATION_ID = "X-PolyAI-Correlation-Id"
+CONVERSATIONS_KEY = "sandbox-v3"
 _DIRECTIONS = ("combined", "user", "agent")
 
 
@@ -55,6 +57,7 @@ class SandboxOptions(TypedDict, total=False):
     """The options of `create_app`, all of them optional, as a type for wrappers."""
 
     api_key: str
+    conversations_api_key: str
     agent_id: str
     conversations: int
     seed: int
@@ -86,6 +89,7 @@ class App(Router):
 def create_app(
     *,
     api_key: str = "sandbox",
+    conversations_api_key: str = CONVERSATIONS_KEY,
     agent_id: str = "PROJECT-DEMO",
     conversations: int = 200,
     seed: int = 0,
@@ -100,6 +104,7 @@ def create_app(
 
     Args:
         api_key: the API key to accept in the header `X-API-KEY`.
+        conversations_api_key: the API key to accept for the Conversations API v3, and only there.
         agent_id: the ID of the only agent.
         conversations: the number of conversations, up to a billion. They are generated on demand,
             so memory use does not depend on their number.
@@ -122,8 +127,9 @@ def create_app(
         ValueError: an option is out of range.
 
     """
-    if not (api_key.isascii() and api_key.isprintable() and api_key.strip() == api_key != ""):
-        raise ValueError("api_key must be printable ASCII without spaces around it")
+    for name, key in (("api_key", api_key), ("conversations_api_key", conversations_api_key)):
+        if not (key.isascii() and key.isprintable() and key.strip() == key != ""):
+            raise ValueError(f"{name} must be printable ASCII without spaces around it")
     if not agent_id:
         raise ValueError("agent_id must not be empty")
     _check_range("conversations", conversations, 0, MAX_CONVERSATIONS)
@@ -134,7 +140,18 @@ def create_app(
     if now is not None and now.tzinfo is None:
         raise ValueError("now must have a UTC offset, as in datetime.now(UTC)")
     store, active = Store(agent_id, conversations, seed, now), Faults(faults)
-    api = _Api(store, api_key, agent_id, active, received, max_page_size, recording_bytes, ranges)
+    api = _Api(
+        store,
+        api_key,
+        conversations_api_key,
+        agent_id,
+        seed,
+        active,
+        received,
+        max_page_size,
+        recording_bytes,
+        ranges,
+    )
     return App(api)
 
 
@@ -149,7 +166,9 @@ class _Api:
 
     _store: Store
     _api_key: str
+    _conversations_api_key: str
     _agent_id: str
+    _seed: int
     _faults: Faults
     _received: list[Received] | None
     _max_page_size: int | None
@@ -189,7 +208,14 @@ class _Api:
 
     async def _route(self, request: Request, segments: list[str]) -> Response:
         handle: Callable[[Request], Awaitable[Response]]
+        account, valid_key = ACCOUNT_ID, self._api_key
+        unknown_agent = APIError(
+            403, "ACCOUNT_INSUFFICIENT_PERMISSIONS", "The API key may not use this agent."
+        )
         match segments:
+            case ["", "v3", account, agent, "conversations"]:
+                method, handle, valid_key = "GET", self._search, self._conversations_api_key
+                unknown_agent = APIError(404, "PROJECT_NOT_FOUND", "No such project.")
             case ["", "v1", "agents", agent, "conversations"]:
                 method, handle = "GET", self._list
             case ["", "v1", "agents", agent, "conversations", conversation_id]:
@@ -213,18 +239,23 @@ class _Api:
         key = request.headers.get("X-API-KEY")
         if not key:
             raise APIError(401, "AUTH_USER_NOT_FOUND", "The header X-API-KEY is missing.")
-        if key != self._api_key:
+        if key != valid_key:
             raise APIError(401, "AUTH_USER_INVALID_TOKEN", "The API key is not valid.")
-        if agent != self._agent_id:
+        if account != ACCOUNT_ID:
             raise APIError(
-                403, "ACCOUNT_INSUFFICIENT_PERMISSIONS", "The API key may not use this agent."
+                403, "ACCOUNT_INSUFFICIENT_PERMISSIONS", "The API key may not use this account."
             )
+        if agent != self._agent_id:
+            raise unknown_agent
         return await handle(request)
 
     async def _list(self, request: Request) -> Response:
         limit = query_integer(request, "limit", 50, 1)
         offset = query_integer(request, "offset", 0, 0)
         return JSONResponse(self._store.page(min(limit, self._max_page_size or limit), offset))
+
+    async def _search(self, request: Request) -> Response:
+        return JSONResponse(search(self._store, Query.of(request), self._seed))
 
     async def _get(self, conversation_id: str, _request: Request) -> Response:
         return JSONResponse(self._store.get(conversation_id))

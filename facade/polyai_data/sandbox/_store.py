@@ -1,7 +1,7 @@
 """The state of the sandbox: conversations, debug chats, notes and annotations."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,8 @@ class Store:
         self._clock = Clock(now)
         self._generated = Conversations(agent_id, conversations, seed, self._clock.start)
         self._added: dict[str, Chat | OwnConversation] = {}
+        self._positions: dict[str, int] = {}  # of the added ones, in the order of their beginning
+        self._next_position = self._generated.count
         self._chats_started = 0
         self._notes: dict[str, str] = {}
         self._reviews: dict[str, list[tuple[int, Json]]] = {}
@@ -43,6 +45,23 @@ class Store:
         for conversation in conversations:
             self._add_note(conversation)
         return {"conversations": conversations, "count": count, "limit": limit, "offset": offset}
+
+    def scan(
+        self, position: int | None, start: datetime | None, end: datetime | None
+    ) -> Iterator[tuple[int, Json]]:
+        """Yield the conversations before a position, newest first, each with its position.
+
+        Positions count from the oldest conversation, so they do not change when others begin.
+        Generated conversations that began outside a period are skipped.
+        """
+        before = self._next_position if position is None else position
+        for conversation_id in reversed([*self._added]):
+            at = self._positions[conversation_id]
+            if at < before:
+                yield at, self.get(conversation_id)
+        count = self._generated.count
+        for index in self._generated.within(start, end, max(count - before, 0)):
+            yield count - 1 - index, self.get(self._generated[index].id)
 
     def get(self, conversation_id: str) -> Json:
         """Return a conversation with its turns, reviews and note."""
@@ -98,8 +117,13 @@ class Store:
             raise ValueError(f"the sandbox has a conversation {conversation_id} already")
         self._forget(conversation_id)
         own = OwnConversation(conversation, self._agent_id, self._clock.read(0))
-        self._added[conversation_id] = own
+        self._add(conversation_id, own)
         return own.detail()
+
+    def _add(self, conversation_id: str, conversation: Chat | OwnConversation) -> None:
+        self._added[conversation_id] = conversation
+        self._positions[conversation_id] = self._next_position
+        self._next_position += 1
 
     def _forget(self, conversation_id: str) -> None:
         for data in (self._added, self._notes, self._reviews):
@@ -116,7 +140,7 @@ class Store:
             )
         self._forget(chat_id)
         chat = Chat(self._chats_started, chat_id, self._agent_id, body, self._clock, self.scripted)
-        self._added[chat_id] = chat
+        self._add(chat_id, chat)
         return chat.greet()
 
     def send(self, chat_id: str, body: Mapping[str, Any]) -> Json:

@@ -17,6 +17,7 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 MAX_CONVERSATIONS = 10**9
+ACCOUNT_ID = "ACCOUNT-DEMO"
 VOICE = "VOICE-SIP"
 _NEWEST_AGE = timedelta(minutes=1)
 SHOWCASE_ID = "CA22d437f4405070690f8906b76c8ea4ed"
@@ -37,7 +38,7 @@ _ID = re.compile(r"(?:CA|KA-|LOCAL-|AS_CHAT_)([0-9a-f-]{32,36})")
 # The fields of every conversation, in the order of the responses, with their empty values.
 EMPTY_SUMMARY: Json = {
     "conversationId": "",
-    "accountId": "ACCOUNT-DEMO",
+    "accountId": ACCOUNT_ID,
     "projectId": "",
     "createdAt": "",
     "startedAt": "",
@@ -251,6 +252,18 @@ class Conversations:
             duration=turns * turn_seconds + rng.randbelow(turn_seconds),
             in_progress=in_progress,
         )
+
+    def within(self, start: datetime | None, end: datetime | None, first: int) -> range:
+        """Return the indexes from `first` of all that began in a period, and perhaps a few more."""
+        last = self.count
+        if end is not None:  # a conversation began at most one step before that of its index
+            first = max(
+                first, int((self._newest - end).total_seconds() * 1000 // self._step_ms) - 1
+            )
+        if start is not None:
+            oldest = int((self._newest - start).total_seconds() * 1000 // self._step_ms) + 1
+            last = min(last, max(oldest, 0))
+        return range(first, last)
 
     def find(self, conversation_id: str) -> Conversation | None:
         """Return the conversation with this ID."""
