@@ -23,9 +23,13 @@ from polyai_data import (
     ConversationList,
     ConversationNotFoundError,
     ConversationPage,
+    ConversationSearch,
     ConversationSummary,
     DataClient,
     FieldProblem,
+    FoundConversation,
+    FoundPage,
+    FoundTurn,
     FunctionCall,
     FunctionEvent,
     FunctionHandoff,
@@ -67,6 +71,24 @@ def with_limits() -> None:
         except PolyAIError as error:
             assert_type(error.attempts, int)
             assert_type(error.outcome_unknown, bool)
+
+
+def searches() -> str | None:
+    with DataClient(account_id="ws-1", conversations_api_key="key") as client:
+        search = client.search_conversations(environment="live", query_type="semantic")
+        assert_type(search, ConversationSearch)
+        for page in search.pages():
+            assert_type(page, FoundPage)
+            assert_type(page.cursor, str | None)
+        for found in search:
+            assert_type(found, FoundConversation)
+            assert_type(found.id, str)
+            assert_type(found.transcript, Transcript)
+            for turn in found.turns or []:
+                assert_type(turn, FoundTurn)
+                assert_type(turn.latency, float | None)
+            return str(found.transcript)
+    return None
 
 
 async def with_an_async_client() -> None:
