@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 Environment = Callable[..., dict[str, str]]
 VERSION = f"polyai-data {polyai_data.__version__} (Data API {polyai_data.__spec_version__})\n"
 ALL = [
-    *("list", "search", "get", "transcript", "audio", "export", "annotate", "note", "chat"),
-    *("doctor", "regions", "login", "logout", "sandbox"),
+    *("list", "search", "get", "transcript", "audio", "export", "sync", "query"),
+    *("annotate", "note", "chat", "doctor"),
+    *("regions", "login", "logout", "sandbox"),
 ]
 ID = "CA22d437f4405070690f8906b76c8ea4ed"
 
