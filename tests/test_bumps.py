@@ -43,9 +43,9 @@ import json, sys
 sys.path.insert(0, "scripts")
 import generate, shutil
 made = []
-def once(target, *arguments, stale, notes, write=generate.generate):
+def once(target, *arguments, stale, notes, write=generate.generate, **options):
     if not made:
-        write(target, *arguments, stale=stale, notes=notes)
+        write(target, *arguments, stale=stale, notes=notes, **options)
         made.append((shutil.copytree(target, "once"), [*stale], [*notes]))
     else:
         shutil.copytree(made[0][0], target)
