@@ -220,7 +220,11 @@ def _calls_in_thread(
         with suppress(RuntimeError):  # the event loop has ended, and `results` has the exception
             loop.call_soon_threadsafe(ids.put_nowait, item)
 
-    engine = ThreadCall(run, name="bulk")
+    try:
+        engine = ThreadCall(run, name="bulk")
+    except PolyAIError:
+        runner.close()
+        raise
     try:
         yield add, results
     finally:
