@@ -81,9 +81,11 @@ class App(Router):
 
     def __init__(self, api: "_Api") -> None:
         super().__init__(default=api)  # the router handles the lifespan protocol
-        self.api_key, self.agent_id = api._api_key, api._agent_id
-        self.faults, self.received = api._faults, api._received
-        self._store = api._store
+        self.api_key: str = api._api_key
+        self.agent_id: str = api._agent_id
+        self.faults: Faults = api._faults
+        self.received: list[Received] | None = api._received
+        self._store: Store = api._store
 
 
 def create_app(
