@@ -31,7 +31,9 @@ from polyai_data._sync import io as sync_io
 
 pytest_plugins = ["pytester"]
 
-settings.register_profile("polyai-data", deadline=None, derandomize=True, database=None)
+settings.register_profile(
+    "polyai-data", max_examples=50, deadline=None, derandomize=True, database=None
+)
 settings.register_profile("fast", settings.get_profile("polyai-data"), max_examples=10)
 settings.load_profile("polyai-data")
 

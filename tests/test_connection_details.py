@@ -203,3 +203,27 @@ def test_a_failed_connection_is_not_closed() -> None:
     future.set_exception(httpcore.ConnectError())
     network._close(future)
     assert future.done()
+
+
+def test_a_large_write_arrives_whole(listening: Listening) -> None:
+    received = bytearray()
+
+    def behave(connection: socket.socket) -> None:
+        while not received.endswith(b'"}'):
+            received.extend(connection.recv(65_536))
+        connection.sendall(b'HTTP/1.1 201 OK\r\nContent-Length: 16\r\n\r\n{"success":true}')
+
+    async def main(url: str) -> Any:
+        async with AsyncDataClient(api_key="k", agent_id="A", base_url=url) as client:
+            return await client.set_note("CA1", "x" * 200_000)
+
+    with listening(behave) as address:
+        assert asyncio.run(main(f"http://{address}")).success
+    assert received.count(b"x" * 1_000) == 200
+
+
+def test_other_event_loops_are_told_that_asyncio_is_needed() -> None:
+    client = AsyncDataClient(**SETTINGS)
+    coroutine = client.get_conversation("CA1")
+    with pytest.raises(PolyAIError, match="needs asyncio"):
+        coroutine.send(None)

@@ -29,7 +29,7 @@ Listening = Callable[..., AbstractContextManager[str]]
 BODY = json.dumps({"conversationId": "CA1"}).encode()
 REST = b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 PACKED = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
-DEADLINE = 0.5
+DEADLINE = 0.3
 
 pytestmark = pytest.mark.slow
 

@@ -148,6 +148,6 @@ def test_the_table(
     assert "36 cases, 0 violations: build/faults.md" in capsys.readouterr().out
     table = faults.REPORT.read_text(encoding="utf-8")
     read, write = "recovers; APIConnectionError after 3", "APIConnectionError, outcome unknown"
-    cells = ["close in body", *[read] * 4, write, read, write, write]
+    cells = ["close in body", *[read] * 5, write, read, write, write]
     assert f"| {' | '.join(cells)} |" in table
     assert faults.main(["--only", "no such fault"]) == 1

@@ -33,7 +33,7 @@ from polyai_data import (
 )
 from polyai_data._data.recordings import wav_size
 from polyai_data._http.compression import STEP, Decompressor
-from polyai_data.sandbox import serve
+from polyai_data.sandbox import Fault, serve
 
 if TYPE_CHECKING:
     from tests.conftest import Caller
@@ -392,7 +392,7 @@ def bomb(size: int) -> bytes:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
-    [bomb(256 * 2**20), gzip.compress(b"{}") + bomb(256 * 2**20), gzip.compress(b"") * 60_000],
+    [bomb(32 * 2**20), gzip.compress(b"{}") + bomb(32 * 2**20), gzip.compress(b"") * 20_000],
     ids=["a bomb", "a bomb after the end", "many members"],
 )
 @pytest.mark.parametrize("status", [200, 500])
@@ -551,3 +551,29 @@ def test_calls_work_while_the_program_ends(tmp_path: Path, what: str, when: str)
     text = done.stdout + done.stderr
     expected = 20 if what == "list" else 3
     assert f"found {expected}" in text or ("PolyAIError" in text and "shutting down" in text), text
+
+
+SANDBOX: dict[str, Any] = {"api_key": "sandbox", "agent_id": "PROJECT-DEMO", "max_retries": 0}
+SHOWCASE = "CA22d437f4405070690f8906b76c8ea4ed"
+
+
+def test_the_sandbox_sends_surplus_bytes(call: Caller) -> None:
+    with serve(faults=[Fault(kind="surplus")]) as url:
+        raw = httpx.get(f"{url}/v1/agents/A/conversations", headers={"X-API-KEY": "no"})
+        assert raw.status_code == 401  # a client that reads one response does not notice
+        found = call(
+            None, lambda client: client.get_conversation(SHOWCASE), base_url=url, **SANDBOX
+        )
+    assert found.conversation_id == SHOWCASE
+
+
+def test_the_sandbox_cuts_a_body_without_a_length(call: Caller, tmp_path: Path) -> None:
+    with serve(faults=[Fault(kind="close-without-length")]) as url:
+        settings = {**SANDBOX, "base_url": url}
+        error = call.fails(None, lambda client: client.get_conversation(SHOWCASE), **settings)
+        assert type(error) is ResponseDecodeError
+        error = call.fails(
+            None, lambda client: client.download_recording(SHOWCASE, tmp_path), **settings
+        )
+        assert type(error) is APIConnectionError
+    assert list(tmp_path.iterdir()) == []

@@ -187,8 +187,17 @@ def test_the_list_reads_summaries_too(summary: Any) -> None:
 # --- Where an answer came from -------------------------------------------------------------------
 
 
+SETTINGS = {"conversations_api_key": "v3", "region": "us", "agent_id": "PROJECT-1"}
+
+
 def played(call: Caller, operation: Operation, answer: Any = None) -> Any:
-    client = call.client(answer or operation, api_key="key", region="us", agent_id="PROJECT-1")
+    client = call.client(
+        answer or operation,
+        api_key="key",
+        conversations_api_key="v3",
+        region="us",
+        agent_id="PROJECT-1",
+    )
     return call.play(client, operation.play)
 
 
@@ -237,7 +246,8 @@ def test_elapsed_is_the_time_that_passed(
     call: Caller, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter([100.0, 102.5])
-    monkeypatch.setattr(f"{call.kind.__module__}.time.perf_counter", lambda: next(times, 103.0))
+    sender = call.kind.__module__.replace("client", "sender")
+    monkeypatch.setattr(f"{sender}.time.perf_counter", lambda: next(times, 103.0))
     assert call(server).meta.elapsed >= timedelta(seconds=2.5)
 
 
@@ -324,7 +334,12 @@ def test_no_repr_of_an_answer_shows_what_is_personal(call: Caller, operation: Op
             assert mark in str(result.raw)  # it is there to be seen
         return result
 
-    call.play(call.client(answer, api_key=key, region="us", agent_id="PROJECT-1"), script)
+    call.play(
+        call.client(
+            answer, api_key=key, conversations_api_key="v3", region="us", agent_id="PROJECT-1"
+        ),
+        script,
+    )
     for text in shown:
         assert mark not in text
         assert key not in text

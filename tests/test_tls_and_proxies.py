@@ -703,7 +703,11 @@ def test_a_redirect_carries_the_key_nowhere(
 
         address = stack.enter_context(listening(behave))
         client = call.client(
-            api_key=KEY, base_url=f"http://{address}", agent_id="PROJECT-1", max_retries=2
+            api_key=KEY,
+            conversations_api_key=KEY,
+            base_url=f"http://{address}",
+            agent_id="PROJECT-1",
+            max_retries=2,
         )
         with pytest.raises(APIStatusError, match="redirects are not followed") as caught:
             call.play(client, operation.play)

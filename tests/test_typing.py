@@ -56,7 +56,7 @@ def test_a_users_mistakes_are_found_and_no_field_has_a_sentinel(tool: str, tmp_p
         "client.list_conversations(50)",
         "client.list_conversations(since='7d')",
         "client.search_conversations(environment='prod')",
-        "client.search_conversations('late checkout')",
+        "client.search_conversations(None)",
         "client.download_recording('CA1', 'x.wav', direction='both')",
         "client.open_recording('CA1').read()",
         "polyai_data.Annotation(turn=0, role='agentt', type='wrong_info')",

@@ -129,7 +129,7 @@ class _Parser:
                     continue
                 elif isinstance(event, h11.Data):
                     payload.feed_data(bytes(event.data), len(event.data))
-                elif isinstance(event, h11.EndOfMessage):
+                else:  # the end of the message
                     if self._h11.their_state is not h11.DONE or self._h11.trailing_data[0]:
                         self._protocol.force_close()
                     payload.feed_eof()
