@@ -233,5 +233,6 @@ def _calls_in_thread(
         # The event loop may have ended, and garbage collection run this in one of the threads.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(cancel)
-        for one in (engine, *running):
+        engine.join()  # from here on, it starts no more calls
+        for one in running:
             one.join()
