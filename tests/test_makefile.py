@@ -30,7 +30,7 @@ def test_what_npm_could_not_install_is_named(tmp_path: Path) -> None:
             "cache": str(tmp_path / "cache"),
         }
         done = subprocess.run(
-            ["make", "--old-file=.venv/ready", ".venv/redocly-ready"],
+            ["make", "--no-print-directory", "--old-file=.venv/ready", ".venv/redocly-ready"],
             cwd=tmp_path,
             env={**os.environ, **{f"npm_config_{name}": value for name, value in npm.items()}},
             capture_output=True,
@@ -54,7 +54,7 @@ def test_a_spec_may_have_any_name(tmp_path: Path, target: str, name: str) -> Non
     python.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c \"{code}\"\n")
     python.chmod(0o755)
     done = subprocess.run(
-        ["make", "--old-file=.venv/redocly-ready", target, f"SPEC={name}"],
+        ["make", "--no-print-directory", "--old-file=.venv/redocly-ready", target, f"SPEC={name}"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -64,7 +64,7 @@ def test_a_spec_may_have_any_name(tmp_path: Path, target: str, name: str) -> Non
 
 def test_a_bump_runs_the_tests_that_read_the_spec() -> None:
     done = subprocess.run(
-        ["make", "--dry-run", "--old-file=.venv/ready", "check-bump"],
+        ["make", "--no-print-directory", "--dry-run", "--old-file=.venv/ready", "check-bump"],
         cwd=ROOT,
         capture_output=True,
         text=True,
