@@ -8,7 +8,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-data check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures test-lowest test-latest \
+.PHONY: help demo test test-fast test-data check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures docs docs-serve test-lowest test-latest \
 	audit vendor generate bump check-bump record lock build clean
 
 help: ## List the targets
@@ -75,6 +75,20 @@ soak: .venv/ready ## Read 20,000 conversations from a sandbox that fails one req
 
 pictures: .venv/ready ## Draw the pictures of the command line
 	@$(RUN) scripts/pictures.py $(PICTURES)
+
+build/docs-env/ready: .venv/ready requirements-docs.txt
+	@rm -rf build/docs-env
+	@$(RUN) -m uv pip install --quiet --target build/docs-env --require-hashes --requirement requirements-docs.txt
+	@touch $@
+
+docs: build/docs-env/ready ## Build the documentation site in build/docs; warnings are errors
+	@rm -rf build/docs
+	@PYTHONPATH=build/docs-env $(RUN) -m sphinx -W --keep-going -n -q -E -d build/docs-cache docs build/docs
+	@$(RUN) scripts/docs_site.py build/docs
+	@PYTHONPATH=build/docs-env $(RUN) -m pytest --quiet tests/test_docs.py -k "celery or fastapi or flask"
+
+docs-serve: docs ## Show the documentation site on http://127.0.0.1:8000 (PORT=…)
+	@$(RUN) -m http.server --bind 127.0.0.1 --directory build/docs $(or $(PORT),8000)
 
 sync: .venv/ready ## Write _sync/ from _async/
 	@$(RUN) scripts/sync.py
@@ -160,6 +174,7 @@ lock: .venv/ready ## Compile the requirements files
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group fuzz --output-file requirements-fuzz.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group bench --constraints requirements-dev.txt --output-file requirements-bench.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group data --constraints requirements-dev.txt --output-file requirements-data.txt
+	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group docs --constraints requirements-dev.txt --output-file requirements-docs.txt
 	@$(COMPILE) --upgrade --group build --extra sandbox --constraints requirements-dev.txt --output-file requirements-demo.txt
 
 clean: ## Remove everything that the targets made, .venv included

@@ -1,79 +1,155 @@
-"""The Python examples of the README and of docs/ run as they stand, and print what is shown."""
+"""The documentation: its Python examples run and print what is shown, and its tables are complete.
+
+tests/cli/test_cli_docs.py runs the commands that it shows.
+"""
+
+from __future__ import annotations
 
 import contextlib
 import io
 import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import architecture
+import docs_site
 import polyai_data
 import pytest
-from markdown_it import MarkdownIt
 from polyai_data import Region
 from polyai_data.sandbox import serve
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+from tests.pages import PAGES, ROOT, fences, python_examples, read
+
+EXAMPLES = list(python_examples())
+# What only the examples of a page need. `make docs` installs it, and runs these examples.
+OPTIONAL = ("celery", "fastapi", "flask")
 
 
-def examples() -> list[Any]:
-    """Return the Python blocks, each with the block of output that follows it, if there is one.
-
-    Blocks with tests are left out: test_testing_plugin.py runs these.
-    """
-    found: list[Any] = []
-    for page in PAGES:
-        text = page.read_text(encoding="utf-8")
-        fences = [token for token in MarkdownIt().parse(text) if token.type == "fence"]
-        for fence, following in zip(fences, [*fences, None][1:], strict=True):
-            if fence.info == "python" and "def test_" not in fence.content:
-                output = following.content if following and following.info == "text" else None
-                number = len(found) + 1
-                found.append(pytest.param(fence.content, output, id=f"{page.name}-{number}"))
-    return found
+Run = Callable[[str], tuple[str, dict[str, Any]]]
 
 
-@pytest.mark.parametrize(("source", "expected"), examples())
-def test_an_example_prints_what_the_page_shows(
-    source: str, expected: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
+    """Return a function that runs an example, and returns its output and variables."""
     monkeypatch.chdir(tmp_path)
-    printed = io.StringIO()
-    with serve() as base_url, contextlib.redirect_stdout(printed):
-        monkeypatch.setenv("POLYAI_BASE_URL", base_url)
-        monkeypatch.setenv("POLYAI_API_KEY", "sandbox")
-        monkeypatch.setenv("POLYAI_AGENT_ID", "PROJECT-DEMO")
-        monkeypatch.setenv("POLYAI_ACCOUNT_ID", "ACCOUNT-DEMO")
-        monkeypatch.setenv("POLYAI_CONVERSATIONS_API_KEY", "sandbox-v3")
-        exec(compile(source, "example", "exec"), {})  # the pages are ours
+    monkeypatch.setenv("POLYAI_API_KEY", "sandbox")
+    monkeypatch.setenv("POLYAI_AGENT_ID", "PROJECT-DEMO")
+    monkeypatch.setenv("POLYAI_ACCOUNT_ID", "ACCOUNT-DEMO")
+    monkeypatch.setenv("POLYAI_CONVERSATIONS_API_KEY", "sandbox-v3")
+
+    def run(source: str) -> tuple[str, dict[str, Any]]:
+        for name in OPTIONAL:
+            if re.search(rf"^from {name}", source, re.M):
+                pytest.importorskip(name, reason=f"{name} is not installed")
+        variables: dict[str, Any] = {"__name__": "example"}
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(source, "example", "exec"), variables)  # the pages are ours
+        return printed.getvalue(), variables
+
+    with serve() as sandbox:
+        monkeypatch.setenv("POLYAI_BASE_URL", sandbox)
+        yield run
+
+
+def check(run: Run, source: str, expected: str | None) -> None:
+    printed, _ = run(source)
     if expected is not None:
-        assert printed.getvalue() == expected
+        assert printed == expected
+
+
+@pytest.mark.filterwarnings("default")  # of the libraries that the examples use
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        pytest.param(source, output, id=name)
+        for name, source, output in EXAMPLES
+        if "from airflow" not in source
+    ],
+)
+def test_an_example_prints_what_the_page_shows(run: Run, source: str, expected: str | None) -> None:
+    check(run, source, expected)
+
+
+def test_a_wrong_output_fails(run: Run) -> None:
+    name, source, output = next(one for one in EXAMPLES if one[0].startswith("README.md"))
+    assert output
+    check(run, source, output)
+    for wrong in (output.replace("5.0", "4.0"), output[:-1], output + "more\n", ""):
+        assert wrong != output
+        with pytest.raises(AssertionError):
+            check(run, source, wrong)
+
+
+def test_every_output_that_a_page_shows_is_compared() -> None:
+    """A block of text follows an example, or is not output."""
+    compared = {output for _, _, output in EXAMPLES if output}
+    for page in PAGES:
+        for block in fences(page):
+            if block.info == "text":
+                is_cron = block.content.startswith("30 2 * * *")
+                assert block.content in compared or is_cron, (page.name, block.content)
+
+
+def test_most_examples_show_their_output() -> None:
+    silent = [name for name, _, output in EXAMPLES if output is None]
+    assert len(EXAMPLES) > 40
+    assert {name.partition(":")[0] for name in silent} <= {"docs/how-to/airflow.md"}
+
+
+def test_the_airflow_example_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in that runs each task at once: Airflow itself is too large to install here."""
+
+    def decorator(**_: object) -> Callable[[Any], Any]:
+        return lambda function: function
+
+    sdk: Any = ModuleType("airflow.sdk")
+    sdk.dag = sdk.task = decorator
+    monkeypatch.setitem(sys.modules, "airflow", ModuleType("airflow"))
+    monkeypatch.setitem(sys.modules, "airflow.sdk", sdk)
+    (source,) = [source for name, source, _ in EXAMPLES if "airflow.md" in name]
+    _, variables = run(source)
+    assert variables["calls"]() > 200
 
 
 def test_links_between_the_pages_lead_to_files() -> None:
+    pages = [*PAGES, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG"))]
     targets = [
         (page, target)
-        for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
-        for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
         if "://" not in target
     ]
     assert len(targets) >= len(PAGES)
     assert [target for page, target in targets if not (page.parent / target).exists()] == []
 
 
-def test_every_page_is_linked_from_the_readme() -> None:
-    readme = PAGES[0].read_text(encoding="utf-8")
-    assert [page.name for page in PAGES[1:] if f"](docs/{page.name})" not in readme] == []
+def test_every_page_is_in_a_table_of_contents() -> None:
+    listed = {ROOT / "docs" / "index.md"}
+    for page in PAGES[1:]:
+        for block in fences(page):
+            if block.info == "{toctree}":
+                names = re.findall(r"^[\w/-]+$", block.content, re.M)
+                listed |= {page.parent / f"{name}.md" for name in names}
+    assert set(PAGES[1:]) - listed == set()
+
+
+def test_the_readme_is_short() -> None:
+    assert len(PAGES[0].read_text(encoding="utf-8").splitlines()) <= 200
 
 
 def test_the_errors_page_names_every_error() -> None:
-    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    page = read("reference/errors.md")
     errors = {n for n in polyai_data.__all__ if n.endswith("Error") and n != "PolyAIError"}
     assert {name for name in errors if f"`{name}`" not in page} == set()
 
 
 def test_the_settings_page_names_every_region_with_its_addresses() -> None:
-    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    page = read("reference/settings.md")
     for region in Region:
         row = re.search(rf'^\| `"{region}"` .*$', page, re.MULTILINE)
         assert row is not None
@@ -82,8 +158,138 @@ def test_the_settings_page_names_every_region_with_its_addresses() -> None:
         assert all(alias in row[0] for alias in region.aliases)
 
 
+def test_the_settings_page_names_every_extra_with_what_it_installs() -> None:
+    page = read("reference/settings.md")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for extra, packages in project["optional-dependencies"].items():
+        names = ", ".join(sorted(re.match(r"\w+", package)[0] for package in packages))  # type: ignore[index]
+        assert re.search(rf"^\| `{extra}` \| .* \| {names} \|$", page, re.M), (extra, names)
+
+
 def test_changelog_has_an_entry_for_this_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     newest: Any = re.search(r"^## (\S+)( \(unreleased\))?$", changelog, re.MULTILINE)
     # What is unreleased may get another version than its entry has, until it is released.
     assert newest[1] == polyai_data.__version__ or newest[2]
+
+
+# --- The site ------------------------------------------------------------------------------------
+
+
+def site(page: str) -> str:
+    """Return the Markdown that the site shows for a page."""
+    return docs_site.page(page.removesuffix(".md"), read(page))
+
+
+def test_the_reference_has_every_public_name() -> None:
+    shown = "".join(
+        site(f"reference/{page}.md") for page in ("client", "models", "errors", "extras")
+    )
+    for module in docs_site.MODULES:
+        for name in sys.modules[module].__all__:
+            owners = [other for other in docs_site.MODULES if f":: {other}.{name}\n" in shown]
+            assert owners or name.startswith("__"), f"{module}.{name}"
+
+
+def test_the_reference_has_every_command_and_option() -> None:
+    import typer
+    from polyai_data.cli._commands import app
+
+    page = site("reference/command-line.md")
+    group: Any = typer.main.get_command(app)
+    assert len(group.commands) > 10
+    for name, command in group.commands.items():
+        _, heading, section = page.partition(f"\n### {name}\n")
+        assert heading, name
+        section = section.partition("\n### ")[0]
+        for parameter in command.params:
+            if parameter.param_type_name == "option" and not parameter.hidden:
+                assert all(f"`{option}`" in section for option in parameter.opts), parameter.name
+
+
+def test_the_reference_has_the_corrections_of_the_specs() -> None:
+    table = docs_site.differences()
+    assert "| `ConversationDetailResponse`, `ConversationSummaryResponse` | `polyScore` |" in table
+    assert "| `V3ConversationTurn` | `barge_in` |" in table or "V3ConversationTurn" in table
+    assert "operationId" not in table
+
+
+@pytest.mark.parametrize(
+    ("docname", "text", "expected"),
+    [
+        ("index", "[a](how-to/list.md)", "[a](/how-to/list.md)"),
+        ("how-to/list", "[a](bulk.md#x) [b](#y)", "[a](/how-to/bulk.md#x) [b](#y)"),
+        ("how-to/list", "[a](../reference/errors.md)", "[a](/reference/errors.md)"),
+        ("how-to/list", "[a](../../SECURITY.md)", "[a](/explanation/security.md)"),
+        ("how-to/list", "[a](https://example.com/b.md)", "[a](https://example.com/b.md)"),
+        ("how-to/list", "```python\n[a](b.md)\n```\n", "```python\n[a](b.md)\n```\n"),
+    ],
+)
+def test_links_become_links_of_the_site(docname: str, text: str, expected: str) -> None:
+    assert docs_site.page(docname, text) == expected
+
+
+def test_a_file_of_the_repository_is_a_page_of_the_site() -> None:
+    page = site("explanation/security.md")
+    assert page.startswith("# Security\n")
+    assert "](/how-to/local-copy.md)" in page
+    opening = site("index.md")
+    assert "## Examples" not in opening
+    assert "This is an independent project" in opening
+
+
+def test_pictures_follow_the_theme() -> None:
+    page = site("reference/command-line.md")
+    assert "<picture>" not in page
+    assert "```{image} ../../pictures/list-dark.svg" in page
+    assert ":class: only-light" in page
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<script src="https://example.com/a.js"></script>',
+        '<script async\n src="//example.com/a.js"></script>',
+        '<link rel="stylesheet" href="https://example.com/a.css">',
+        '<img alt="" src="https://example.com/a.png">',
+        '<iframe src="https://example.com"></iframe>',
+        "<style>@import 'https://example.com/a.css';</style>",
+        "<style>a { background: url(https://example.com/a.woff2) }</style>",
+    ],
+)
+def test_what_a_page_loads_from_elsewhere_is_found(tmp_path: Path, html: str) -> None:
+    (tmp_path / "page.html").write_text(f'<a href="https://example.com">x</a>{html}')
+    assert docs_site.external(tmp_path) != []
+
+
+def test_links_are_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(
+        '<a href="https://example.com">x</a><link rel="canonical" href="https://example.com">'
+        '<script src="a.js"></script><svg xmlns="http://www.w3.org/2000/svg"></svg>'
+    )
+    assert docs_site.external(tmp_path) == []
+
+
+# --- The architecture ----------------------------------------------------------------------------
+
+
+def test_imports_run_one_way() -> None:
+    rows = architecture.rows(architecture.graph())
+    position = {part: index for index, row in enumerate(rows) for part in row}
+    order = ["cli", "public names", "_async", "_data", "_http", "_models", "generated"]
+    assert sorted(order, key=position.__getitem__) == order
+
+
+def test_a_circle_of_imports_is_an_error() -> None:
+    with pytest.raises(ValueError, match="circle: a, b"):
+        architecture.rows({"a": {"b"}, "b": {"a"}, "top": {"a"}})
+
+
+def test_only_direct_imports_are_drawn() -> None:
+    parts = {"a": {"b", "c"}, "b": {"c"}, "c": set[str]()}
+    assert architecture.direct(parts) == {"a": {"b"}, "b": {"c"}, "c": set()}
+
+
+def test_every_part_is_drawn() -> None:
+    picture = architecture.draw()
+    assert all(f">{part}<" in picture for part in architecture.graph())

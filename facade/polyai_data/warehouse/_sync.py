@@ -53,6 +53,7 @@ class SyncResult:
 
 
 OnProgress = Callable[[SyncResult, int | None], None]
+"""A callback with what a sync did so far, and the number of all conversations or None."""
 
 
 @dataclass(frozen=True)
