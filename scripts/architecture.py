@@ -1,8 +1,8 @@
 """The architecture of the package, read from the imports of its source, and drawn as an SVG image.
 
 A part is a folder of `polyai_data`, or some of its modules. Each part is drawn above all parts that
-it imports, so a circle of imports cannot be drawn: it is an error. Imports for type checkers, and those
-that only help to report a missing extra, are left out.
+it imports, so a circle of imports cannot be drawn: it is an error. Imports for type checkers, and
+those that only help to report a missing extra, are left out.
 """
 
 from __future__ import annotations
@@ -124,9 +124,9 @@ def draw() -> str:
     paths: list[list[str]] = []
     for part, others in sorted(arrows.items()):
         for other in sorted(others):
-            between = [f"{part}→{other}:{row}" for row in range(depth[part] + 1, depth[other])]
-            for row, name in enumerate(between, depth[part] + 1):
-                grid[row].append(name)
+            between = [f"{part}→{other}:{index}" for index in range(depth[part] + 1, depth[other])]
+            for index, name in enumerate(between, depth[part] + 1):
+                grid[index].append(name)
             paths.append([part, *between, other])
     columns = max(map(len, grid))
     middle: dict[str, float] = {}
@@ -148,7 +148,8 @@ def draw() -> str:
         f'viewBox="0 0 {columns * COLUMN} {len(grid) * ROW - ROW + BOX_HEIGHT + 16}" '
         f'aria-label="The parts of the package, each above the parts that it imports">'
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-        'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="currentColor"/></marker></defs>'
+        'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="currentColor"/></marker>'
+        "</defs>"
         f"{''.join(lines)}</svg>"
     )
 

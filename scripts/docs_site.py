@@ -186,9 +186,8 @@ def differences() -> str:
             )
             schemas = [name for name in names if name[0].isupper()]
             fields = [name for name in names if name[0].islower() and name not in KEYWORDS]
-            rows.append(
-                f"| {_code(schemas)} | {_code(fields) or 'required fields'} | {action['description']} |"
-            )
+            cells = (_code(schemas), _code(fields) or "required fields", action["description"])
+            rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(["| in the spec | fields | in the package, and why |", "|---|---|---|", *rows])
 
 

@@ -26,7 +26,7 @@ def fences(page: Path) -> list[Any]:
 def python_examples() -> Iterator[tuple[str, str, str | None]]:
     """Yield each Python example as its name, its source, and the output that the page shows.
 
-    A block that says `continued` continues the one before. Tests and notebooks are left out, because
+    A block that says `continued` continues the one before. Tests and notebooks are left out:
     test_testing_plugin.py and test_with_libraries.py run them.
     """
     for page in PAGES:

@@ -76,7 +76,7 @@ def test_an_example_prints_what_the_page_shows(run: Run, source: str, expected: 
 
 
 def test_a_wrong_output_fails(run: Run) -> None:
-    name, source, output = next(one for one in EXAMPLES if one[0].startswith("README.md"))
+    _, source, output = next(one for one in EXAMPLES if one[0].startswith("README.md"))
     assert output
     check(run, source, output)
     for wrong in (output.replace("5.0", "4.0"), output[:-1], output + "more\n", ""):
