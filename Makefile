@@ -24,7 +24,7 @@ test: .venv/redocly-ready ## Run every test
 
 # The facade alone: no CLI, no sandbox, no pytest plugin, nothing that starts a type checker or the generator.
 NOT_FAST := tests/cli tests/sandbox tests/testing tests/frames tests/warehouse $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py documents.py faults.py fuzz.py generate.py generated.py \
-	makefile.py overlay.py docs.py soak.py sources.py time_limit.py tools.py typing.py)
+	makefile.py overlay.py docs.py docs_site.py soak.py sources.py time_limit.py tools.py typing.py)
 
 test-fast: .venv/ready ## Run the quick tests of the facade alone, with few examples and without coverage
 	@$(RUN) -m pytest --quiet -m "not slow" --hypothesis-profile fast --numprocesses auto --dist worksteal $(addprefix --ignore=,$(NOT_FAST))
@@ -115,7 +115,7 @@ build: .venv/ready ## Build the wheel and the source distribution
 # Both test the installed package, in an environment of its own. Tests that need the generator, the
 # OpenAPI tools, VCR, a type checker or Node.js are left out: they test this repository, not what users
 # install.
-NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_api.py test_bumps.py test_cassettes.py test_clients.py test_fuzz.py \
+NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_api.py test_bumps.py test_cassettes.py test_clients.py test_docs_site.py test_fuzz.py \
 	test_generate.py test_generated.py test_makefile.py test_overlay.py test_sources.py test_time_limit.py test_typing.py cli/test_cli_pictures.py \
 	sandbox/test_sandbox_contract.py)
 TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket pytest-timeout trustme

@@ -27,6 +27,7 @@ html_theme = "furo"
 html_title = f"polyai-data {version}"
 html_show_sourcelink = False
 html_copy_source = False
+html_show_search_summary = False  # browsers do not let pages of file:// read others
 html_theme_options = {"navigation_with_keys": False}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
