@@ -179,19 +179,19 @@ def differences() -> str:
     overlay = yaml.safe_load((ROOT / "scripts" / "overlay.yaml").read_text(encoding="utf-8"))
     rows = []
     for action in overlay["actions"]:
-        target, found = re.subn(r"^\$\.components\.schemas", "", action["target"])
-        if found and target:
-            names = re.findall(
-                r"['.](V?\w+)", target.replace(".properties", " ").replace(".items", " ")
-            )
-            schemas = [name for name in names if name[0].isupper()]
-            fields = [name for name in names if name[0].islower() and name not in KEYWORDS]
-            cells = (_code(schemas), _code(fields) or "required fields", action["description"])
-            rows.append(f"| {' | '.join(cells)} |")
+        # $.components.schemas, the schemas, and what of them: `required`, or properties
+        match = re.match(r"\$\.components\.schemas(\.\w+|\[[^]]+])\.(\w+)(.*)", action["target"])
+        # What only makes room for the next action says nothing about responses.
+        if match and (match[2] == "required" or not action.get("remove")):
+            fields = _names(match[3].removesuffix(".items")) or list(action.get("update", []))
+            what = "required fields" if match[2] == "required" else _code(fields)
+            rows.append(f"| {_code(_names(match[1]))} | {what} | {action['description']} |")
     return "\n".join(["| in the spec | fields | in the package, and why |", "|---|---|---|", *rows])
 
 
-KEYWORDS = {"required", "type", "properties", "items"}
+def _names(path: str) -> list[str]:
+    """Return the names in a part of a JSONPath: `.a.b` or `['a','b']`."""
+    return re.findall(r"['.](\w+)", path)
 
 
 def _code(names: list[str]) -> str:

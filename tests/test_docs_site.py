@@ -46,7 +46,10 @@ def test_the_reference_has_every_command_and_option() -> None:
 def test_the_reference_has_the_corrections_of_the_specs() -> None:
     table = docs_site.differences()
     assert "| `ConversationDetailResponse`, `ConversationSummaryResponse` | `polyScore` |" in table
-    assert "| `V3ConversationTurn` | required fields |" in table
+    assert "| `ConversationDetailResponse` | `turns` | The turns in real responses" in table
+    assert "| `V3ConversationTurn` | `barge_in` |" in table
+    assert "| `DebugChatResponse` | required fields | A reply can be read" in table
+    assert "next action" not in table  # which only makes room
     assert "operationId" not in table
 
 
