@@ -85,7 +85,7 @@ docs: build/docs-env/ready ## Build the documentation site in build/docs; warnin
 	@rm -rf build/docs
 	@PYTHONPATH=build/docs-env $(RUN) -m sphinx -W --keep-going -n -q -E -d build/docs-cache docs build/docs
 	@$(RUN) scripts/docs_site.py build/docs
-	@PYTHONPATH=build/docs-env $(RUN) -m pytest --quiet tests/test_docs.py -k "celery or fastapi or flask"
+	@PYTHONPATH=build/docs-env $(RUN) -m pytest --quiet --disable-warnings tests/test_docs.py -k "celery or fastapi or flask"
 
 docs-serve: docs ## Show the documentation site on http://127.0.0.1:8000 (PORT=…)
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory build/docs $(or $(PORT),8000)

@@ -24,6 +24,7 @@ nitpicky = True
 nitpick_ignore_regex = [(r"py:.*", r"(?!polyai_data(\.[A-Za-z]\w*)+$).*")]
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = f"polyai-data {version}"
 html_show_sourcelink = False
 html_copy_source = False
