@@ -20,6 +20,7 @@ version = release = polyai_data.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = []
 nitpicky = True
+smartquotes = False  # which would turn -- into a dash
 # Types of the standard library, of dependencies, and of private modules.
 nitpick_ignore_regex = [(r"py:.*", r"(?!polyai_data(\.[A-Za-z]\w*)+$).*")]
 

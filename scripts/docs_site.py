@@ -151,7 +151,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
     arguments = [_usage(one) for one in shown if one.param_type_name == "argument"]
     yield f"### {name}"
     yield f"```text\npolyai-data {' '.join([name, *arguments, '[OPTIONS]'])}\n```"
-    yield re.sub(r"(?<!`)(--[a-z][a-z-]*)", r"`\1`", command.help).replace("\b", "")
+    yield _marked_up(command.help.replace("\b", ""))
     rows = [_row(one) for one in shown if getattr(one, "help", None)]
     yield "\n".join(["| argument or option | |", "|---|---|", *rows])
 
@@ -171,7 +171,16 @@ def _row(parameter: Any) -> str:
             value = parameter.metavar or ("|".join(map(str, choices or [])) or "VALUE")
             names += f" `{value}`".replace("|", "\\|")
     text = re.sub(r"\[/?\w+\]", "", parameter.help)  # rich's markup
-    return f"| {names} | {text} |".replace("\n", " ")
+    return f"| {names} | {_marked_up(text)} |".replace("\n", " ")
+
+
+def _marked_up(text: str) -> str:
+    """Return a help text with options and environment variables as code, and no HTML."""
+    parts = re.split(r"(`[^`]*`)", text)
+    for index in range(0, len(parts), 2):
+        code = re.sub(r"--[a-z][a-z-]*|POLYAI_\w+(<REGION>)?", r"`\g<0>`", parts[index])
+        parts[index] = re.sub(r"<(?=[^`]*(`[^`]*`[^`]*)*$)", "&lt;", code)
+    return "".join(parts)
 
 
 def differences() -> str:

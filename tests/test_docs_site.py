@@ -43,6 +43,19 @@ def test_the_reference_has_every_command_and_option() -> None:
                 assert all(f"`{option}`" in section for option in parameter.opts), parameter.name
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Default: 250 with --since.", "Default: 250 with `--since`."),
+        ("See `get --web` and --all.", "See `get --web` and `--all`."),
+        ("POLYAI_KEY_<REGION>, or POLYAI_KEY.", "`POLYAI_KEY_<REGION>`, or `POLYAI_KEY`."),
+        ("Fewer than <b>: --all or --no-raw", "Fewer than &lt;b>: `--all` or `--no-raw`"),
+    ],
+)
+def test_help_is_marked_up(text: str, expected: str) -> None:
+    assert docs_site._marked_up(text) == expected
+
+
 def test_the_reference_has_the_corrections_of_the_specs() -> None:
     table = docs_site.differences()
     assert "| `ConversationDetailResponse`, `ConversationSummaryResponse` | `polyScore` |" in table
