@@ -23,6 +23,7 @@ from ._options import (
     RecordingOptions,
     RegionOptions,
     SearchConnectionOptions,
+    Searches,
     SearchOptions,
     SyncOptions,
 )
@@ -367,22 +368,22 @@ def _regions(as_json: AsJson = False) -> None:
 
 
 @_command("login", _SET_UP)
-def _login(options: RegionOptions) -> None:
+def _login(options: RegionOptions, searches: Searches = False) -> None:
     """Save the API key for a region in the system keyring.
 
     Prompts for the key without showing it. If stdin is not a terminal, reads the key from stdin.
     """
     from ._login import login
 
-    login(options)
+    login(options, searches=searches)
 
 
 @_command("logout", _SET_UP)
-def _logout(options: RegionOptions) -> None:
+def _logout(options: RegionOptions, searches: Searches = False) -> None:
     """Delete the API key for a region from the system keyring."""
     from ._login import logout
 
-    logout(options)
+    logout(options, searches=searches)
 
 
 @_command("sandbox", _SET_UP)

@@ -385,4 +385,8 @@ Ids = Annotated[
     typer.Argument(metavar="ID...", help="Conversation IDs; - reads IDs from stdin."),
 ]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Conversation ID.")]
+Searches = Annotated[
+    bool,
+    typer.Option("--searches", help="The key for searches, of the Conversations API v3."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
