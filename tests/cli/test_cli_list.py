@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from polyai_data import DataClient
-from polyai_data.cli import _times, main
+from polyai_data.cli import _list, _times, main
 from polyai_data.sandbox import Fault, Received, serve
 
 if TYPE_CHECKING:
@@ -279,12 +279,13 @@ def test_colours_follow_the_environment(
 
 
 def test_long_lists_come_in_batches_under_one_header_in_a_pipe(
-    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None]
+    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sandbox(conversations=1500)
-    assert len(run("list").out.splitlines()) == 1501
+    monkeypatch.setattr(_list, "_BATCH_SIZE", 100)
+    sandbox(conversations=150)
+    assert len(run("list").out.splitlines()) == 151
     on_terminal(140)
-    assert len(run("list", "--all").out.splitlines()) == 1502
+    assert len(run("list", "--all").out.splitlines()) == 152
 
 
 def test_ids_link_to_agent_studio_where_the_region_is_known(
