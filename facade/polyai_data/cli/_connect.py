@@ -180,8 +180,8 @@ class ResolvedSettings:
 
         return DataClient(
             # Not in variables, which a traceback would show.
-            api_key=api_key and api_key.reveal(),
-            conversations_api_key=conversations_api_key and conversations_api_key.reveal(),
+            api_key=_keys.reveal(api_key),
+            conversations_api_key=_keys.reveal(conversations_api_key),
             region=self.region,
             base_url=self.address,  # resolved, so that the client ignores the environment
             agent_id=self.agent_id,

@@ -43,6 +43,11 @@ class Key:
         raise TypeError("A key cannot be pickled or copied.")
 
 
+def reveal(key: Key | None) -> str | None:
+    """Return the key itself, if there is one."""
+    return None if key is None else key.reveal()
+
+
 def from_file(path: Path) -> Key:
     """Read a key from a file.
 
