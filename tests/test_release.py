@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tarfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def test_builds_that_differ_are_an_error(monkeypatch: pytest.MonkeyPatch, tmp_pa
         (source / "dist").mkdir(exist_ok=True)
         for kind in targets or ("sdist", "wheel"):
             if kind == "sdist":
-                with release.tarfile.open(source / "dist" / "a.tar.gz", "w:") as archive:
+                with tarfile.open(source / "dist" / "a.tar.gz", "w:") as archive:
                     archive.add(ROOT / "LICENSE", "a/LICENSE")
             else:
                 (source / "dist" / "a.whl").write_text(differs and str(source))
