@@ -44,7 +44,8 @@ USE_EXTRAS = {
     "sync": """
         from polyai_data import DataClient, warehouse
         with DataClient() as client:
-            print(warehouse.sync(client, "duckdb:copy.duckdb"))
+            warehouse.sync(client, "duckdb:copy.duckdb")
+            print(warehouse.sync(client, "duckdb:copy.duckdb"))  # reads times from the copy
         """,
 }
 """Code that uses each extra."""
