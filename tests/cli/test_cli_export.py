@@ -397,15 +397,20 @@ def test_a_file_is_closed_before_it_is_renamed_where_that_is_necessary(
 ) -> None:
     sandbox(conversations=5)
     opened: list[Any] = []
-    lock = _locks.lock
-    monkeypatch.setattr(_locks, "CAN_RENAME_OPEN_FILES", can_rename)
-    monkeypatch.setattr(_locks, "lock", lambda file: opened.append(file) or lock(file))
     closed: list[bool] = []
-    for name in ("link", "replace"):
-        move = getattr(os, name)
-        monkeypatch.setattr(
-            os, name, lambda *paths, move=move: closed.append(opened[0].closed) or move(*paths)
-        )
+    lock, move = _locks.lock, os.replace if overwrite else os.link
+
+    def lock_and_note(file: Any) -> None:
+        opened.append(file)
+        lock(file)
+
+    def note_and_move(*paths: Any) -> None:
+        closed.append(opened[0].closed)
+        move(*paths)
+
+    monkeypatch.setattr(_locks, "CAN_RENAME_OPEN_FILES", can_rename)
+    monkeypatch.setattr(_locks, "lock", lock_and_note)
+    monkeypatch.setattr(os, move.__name__, note_and_move)
     assert run(*EXPORT, *["--overwrite"] * overwrite).code == 0
     assert closed == [not can_rename]
     assert len(ids()) == 5
