@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -435,6 +436,22 @@ def test_invalid_times_are_rejected_with_examples(run: Run, text: str) -> None:
     assert "Invalid value for '--until'" in ended.err
     assert "7d, 24h, 90m, today, yesterday" in ended.err
     assert ended.err.count("\n") == 2
+
+
+@pytest.mark.parametrize("text", ["1969-07-20", "1969-07-20T20:17"])
+def test_times_that_windows_cannot_convert_are_invalid(
+    run: Run, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    class WindowsTime(datetime):
+        def astimezone(self, tz: Any = None) -> Any:
+            if tz is None and self.year < 1970:
+                raise OSError(errno.EINVAL, "Invalid argument")
+            return super().astimezone(tz)
+
+    monkeypatch.setattr(_times, "datetime", WindowsTime)
+    ended = run("list", "--since", text)
+    assert ended.code == 2
+    assert "Invalid value for '--since'" in ended.err
 
 
 def test_now_is_local() -> None:

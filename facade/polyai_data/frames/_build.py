@@ -269,7 +269,8 @@ def _convert_times(values: Sequence[Any]) -> pa.Array:
     try:
         times = pc.cast(texts, _ARROW["time"])
     except pa.ArrowInvalid:
-        times = pc.assume_timezone(pc.cast(texts, pa.timestamp("us")), "UTC")
+        # Not assume_timezone: it looks for UTC in a database, which Windows does not have.
+        times = pc.cast(pc.cast(texts, pa.timestamp("us")), _ARROW["time"])
         if pc.min(pc.utf8_length(texts)).as_py() <= 13:
             raise  # a date without a time
     low, high = pc.min_max(times).values()
