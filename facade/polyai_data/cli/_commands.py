@@ -117,17 +117,36 @@ def _search(
         ),
     ] = None,
     get_all: Annotated[bool, typer.Option("--all", help="Show all that are found.")] = False,
+    in_copy: Annotated[
+        bool,
+        typer.Option("--copy", help="Search the local copy that `sync` made, without the server."),
+    ] = False,
+    copy_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--copy-file", metavar="FILE", help="Search this copy instead of polyai.duckdb."
+        ),
+    ] = None,
     as_json: AsJson = False,
     *,
     connection: SearchConnectionOptions,
 ) -> None:
     """Search for conversations on the server, newest first.
 
-    Uses the Conversations API v3, which has API keys of its own.
+    Uses the Conversations API v3, which has API keys of its own. With --copy, finds the text in the
+    local copy, ignoring case: in what was said, headings, summaries and notes.
     """
     from ._find import run
 
-    run(connection, options, query=query, limit=limit, get_all=get_all, as_json=as_json)
+    run(
+        connection,
+        options,
+        query=query,
+        limit=limit,
+        get_all=get_all,
+        as_json=as_json,
+        copy=copy_file or (Path("polyai.duckdb") if in_copy else None),
+    )
 
 
 @_command("get", _READ)

@@ -124,9 +124,12 @@ class SearchOptions:
         ),
     ] = None
     environment: Annotated[
-        Literal["live", "pre-release", "sandbox"],
-        typer.Option(metavar="NAME", help="Environment: live, pre-release or sandbox."),
-    ] = "live"
+        Literal["live", "pre-release", "sandbox"] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Environment: live, pre-release or sandbox. Default: live; in a copy, all.",
+        ),
+    ] = None
     channel: Annotated[
         list[str] | None,
         typer.Option(

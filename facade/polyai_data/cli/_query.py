@@ -4,6 +4,7 @@ import csv
 import io
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain
@@ -23,17 +24,28 @@ _ROWS_AT_A_TIME = 1000
 
 def run(sql: str, path: Path, *, output_format: str) -> None:
     """Print the result of a query."""
+    terminal = Terminal()
+    with open_copy(path, "--copy") as connection:
+        cursor = connection.execute(sys.stdin.read() if sql == "-" else sql)
+        names = [column[0] for column in cursor.description or ()]
+        _print(terminal, names, _rows(cursor), output_format)
+
+
+@contextmanager
+def open_copy(path: Path, option: str) -> Iterator[Any]:
+    """Open a local copy, which can only be read.
+
+    Raises:
+        CommandError: if there is none, it is in use, or a query fails.
+    """
     warehouse = import_warehouse()
     import duckdb
 
-    terminal = Terminal()
     if not path.is_file():
-        raise CommandError(f"{path} does not exist.", "Run `polyai-data sync`, or pass --copy.")
+        raise CommandError(f"{path} does not exist.", f"Run `polyai-data sync`, or pass {option}.")
     try:
         with warehouse.connect(path, read_only=True) as connection:
-            cursor = connection.execute(sys.stdin.read() if sql == "-" else sql)
-            names = [column[0] for column in cursor.description or ()]
-            _print(terminal, names, _rows(cursor), output_format)
+            yield connection
     except warehouse.CopyError as error:
         raise CommandError(str(error)) from None
     except duckdb.Error as error:
@@ -44,10 +56,10 @@ def run(sql: str, path: Path, *, output_format: str) -> None:
 def _rows(cursor: Any) -> Iterator[list[Any]]:
     while rows := cursor.fetchmany(_ROWS_AT_A_TIME):
         for row in rows:
-            yield [_json_value(value) for value in row]
+            yield [json_value(value) for value in row]
 
 
-def _json_value(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """Return a value of the database as JSON has it."""
     if isinstance(value, datetime | date | time):
         return value.isoformat()
@@ -56,9 +68,9 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, list | tuple):
-        return [_json_value(item) for item in value]
+        return [json_value(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _json_value(item) for key, item in value.items()}
+        return {str(key): json_value(item) for key, item in value.items()}
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
