@@ -232,6 +232,14 @@ def _export(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted export.")] = False,
     overwrite: Overwrite = False,
+    output_format: Annotated[
+        Literal["json", "csv"],
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="json (JSON Lines), or csv: a table with one row for each conversation.",
+        ),
+    ] = "json",
     source: Annotated[
         Literal["data", "v3"],
         typer.Option(
@@ -244,11 +252,11 @@ def _export(
     recordings: RecordingOptions,
     connection: SearchConnectionOptions,
 ) -> None:
-    """Export conversations to a JSON Lines file.
+    """Export conversations to a JSON Lines or CSV file.
 
-    Each line is a conversation as the server sent it. The export is written to FILE.part, which is
-    renamed to FILE when it is complete. Resume an interrupted or partly failed export with --resume
-    and the same options; nothing already saved is fetched again.
+    In JSON Lines, each line is a conversation as the server sent it. The export is written to
+    FILE.part, which is renamed to FILE when it is complete. Resume an interrupted or partly failed
+    export with --resume and the same options; nothing already saved is fetched again.
     """
     from ._export import run
 
@@ -263,6 +271,7 @@ def _export(
         resume=resume,
         overwrite=overwrite,
         from_v3=source == "v3",
+        as_csv=output_format == "csv",
     )
 
 
