@@ -432,7 +432,7 @@ import sys
 from polyai_data import DataClient, warehouse
 print("ready", flush=True)
 client = DataClient(base_url=sys.argv[1], api_key="sandbox", agent_id="PROJECT-DEMO")
-warehouse.sync(client, f"duckdb:{sys.argv[2]}", batch_size=10)
+warehouse.sync(client, f"duckdb:{sys.argv[2]}", batch_size=10, recordings=sys.argv[3])
 """
 
 
@@ -440,9 +440,9 @@ warehouse.sync(client, f"duckdb:{sys.argv[2]}", batch_size=10)
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, float, Any]]:
     """A sandbox, how long a sync of it takes, and the tables that the sync makes."""
     path = tmp_path_factory.mktemp("copies") / "undisturbed.duckdb"
-    with serve(conversations=80, now=NOW) as url, client_for(url) as client:
+    with serve(conversations=80, now=NOW, recording_bytes=1000) as url, client_for(url) as client:
         started = time.monotonic()
-        warehouse.sync(client, f"duckdb:{path}", batch_size=10)
+        warehouse.sync(client, f"duckdb:{path}", batch_size=10, recordings=path.parent / "calls")
         yield url, time.monotonic() - started, contents(path)
 
 
@@ -451,7 +451,8 @@ def test_after_a_kill_the_next_sync_ends_with_the_same_tables(
     path: Path, undisturbed: tuple[str, float, Any], seed: int
 ) -> None:
     url, duration, expected = undisturbed
-    command = [sys.executable, "-c", _SYNC, str(url), str(path)]
+    calls = path.parent / "calls"
+    command = [sys.executable, "-c", _SYNC, str(url), str(path), str(calls)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout
@@ -459,8 +460,11 @@ def test_after_a_kill_the_next_sync_ends_with_the_same_tables(
         time.sleep(duration * random.Random(seed).random())
         process.send_signal(signal.SIGKILL)
     with client_for(url) as client:
-        warehouse.sync(client, f"duckdb:{path}", batch_size=10)
+        result = warehouse.sync(
+            client, f"duckdb:{path}", batch_size=10, recordings=calls, verify=True
+        )
     assert contents(path) == expected
+    assert result.recordings_damaged == 0
 
 
 def test_an_interrupt_ends_a_sync(sync: Syncs) -> None:

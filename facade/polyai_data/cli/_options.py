@@ -336,6 +336,20 @@ class SyncOptions:
             help="Delete conversations that the API no longer has. Default: they are marked.",
         ),
     ] = False
+    recordings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also save recordings in this directory: <agent>/<year>/<month>/<day>/<id>.wav.",
+        ),
+    ] = None
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Read all saved recordings, and fetch those again that differ or are missing.",
+        ),
+    ] = False
     concurrency: Annotated[
         int, typer.Option(metavar="N", min=1, max=256, help="Maximum concurrent requests.")
     ] = 16

@@ -25,8 +25,12 @@ def run(connection: ConnectionOptions, options: SyncOptions, *, as_json: bool) -
         "raw": not options.no_raw,
         "redact": options.redact,
         "delete_vanished": options.delete_vanished,
+        "recordings": options.recordings,
+        "verify": options.verify,
         "concurrency": options.concurrency,
     }
+    if options.verify and options.recordings is None:
+        raise CommandError("--verify needs --recordings.", "Pass the directory of the files.")
     warehouse = import_warehouse()
     terminal = Terminal()
     with (
@@ -38,10 +42,13 @@ def run(connection: ConnectionOptions, options: SyncOptions, *, as_json: bool) -
         def show(result: Any, total: int | None) -> None:
             done = result.fetched + result.unchanged + result.failed
             progress.update(task, completed=done, total=total)
+            if result.recordings_saved:
+                saved = pluralize(result.recordings_saved, "recording")
+                progress.update(task, description=f"conversations, {saved}")
 
         try:
             result = warehouse.sync(client, options.to, on_progress=show, **arguments)
-        except warehouse.CopyError as error:
+        except (warehouse.CopyError, NotADirectoryError) as error:
             raise CommandError(str(error)) from None
     if as_json:
         terminal.show_json(vars(result))
@@ -50,11 +57,24 @@ def run(connection: ConnectionOptions, options: SyncOptions, *, as_json: bool) -
         parts += f", {result.vanished:,} vanished"
     name = options.to.partition(":")[2]
     terminal.info(f"Looked at {pluralize(result.looked_at, 'conversation')}: {parts}. Copy: {name}")
+    if options.recordings is not None:
+        saved = pluralize(result.recordings_saved, "recording")
+        terminal.info(f"Saved {saved} in {options.recordings}.")
+    if result.recordings_damaged:
+        terminal.warning(
+            f"{pluralize(result.recordings_damaged, 'recording')} differed or had no file."
+        )
     if result.failed:
         terminal.error(
             f"{pluralize(result.failed, 'conversation')} could not be fetched.",
             "The next sync tries again. The reasons are in the table sync_failed.",
         )
+    if result.recordings_failed:
+        terminal.error(
+            f"{pluralize(result.recordings_failed, 'recording')} could not be saved.",
+            "The next sync tries again. The reasons are in the table recordings.",
+        )
+    if result.failed or result.recordings_failed:
         raise typer.Exit(1)
 
 

@@ -11,6 +11,7 @@ nothing: the next one continues. The module needs the extra `sync`; docs/data.md
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def sync(
     raw: bool = True,
     redact: bool = False,
     delete_vanished: bool = False,
+    recordings: str | os.PathLike[str] | None = None,
+    verify: bool = False,
     page_size: int = 500,
     batch_size: int = 500,
     concurrency: int = 16,
@@ -67,6 +70,10 @@ def sync(
         redact: Whether to leave the columns empty that may hold personal data: `REDACTED`.
         delete_vanished: Whether to delete conversations that the API no longer has, after a walk
             through the whole list. Default: they stay, with `vanished_at`.
+        recordings: A directory to save recordings in, as `<agent>/<year>/<month>/<day>/<id>.wav`.
+            With `redact`, they are those with personal data removed. Default: none are saved.
+        verify: Whether to read all saved recordings, and fetch those again whose size or SHA-256
+            differs from the table `recordings`, or that are missing.
         page_size: The number of conversations to list with each request.
         batch_size: The number of conversations to fetch and store together.
         concurrency: Number of calls at a time.
@@ -76,6 +83,7 @@ def sync(
     Raises:
         CopyError: if the file is in use, is not a copy, or has the conversations of another agent.
         PolyAIError: if the list cannot be read, or 100 conversations in a row cannot be fetched.
+        NotADirectoryError: if the directory for recordings is a file.
         ValueError: if an argument is out of range.
     """
     scheme, _, path = target.partition(":")
@@ -85,6 +93,8 @@ def sync(
         raise ValueError(f"batch_size={batch_size}: expected 1 or more.")
     if lookback < timedelta(0) or refresh < timedelta(0):
         raise ValueError("lookback and refresh must not be negative.")
+    if verify and recordings is None:
+        raise ValueError("verify needs recordings=, the directory of the files.")
     options = Options(
         lookback=lookback,
         refresh=refresh,
@@ -93,6 +103,8 @@ def sync(
         raw=raw,
         redact=redact,
         delete_vanished=delete_vanished,
+        recordings=None if recordings is None else Path(recordings),
+        verify=verify,
         page_size=page_size,
         batch_size=batch_size,
         concurrency=concurrency,

@@ -27,6 +27,15 @@ _TYPES = {
 }
 _TEXT, _NUMBER, _TIME = "VARCHAR", "BIGINT", "TIMESTAMPTZ"
 _STATE = {
+    "recordings": {
+        "conversation_id": f"{_TEXT} PRIMARY KEY",
+        "path": _TEXT,
+        "size": _NUMBER,
+        "sha256": _TEXT,
+        "reason": _TEXT,
+        "attempts": _NUMBER,
+        "asked_at": _TIME,
+    },
     "sync_runs": {
         "run": f"{_NUMBER} PRIMARY KEY",
         "started_at": _TIME,
@@ -40,6 +49,9 @@ _STATE = {
         "failed": _NUMBER,
         "vanished": _NUMBER,
         "ended_early": "BOOLEAN",
+        "recordings_saved": _NUMBER,
+        "recordings_failed": _NUMBER,
+        "recordings_damaged": _NUMBER,
     },
     "sync_seen": {
         "conversation_id": f"{_TEXT} PRIMARY KEY",
@@ -74,6 +86,11 @@ def tables() -> dict[str, dict[str, str]]:
     data["conversations"]["conversation_id"] += " PRIMARY KEY"
     data["conversations"] |= {"raw": _TEXT, "fetched_at": _TIME, "vanished_at": _TIME}
     return data | _STATE
+
+
+def _create_table(name: str, columns: Mapping[str, str]) -> str:
+    listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+    return f"CREATE TABLE {name} ({listed})"
 
 
 def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -163,15 +180,14 @@ class Copy:
         try:
             with connect(new) as connection:
                 for name, columns in tables().items():
-                    listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
-                    connection.execute(f"CREATE TABLE {name} ({listed})")
+                    connection.execute(_create_table(name, columns))
             with suppress(FileExistsError):  # another sync was faster
                 os.link(new, self._path)
         finally:
             new.unlink(missing_ok=True)
 
     def _check(self) -> None:
-        """Add the columns that a newer version has.
+        """Add the tables and columns that a newer version has.
 
         Raises:
             CopyError: if the file is not a copy.
@@ -180,13 +196,20 @@ class Copy:
             found = self.all(
                 "SELECT column_name FROM information_schema.columns WHERE table_name = ?", name
             )
-            if not found:
+            if not found and name == "conversations":
                 self._connection.close()
                 raise CopyError(f"{self._path} is not a copy: it has no table {name}.")
+            if not found:
+                self._connection.execute(_create_table(name, columns))
+                continue
             for column in columns.keys() - {each for (each,) in found}:
                 self._connection.execute(
                     f'ALTER TABLE {name} ADD COLUMN "{column}" {columns[column]}'
                 )
+
+    def execute(self, query: str, *values: Any) -> None:
+        """Run a statement."""
+        self._connection.execute(query, values)
 
     def all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from polyai_data.frames import to_arrow
 from polyai_data.frames._build import json_text
 
 from ._copy import PARTS, Copy, CopyError
+from ._recordings import Recordings
 from ._redact import redact as without_personal_data
 
 _MAX_CONSECUTIVE_FAILURES = 100
@@ -42,6 +44,10 @@ class SyncResult:
             next sync, and the table `sync_failed` has the reasons.
         vanished: The number of conversations that the API no longer has.
         ended_early: Whether it stopped where the last complete sync began, less the lookback.
+        recordings_saved: The number of recordings that it saved.
+        recordings_failed: The number of recordings that could not be saved; they are tried again by
+            the next sync, and the table `recordings` has the reasons.
+        recordings_damaged: The number of files that differed or were missing.
     """
 
     looked_at: int = 0
@@ -50,6 +56,9 @@ class SyncResult:
     failed: int = 0
     vanished: int = 0
     ended_early: bool = False
+    recordings_saved: int = 0
+    recordings_failed: int = 0
+    recordings_damaged: int = 0
 
 
 OnProgress = Callable[[SyncResult, int | None], None]
@@ -66,6 +75,8 @@ class Options:
     raw: bool
     redact: bool
     delete_vanished: bool
+    recordings: Path | None
+    verify: bool
     page_size: int
     batch_size: int
     concurrency: int
@@ -90,7 +101,7 @@ class Sync:
         self._client = client
         self._path = path
         self._options = options
-        self._started = datetime.now(UTC)
+        self._started = _now()
         self._result = SyncResult()
         self._without_id = 0
         self._newest: datetime | None = None
@@ -103,6 +114,9 @@ class Sync:
         """Update the copy."""
         options, result = self._options, self._result
         with Copy(self._path) as copy:
+            recordings = options.recordings and Recordings(
+                self._client, copy, options.recordings, redacted=options.redact
+            )
             run = copy.start(self._started, details=options.details, redacted=options.redact)
             covered = copy.covered_until(details=options.details)
             total = self._walk(copy, self._oldest_needed(covered))
@@ -114,9 +128,26 @@ class Sync:
                 copy.forget_unreadable(self._started)
             # A time in the future would end the next walk too early.
             until = min(self._newest, self._started) if self._newest else covered
-            counts: Mapping[str, Any] = vars(result)
-            copy.finish(run, {**counts, "covered_until": until, "finished_at": datetime.now(UTC)})
+            copy.finish(run, {**vars(result), "covered_until": until, "finished_at": _now()})
+            if recordings is not None:
+                self._save_recordings(recordings)
+                copy.finish(run, {**vars(result), "finished_at": _now()})
         return result
+
+    def _save_recordings(self, recordings: Recordings) -> None:
+        options, result = self._options, self._result
+        if options.delete_vanished:
+            recordings.delete_orphans()
+        if options.verify:
+            result.recordings_damaged = recordings.verify()
+        results = recordings.save(
+            options.lookback, options.concurrency, options.agent_id, self._check_failure
+        )
+        with closing(results):
+            for is_saved in results:
+                result.recordings_saved += is_saved
+                options.on_progress(result, self._total)
+        result.recordings_failed = recordings.failed(self._started)
 
     def _oldest_needed(self, covered: datetime | None) -> datetime | None:
         """Return from which time on conversations are needed; None for all."""
@@ -215,22 +246,25 @@ class Sync:
         for result in results:
             error = result.error
             if error is None:
-                self._consecutive_failures = 0
+                self._check_failure(None)
                 batch.seen[result.id] = digests[result.id]
                 batch.raws[result.id] = {**result.value.raw, "conversationId": result.id}
-            elif isinstance(error, AuthenticationError | PermissionDeniedError):
-                raise error
             elif isinstance(error, ConversationNotFoundError) and not listed:
                 batch.gone.append(result.id)
             else:
+                self._check_failure(error)
                 batch.failed[result.id] = str(error)
-                self._consecutive_failures += 1
-                if self._consecutive_failures >= _MAX_CONSECUTIVE_FAILURES:
-                    raise error
         return batch
 
+    def _check_failure(self, error: Exception | None) -> None:
+        """Raise the error of a call if all other calls would fail, too."""
+        self._consecutive_failures = 0 if error is None else self._consecutive_failures + 1
+        is_final = isinstance(error, AuthenticationError | PermissionDeniedError)
+        if error and (is_final or self._consecutive_failures >= _MAX_CONSECUTIVE_FAILURES):
+            raise error
+
     def _store(self, copy: Copy, batch: _Batch) -> None:
-        now = datetime.now(UTC)
+        now = _now()
         ids, raws = list(batch.raws), list(batch.raws.values())
         data = {"conversations": self._conversations(raws, now)}
         if self._options.details:
@@ -263,6 +297,10 @@ class Sync:
         table = table.append_column("raw", pa.array(texts, pa.string()))
         table = table.append_column("fetched_at", pa.array([now] * len(raws), _TIME))
         return table.append_column("vanished_at", pa.nulls(len(raws), _TIME))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _start_of(conversation: ConversationSummary) -> datetime | None:
