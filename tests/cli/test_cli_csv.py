@@ -92,6 +92,19 @@ def test_an_interrupted_export_is_resumed(run: Run, sandbox: Sandbox) -> None:
     assert [one.name for one in Path().iterdir()] == ["calls.csv"]
 
 
+@pytest.mark.usefixtures("with_searches")
+def test_conversations_of_v3_have_the_same_columns(run: Run, sandbox: Sandbox) -> None:
+    base_url = sandbox(conversations=20)
+    assert run(*EXPORT, FILE, "--source", "v3").code == 0
+    known = {row["conversation_id"]: row for row in expected(base_url)}
+    found = rows(FILE.read_text())
+    assert {row["conversation_id"] for row in found} == known.keys()
+    for row in found:
+        for name in ("started_at", "channel", "client_env", "total_duration_seconds", "problems"):
+            assert row[name] == known[row["conversation_id"]][name]
+        assert "variant_name" in json.loads(row["other"])
+
+
 def test_an_existing_file_is_replaced_only_on_request(run: Run, sandbox: Sandbox) -> None:
     sandbox(conversations=3)
     FILE.write_text("mine")

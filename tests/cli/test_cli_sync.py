@@ -76,9 +76,25 @@ def test_recordings_are_saved_and_checked(
     assert "conversations, 1 recording" in ended.err
 
 
+@pytest.mark.usefixtures("with_searches")
+def test_a_copy_from_v3(run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox(conversations=20)
+    monkeypatch.delenv("POLYAI_API_KEY")
+    ended = run("sync", "--source", "v3")
+    assert ended.code == 0
+    assert "Looked at 20 conversations: 20 fetched, 0 unchanged." in ended.err
+    assert run("query", "SELECT count(*) > 0 AS any FROM turns").out.split() == ["any", "true"]
+    monkeypatch.setenv("POLYAI_API_KEY", "sandbox")
+    ended = run("sync")
+    assert ended.code == 2
+    assert "polyai.duckdb was made from the source v3." in ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--source", "v3", "--recordings", "x"], "--recordings cannot be combined with"),
+        (["--source", "v3", "--delete-vanished"], "--delete-vanished cannot be combined with"),
         (["--verify"], "--verify needs --recordings."),
         (["--recordings", "text"], "text is a file, not a directory."),
         (["--lookback", "soon"], "--lookback is not a time."),

@@ -280,7 +280,7 @@ def _sync(
     options: SyncOptions,
     as_json: AsJson = False,
     *,
-    connection: ConnectionOptions,
+    connection: SearchConnectionOptions,
 ) -> None:
     """Update a local copy of all conversations, for SQL.
 

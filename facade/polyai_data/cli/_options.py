@@ -301,6 +301,14 @@ class SyncOptions:
     to: Annotated[
         str, typer.Option("--to", metavar="TARGET", help="duckdb: and the path of the file.")
     ] = "duckdb:polyai.duckdb"
+    source: Annotated[
+        Literal["data", "v3"],
+        typer.Option(
+            metavar="API",
+            help="data, or v3 for the Conversations API v3: 1,000 conversations with their turns "
+            "for each request, without scores, summaries, tags, notes and function calls.",
+        ),
+    ] = "data"
     lookback: Annotated[
         str,
         typer.Option(

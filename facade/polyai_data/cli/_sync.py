@@ -9,15 +9,16 @@ import typer
 from ._command import CommandError
 from ._connect import ResolvedSettings
 from ._format import pluralize
-from ._options import ConnectionOptions, SyncOptions
+from ._options import SearchConnectionOptions, SyncOptions
 from ._terminal import Terminal
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
-def run(connection: ConnectionOptions, options: SyncOptions, *, as_json: bool) -> None:
+def run(connection: SearchConnectionOptions, options: SyncOptions, *, as_json: bool) -> None:
     """Update the local copy."""
     arguments = {
+        "source": options.source,
         "lookback": _duration(options.lookback, "--lookback"),
         "refresh": _duration(options.refresh, "--refresh"),
         "full": options.full,
@@ -31,10 +32,19 @@ def run(connection: ConnectionOptions, options: SyncOptions, *, as_json: bool) -
     }
     if options.verify and options.recordings is None:
         raise CommandError("--verify needs --recordings.", "Pass the directory of the files.")
+    if options.source == "v3":
+        for option, is_set, reason in (
+            ("--recordings", options.recordings is not None, "Use `polyai-data audio`."),
+            ("--delete-vanished", options.delete_vanished, "It does not count conversations."),
+        ):
+            if is_set:
+                raise CommandError(f"{option} cannot be combined with --source v3.", reason)
     warehouse = import_warehouse()
     terminal = Terminal()
+    settings = ResolvedSettings.from_options(connection)
+    connect = settings.search_client if options.source == "v3" else settings.client
     with (
-        ResolvedSettings.from_options(connection).client(terminal) as client,
+        connect(terminal) as client,
         terminal.item_progress() as progress,
     ):
         task = progress.add_task("conversations", total=None)

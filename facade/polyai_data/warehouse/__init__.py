@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 try:
     import duckdb  # noqa: F401
@@ -29,15 +30,16 @@ from polyai_data import DataClient
 
 from ._copy import CopyError, connect
 from ._redact import REDACTED
-from ._sync import OnProgress, Options, Sync, SyncResult
+from ._sync import OnProgress, Options, Source, Sync, SyncResult
 
-__all__ = ["REDACTED", "CopyError", "OnProgress", "SyncResult", "connect", "sync"]
+__all__ = ["REDACTED", "CopyError", "OnProgress", "Source", "SyncResult", "connect", "sync"]
 
 
 def sync(
     client: DataClient,
     target: str = "duckdb:polyai.duckdb",
     *,
+    source: Source = "data",
     lookback: timedelta = timedelta(days=3),
     refresh: timedelta = timedelta(0),
     full: bool = False,
@@ -60,6 +62,9 @@ def sync(
     Args:
         client: The client.
         target: `duckdb:` and the path of the file, which is created if it does not exist.
+        source: The Data API (`data`), or the Conversations API v3 (`v3`). Conversations of v3 have
+            their turns already, so nothing else is fetched. It does not count conversations, so
+            that none are found to have vanished, and it has no recordings.
         lookback: How far before the last complete sync to look for conversations that changed.
         refresh: How far back to fetch the details of all conversations again. Annotations do not
             show in the list, so this is how they get into the copy.
@@ -93,6 +98,10 @@ def sync(
         raise ValueError(f"batch_size={batch_size}: expected 1 or more.")
     if lookback < timedelta(0) or refresh < timedelta(0):
         raise ValueError("lookback and refresh must not be negative.")
+    if source not in get_args(Source):
+        raise ValueError(f"source={source!r}: expected one of {', '.join(get_args(Source))}.")
+    if source == "v3" and (delete_vanished or recordings is not None):
+        raise ValueError("delete_vanished and recordings need source='data'.")
     if verify and recordings is None:
         raise ValueError("verify needs recordings=, the directory of the files.")
     options = Options(
@@ -105,6 +114,7 @@ def sync(
         delete_vanished=delete_vanished,
         recordings=None if recordings is None else Path(recordings),
         verify=verify,
+        source=source,
         page_size=page_size,
         batch_size=batch_size,
         concurrency=concurrency,

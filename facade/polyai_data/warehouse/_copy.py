@@ -43,6 +43,7 @@ _STATE = {
         "covered_until": _TIME,
         "details": "BOOLEAN",
         "redacted": "BOOLEAN",
+        "source": _TEXT,
         "looked_at": _NUMBER,
         "fetched": _NUMBER,
         "unchanged": _NUMBER,
@@ -233,22 +234,31 @@ class Copy:
 
     # --- Runs ------------------------------------------------------------------------------
 
-    def start(self, started_at: datetime, *, details: bool, redacted: bool) -> int:
+    def start(self, started_at: datetime, *, details: bool, redacted: bool, source: str) -> int:
         """Record that a run started, and return its number.
 
         Raises:
-            CopyError: if the copy was made with or without --redact, and this run is not.
+            CopyError: if the copy was made with or without --redact, or from another source, and
+                this run is not.
         """
-        before = self.one("SELECT redacted FROM sync_runs ORDER BY run LIMIT 1")
-        if before is not None and before != redacted:
-            how = "with" if before else "without"
-            raise CopyError(
-                f"{self._path} was made {how} redaction. Sync {how} it, or to another file."
-            )
+        for was_redacted, before in self.all(
+            "SELECT redacted, coalesce(source, 'data') FROM sync_runs ORDER BY run LIMIT 1"
+        ):
+            if was_redacted != redacted:
+                how = "with" if was_redacted else "without"
+                raise CopyError(
+                    f"{self._path} was made {how} redaction. Sync {how} it, or to another file."
+                )
+            if before != source:
+                raise CopyError(
+                    f"{self._path} was made from the source {before}. Sync from it, or to another "
+                    "file."
+                )
         run: int = self.one("SELECT coalesce(max(run), 0) + 1 FROM sync_runs")
         self._connection.execute(
-            "INSERT INTO sync_runs (run, started_at, details, redacted) VALUES (?, ?, ?, ?)",
-            [run, started_at, details, redacted],
+            "INSERT INTO sync_runs (run, started_at, details, redacted, source) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [run, started_at, details, redacted, source],
         )
         return run
 
@@ -300,6 +310,14 @@ class Copy:
             "'unreadable:')) ANTI JOIN run_seen USING (conversation_id) ORDER BY conversation_id"
         )
         return [each for (each,) in rows]
+
+    def places(self, ids: list[str]) -> list[tuple[str, datetime, str | None]]:
+        """Return when and in which environment conversations started, if that is known."""
+        return self.all(
+            "SELECT conversation_id, started_at, client_env FROM conversations "
+            "WHERE list_contains(?, conversation_id) AND started_at IS NOT NULL ORDER BY ALL",
+            ids,
+        )
 
     def store(
         self,
