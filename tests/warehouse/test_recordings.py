@@ -320,13 +320,14 @@ def test_a_file_that_cannot_be_read_is_damaged(
 ) -> None:
     sync(recordings=calls)
 
+    def nothing(*_: Any) -> Iterator[bool]:
+        yield from ()
+
     def fail(*_: Any) -> None:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("polyai_data.warehouse._recordings._fingerprint", fail)
-    monkeypatch.setattr(
-        "polyai_data.warehouse._recordings.Recordings.save", lambda *_: (each for each in ())
-    )
+    monkeypatch.setattr("polyai_data.warehouse._recordings.Recordings.save", nothing)
     result = sync(recordings=calls, verify=True)
     assert result.recordings_damaged == result.recordings_failed == len(files(calls))
 

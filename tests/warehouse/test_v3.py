@@ -84,7 +84,7 @@ def test_the_first_sync_copies_every_environment(
     found = [
         one
         for environment in ("live", "pre-release", "sandbox")
-        for one in client.search_conversations(environment=environment, include_latency=True)  # type: ignore[arg-type]
+        for one in client.search_conversations(environment=environment, include_latency=True)
     ]
     assert len(found) == 30
     for each in found:

@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -67,6 +67,8 @@ _STATE = {
         "failed_at": _TIME,
     },
 }
+WITHOUT_DETAILS = "list:"
+"""How the digests of conversations start whose details were not fetched."""
 PARTS: tuple[TableName, ...] = get_args(TableName)[1:]
 """The tables with the parts of conversations."""
 
@@ -182,8 +184,12 @@ class Copy:
             with connect(new) as connection:
                 for name, columns in tables().items():
                     connection.execute(_create_table(name, columns))
-            with suppress(FileExistsError):  # another sync was faster
+            try:
                 os.link(new, self._path)
+            except FileExistsError:
+                pass  # another sync was faster
+            except OSError:  # a file system without hard links
+                os.replace(new, self._path)
         finally:
             new.unlink(missing_ok=True)
 
@@ -302,12 +308,19 @@ class Copy:
         )
         return {each: (digest, in_progress) for each, digest, in_progress in rows}
 
-    def unfinished(self) -> list[str]:
-        """Return the IDs that were in progress or failed before, and that this run did not see."""
+    def unfinished(self, *, details: bool) -> list[str]:
+        """Return the IDs that a run has to fetch although it did not see them.
+
+        They were in progress, or failed, or an earlier run saw that they changed, but fetched no
+        details.
+        """
         rows = self.all(
             "SELECT conversation_id FROM (SELECT conversation_id FROM sync_seen WHERE in_progress "
+            "OR ? AND starts_with(digest, ?) "
             "UNION SELECT conversation_id FROM sync_failed WHERE NOT starts_with(conversation_id, "
-            "'unreadable:')) ANTI JOIN run_seen USING (conversation_id) ORDER BY conversation_id"
+            "'unreadable:')) ANTI JOIN run_seen USING (conversation_id) ORDER BY conversation_id",
+            details,
+            WITHOUT_DETAILS,
         )
         return [each for (each,) in rows]
 
@@ -373,9 +386,12 @@ class Copy:
         )
 
     def counts_agree(self, total: int | None, without_id: int) -> bool:
-        """Whether a whole walk saw as many conversations as the server counts."""
-        seen = self.one("SELECT count(DISTINCT conversation_id) FROM run_seen")
-        return total is not None and seen + without_id == total
+        """Whether a whole walk saw as many conversations as the server counts.
+
+        An empty list proves nothing: it may be that of another agent.
+        """
+        seen: int = self.one("SELECT count(DISTINCT conversation_id) FROM run_seen")
+        return seen > 0 and seen + without_id == total
 
     def sweep(self, at: datetime, *, delete: bool) -> int:
         """Mark or delete what a whole walk did not see, and return the number of these."""

@@ -28,7 +28,7 @@ from polyai_data.frames import to_arrow
 from polyai_data.frames._build import json_text
 from polyai_data.frames._v3 import is_v3
 
-from ._copy import PARTS, Copy, CopyError
+from ._copy import PARTS, WITHOUT_DETAILS, Copy, CopyError
 from ._recordings import Recordings
 from ._redact import redact as without_personal_data
 
@@ -126,9 +126,11 @@ class Sync:
         """Update the copy."""
         options, result = self._options, self._result
         with Copy(self._path) as copy:
-            recordings = options.recordings and Recordings(
-                self._client, copy, options.recordings, redacted=options.redact
-            )
+            recordings = None
+            if options.recordings is not None:  # fail early if the directory cannot be created
+                recordings = Recordings(
+                    self._client, copy, options.recordings, redacted=options.redact
+                )
             run = copy.start(
                 self._started,
                 details=options.details,
@@ -243,7 +245,7 @@ class Sync:
             conversation_id = _id_of(one)
             if conversation_id is None:
                 self._without_id += 1
-                unreadable.failed[f"unreadable:{_digest(one.raw)}"] = (
+                unreadable.failed[f"unreadable:{_digest(one.raw, details=True)}"] = (
                     getattr(one, "reason", "") or "The ID is not a string."
                 )
             else:
@@ -253,10 +255,12 @@ class Sync:
             moment = _start_of(one)
             if moment is not None:
                 self._newest = max(moment, self._newest or moment)
-            digest = self._digest(one.raw)
+            digest, details = self._digest(one.raw), _digest(one.raw, details=True)
+            before, was_in_progress = known.get(conversation_id, ("", True))
+            is_unchanged = before in (digest, details) and not was_in_progress
             is_recent = moment is None or moment >= self._started - self._options.refresh
             needs_refresh = bool(self._options.refresh) and is_recent
-            if known.get(conversation_id) == (digest, False) and not needs_refresh:
+            if is_unchanged and not needs_refresh:
                 self._result.unchanged += 1
             else:
                 self._todo[conversation_id] = digest, one.raw
@@ -276,8 +280,8 @@ class Sync:
             self._store(copy, _Batch(digests, {each: raw for each, (_, raw) in wanted.items()}))
 
     def _fetch_unfinished(self, copy: Copy) -> None:
-        """Fetch by ID what was in progress or failed, if the walk did not see it."""
-        ids = copy.unfinished()
+        """Fetch by ID what was in progress, failed or lacks details, if the walk did not see it."""
+        ids = copy.unfinished(details=self._options.details)
         for start in range(0, len(ids), self._options.batch_size):
             part = dict.fromkeys(ids[start : start + self._options.batch_size], "")
             self._store(copy, self._get(part, listed=False))
@@ -287,7 +291,8 @@ class Sync:
 
         There is no request for one conversation, so search where and when it started.
         """
-        for conversation_id, started_at, environment in copy.places(copy.unfinished()):
+        ids = copy.unfinished(details=self._options.details)
+        for conversation_id, started_at, environment in copy.places(ids):
             batch = _Batch()
             period = {"since": started_at - _SECOND, "until": started_at + _SECOND}
             try:
@@ -364,7 +369,7 @@ class Sync:
         return without_personal_data(name, table) if self._options.redact else table
 
     def _digest(self, raw: Any) -> str:
-        return _digest(raw, "details" if self._options.details else "")
+        return _digest(raw, details=self._options.details)
 
     def _conversations(self, raws: list[dict[str, Any]], now: datetime) -> pa.Table:
         keep_raw = self._options.raw and not self._options.redact
@@ -395,6 +400,8 @@ def _start_of(conversation: Listed) -> datetime | None:
     return moment if isinstance(moment, datetime) else None
 
 
-def _digest(raw: Any, kind: str = "") -> str:
-    text = f"{json.dumps(raw, sort_keys=True)}{kind}"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+def _digest(raw: Any, *, details: bool) -> str:
+    """Return a digest of a listed conversation, which says whether the details were fetched."""
+    text = f"{json.dumps(raw, sort_keys=True)}details"
+    digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return digest if details else f"{WITHOUT_DETAILS}{digest}"
