@@ -246,6 +246,21 @@ def test_after_an_interrupt_the_next_sync_ends_with_the_same_files(
     ]
 
 
+def test_what_a_killed_download_left_is_deleted(sync: Syncs, calls: Path) -> None:
+    sync(recordings=calls)
+    place = (calls / min(files(calls))).parent
+    old, young, mine = (place / name for name in ("a.wav.1.part", "b.wav.2.part", "mine.part"))
+    for part in (old, young, mine):
+        part.write_bytes(b"x")
+    for part in (old, mine):
+        os.utime(part, (0, 0))
+    sync(recordings=calls)  # nothing is missing here, so nobody looks
+    assert old.exists()
+    min(place.glob("*.wav")).unlink()
+    sync(recordings=calls, verify=True)
+    assert [part.exists() for part in (old, young, mine)] == [False, True, True]
+
+
 # --- Files that are damaged --------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,8 @@ from ._copy import Copy
 NO_RECORDING = "no recording"
 """The reason for conversations that the API has no recording of."""
 _CONCURRENCY = 4
+_MAX_PART_AGE = 3600
+"""Seconds since the last write to a file."""
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _TODO = """
 CREATE OR REPLACE TEMP TABLE recordings_todo AS
@@ -102,6 +105,7 @@ class Recordings:
                 day,
             )
             place = _place(agent, day)
+            self._delete_parts(place)
             results = self._client.download_recordings(
                 [each for (each,) in ids],
                 self._directory / place,
@@ -120,6 +124,12 @@ class Recordings:
                         reason = NO_RECORDING if is_missing else str(result.error)
                         self._record_failure(result.id, reason)
                     yield result.error is None
+
+    def _delete_parts(self, place: PurePosixPath) -> None:
+        """Delete what a download left that was killed. Running downloads write to their files."""
+        for part in (self._directory / place).glob("*.wav.*.part"):
+            if time.time() - part.stat().st_mtime > _MAX_PART_AGE:
+                part.unlink()
 
     def _record(self, conversation_id: str, path: PurePosixPath) -> None:
         size, digest = _fingerprint(self._directory / path)
