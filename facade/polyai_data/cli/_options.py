@@ -124,9 +124,12 @@ class SearchOptions:
         ),
     ] = None
     environment: Annotated[
-        Literal["live", "pre-release", "sandbox"],
-        typer.Option(metavar="NAME", help="Environment: live, pre-release or sandbox."),
-    ] = "live"
+        Literal["live", "pre-release", "sandbox"] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Environment: live, pre-release or sandbox. Default: live; in a copy, all.",
+        ),
+    ] = None
     channel: Annotated[
         list[str] | None,
         typer.Option(
@@ -298,6 +301,14 @@ class SyncOptions:
     to: Annotated[
         str, typer.Option("--to", metavar="TARGET", help="duckdb: and the path of the file.")
     ] = "duckdb:polyai.duckdb"
+    source: Annotated[
+        Literal["data", "v3"],
+        typer.Option(
+            metavar="API",
+            help="data, or v3 for the Conversations API v3: 1,000 conversations with their turns "
+            "for each request, without scores, summaries, tags, notes and function calls.",
+        ),
+    ] = "data"
     lookback: Annotated[
         str,
         typer.Option(
@@ -331,6 +342,20 @@ class SyncOptions:
         typer.Option(
             "--delete-vanished",
             help="Delete conversations that the API no longer has. Default: they are marked.",
+        ),
+    ] = False
+    recordings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also save recordings in this directory: <agent>/<year>/<month>/<day>/<id>.wav.",
+        ),
+    ] = None
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Read all saved recordings, and fetch those again that differ or are missing.",
         ),
     ] = False
     concurrency: Annotated[

@@ -158,22 +158,26 @@ class JsonLinesFile:
         os.fsync(self._file.fileno())
         if not _locks.CAN_RENAME_OPEN_FILES:
             self._file.close()
+        self.publish(self.part)
+
+    def publish(self, source: Path) -> None:
+        """Give a complete file the final name."""
         self._check_target()
         if self._overwrite:
-            os.replace(self.part, self._target)
+            os.replace(source, self._target)
         else:
-            self._rename_without_overwriting()
+            self._rename_without_overwriting(source)
         self._options_path.unlink(missing_ok=True)
 
-    def _rename_without_overwriting(self) -> None:
+    def _rename_without_overwriting(self, source: Path) -> None:
         try:
-            os.link(self.part, self._target)
+            os.link(source, self._target)
         except FileExistsError:
             raise _exists(self._target) from None
         except OSError:  # a file system without hard links
-            os.replace(self.part, self._target)
+            os.replace(source, self._target)
         else:
-            self.part.unlink()
+            source.unlink()
 
     def __exit__(
         self,

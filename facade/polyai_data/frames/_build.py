@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from polyai_data import ConversationSummary
 
 from ._tables import TABLES, Column, Nested, TableName, raw_of
+from ._v3 import from_v3, is_v3
 
 _ARROW: dict[str, Any] = {
     "text": pa.string(),
@@ -107,6 +108,8 @@ class Builder:
     def add(self, item: Any) -> bool:
         """Add a conversation; return whether there are enough rows for a batch."""
         raw = item if type(item) is dict else raw_of(item)
+        if is_v3(raw):
+            raw = from_v3(raw)
         if self._table.records is None:
             self._rows.append(raw)
         else:
