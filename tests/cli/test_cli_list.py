@@ -331,9 +331,9 @@ def test_columns_that_are_filtered_by_stay(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--min-score", "9"], "Invalid value for '--min-score': 9.0 is not in the range 0<=x<=5"),
-        (["--min-score", "-1"], "Invalid value for '--min-score': -1.0 is not in the range"),
-        (["--min-score", "nan"], "--min-score must be a number up to 5."),
+        (["--min-score", "9"], "--min-score must be a number from 0 to 5."),
+        (["--min-score", "-1"], "--min-score must be a number from 0 to 5."),
+        (["--min-score", "nan"], "--min-score must be a number from 0 to 5."),
         (["--since", "1d", "--until", "2d"], "--since is not before --until"),
         (["--since", "1d", "--until", "1d"], "--since is not before --until"),
     ],

@@ -3,7 +3,6 @@
 Do not import `annotations` from `__future__` here: typer reads the annotations at run time.
 """
 
-import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -208,8 +207,6 @@ class FilterOptions:
         float | None,
         typer.Option(
             metavar="SCORE",
-            min=0,
-            max=5,
             help="Minimum score, up to 5 (5 high, 3 medium, 1 low).",
             rich_help_panel=_FILTERS,
         ),
@@ -225,8 +222,8 @@ class FilterOptions:
     ] = None
 
     def __post_init__(self) -> None:
-        if self.min_score is not None and math.isnan(self.min_score):  # in every range
-            raise CommandError("--min-score must be a number up to 5.")
+        if self.min_score is not None and not 0 <= self.min_score <= 5:  # NaN is not, either
+            raise CommandError("--min-score must be a number from 0 to 5.")
         if self.since is not None and self.until is not None and self.since.at >= self.until.at:
             raise CommandError(
                 "--since is not before --until, so nothing can match.", "Swap or correct them."
