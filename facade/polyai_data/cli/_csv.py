@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -114,8 +113,7 @@ class CsvFile(JsonLinesFile):
             self.publish(table)
         finally:
             table.unlink(missing_ok=True)
-        if sys.platform == "win32":  # pragma: no cover
-            self._file.close()  # an open file cannot be deleted
+        self._file.close()  # Windows deletes no open file
         self.part.unlink()
 
 
