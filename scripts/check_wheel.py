@@ -1,4 +1,4 @@
-"""Installs a wheel into an empty virtual environment, and uses the library and the command line.
+"""Installs a wheel or an sdist into empty environments, and uses the library and its extras.
 
 The command line must explain what to do if its extra or the settings are missing. The sandbox runs
 in the current environment.
@@ -7,24 +7,48 @@ in the current environment.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import venv
-import zipfile
 from pathlib import Path
+from textwrap import dedent
+from zipfile import ZipFile
 
 from polyai_data.sandbox import serve
 from scenarios import CONVERSATION_ID
 
 USE = f"""
-import sys
 import polyai_data
-options = dict(api_key="sandbox", agent_id="PROJECT-DEMO", base_url=sys.argv[1])
-with polyai_data.DataClient(**options) as client:
+with polyai_data.DataClient() as client:
     conversation = client.get_conversation({CONVERSATION_ID!r})
     print(conversation.heading, "|", polyai_data.__version__)
 """
+USE_EXTRAS = {
+    "cli": """
+        import sys
+        from polyai_data.cli import main
+        sys.exit(main(["list", "--limit", "1"]))
+        """,
+    "sandbox": """
+        from polyai_data.sandbox import serve
+        with serve(conversations=7) as sandbox, sandbox.client() as client:
+            print(client.get_page(limit=1).total, "conversations in a sandbox")
+        """,
+    "arrow": """
+        from polyai_data import DataClient, frames
+        with DataClient() as client:
+            print(frames.to_arrow(client.list_conversations(max_items=7)).num_rows, "rows")
+        """,
+    "sync": """
+        from polyai_data import DataClient, warehouse
+        with DataClient() as client:
+            warehouse.sync(client, "duckdb:copy.duckdb")
+            print(warehouse.sync(client, "duckdb:copy.duckdb"))  # reads times from the copy
+        """,
+}
+"""Code that uses each extra."""
 ALLOWED = {
     "aiohappyeyeballs",
     "aiohttp",
@@ -46,7 +70,10 @@ ALLOWED = {
     "typing_extensions",
     "yarl",
 }
-"""The packages that may be installed: the wheel and its dependencies."""
+"""The packages that may be installed: this one and its dependencies."""
+
+NEEDED = {"polyai_data/py.typed", "polyai_data_generated/py.typed", "pytest_polyai_data.py"}
+"""Files that a wheel must contain."""
 
 HINT = (
     "polyai-data: the command line needs more than the library: "
@@ -57,55 +84,115 @@ SETTINGS = ("POLYAI_API_KEY", "POLYAI_REGION", "POLYAI_AGENT_ID", "polyai-data s
 """What the error message names if nothing is configured."""
 
 
-def main(wheel: Path) -> int:
-    """Check the wheel; return the exit code."""
-    names = zipfile.ZipFile(wheel).namelist()
-    for needed in (
-        "polyai_data/py.typed",
-        "polyai_data_generated/py.typed",
-        "pytest_polyai_data.py",
-    ):
-        if needed not in names:
-            print(f"{wheel.name} does not contain {needed}.")
-            return 1
-    with tempfile.TemporaryDirectory() as directory, serve() as base_url:
-        venv.create(directory, with_pip=True)
-        python = [str(Path(directory) / "bin" / "python"), "-I"]
-        pip = [*python, "-m", "pip", "--disable-pip-version-check"]
-        subprocess.run([*pip, "install", "--quiet", str(wheel)], check=True, cwd=directory)
+class Environment:
+    """An empty virtual environment.
+
+    Args:
+        directory: Where to create it.
+        with_pip: Whether it has pip, as most do. If not, uv installs, which is much faster.
+    """
+
+    def __init__(self, directory: str, *, with_pip: bool = True) -> None:
+        builder = venv.EnvBuilder(with_pip=with_pip)
+        builder.create(directory)
+        context = builder.ensure_directories(directory)
+        self._directory = directory
+        self._python = [context.env_exe, "-I"]
+        self._command = str(Path(context.bin_path, "polyai-data"))
+        self._pip = [*self._python, "-m", "pip", "--disable-pip-version-check"]
+        self._install = [*self._pip, "install", "--quiet"]
+        if not with_pip:
+            self._install = [sys.executable, "-m", "uv", "pip", "install", "--quiet"]
+            self._install += ["--python", context.env_exe]
+
+    def install(self, requirement: str) -> None:
+        """Install a requirement with its dependencies."""
+        subprocess.run([*self._install, requirement], check=True, cwd=self._directory)
+
+    def packages(self) -> set[str]:
+        """Return the names of the installed packages."""
         listed = subprocess.run(
-            [*pip, "list", "--format=json"], check=True, capture_output=True, cwd=directory
+            [*self._pip, "list", "--format=json"],
+            check=True,
+            stdout=subprocess.PIPE,
+            cwd=self._directory,
         )
-        extra = {package["name"] for package in json.loads(listed.stdout)} - ALLOWED
-        if extra:
-            print(f"{wheel.name} installs unexpected packages: {', '.join(sorted(extra))}.")
+        return {package["name"] for package in json.loads(listed.stdout)}
+
+    def run(self, code: str, base_url: str) -> None:
+        """Run Python code, with the settings of a sandbox."""
+        settings = {
+            "POLYAI_BASE_URL": base_url,
+            "POLYAI_API_KEY": "sandbox",
+            "POLYAI_AGENT_ID": "PROJECT-DEMO",
+        }
+        subprocess.run(
+            [*self._python, "-c", code],
+            check=True,
+            cwd=self._directory,
+            env={**os.environ, **settings},
+        )
+
+    def list_without_settings(self) -> subprocess.CompletedProcess[str]:
+        """Run the installed `polyai-data list` without any settings."""
+        return subprocess.run(
+            [self._command, "list"],
+            capture_output=True,
+            text=True,
+            cwd=self._directory,
+            env={
+                "SYSTEMROOT": os.environ.get("SYSTEMROOT", ""),  # Windows needs it
+                "HOME": self._directory,
+                "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            },
+        )
+
+
+def main(arguments: list[str]) -> int:
+    """Check wheels and sdists, with `--extras` also their extras; return the exit code."""
+    with_extras = "--extras" in arguments
+    for archive in (Path(argument).resolve() for argument in arguments if argument != "--extras"):
+        problem = find_problem(archive) or (with_extras and find_problem_of_extras(archive))
+        print(f"{archive.name} {problem or 'works in an empty environment.'}")
+        if problem:
             return 1
-        subprocess.run([*python, "-c", USE, base_url], check=True, cwd=directory)
-        done = list_without_settings(directory)
-        if (done.returncode, done.stdout, done.stderr) != (1, "", HINT.format(url=wheel.as_uri())):
-            print(
-                f"{wheel.name} does not explain that its command line is an extra:\n{done.stderr}"
-            )
-            return 1
-        subprocess.run([*pip, "install", "--quiet", f"{wheel}[cli]"], check=True, cwd=directory)
-        done = list_without_settings(directory)
-        if done.returncode != 2 or not all(name in done.stderr for name in SETTINGS):
-            print(f"{wheel.name} does not explain which settings are missing:\n{done.stderr}")
-            return 1
-    print(f"{wheel.name} works in an empty environment.")
     return 0
 
 
-def list_without_settings(directory: str) -> subprocess.CompletedProcess[str]:
-    """Run the installed `polyai-data list` without any settings."""
-    return subprocess.run(
-        [str(Path(directory) / "bin" / "polyai-data"), "list"],
-        capture_output=True,
-        text=True,
-        cwd=directory,
-        env={"HOME": directory, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"},
-    )
+def find_problem(archive: Path) -> str:
+    """Return what is wrong with a wheel or an sdist; empty if it works."""
+    if archive.suffix == ".whl" and (missing := NEEDED.difference(ZipFile(archive).namelist())):
+        return f"does not contain {', '.join(sorted(missing))}."
+    with tempfile.TemporaryDirectory() as directory, serve() as base_url:
+        environment = Environment(directory)
+        environment.install(str(archive))
+        unexpected = environment.packages() - ALLOWED
+        if unexpected:
+            return f"installs unexpected packages: {', '.join(sorted(unexpected))}."
+        environment.run(USE, base_url)
+        done = environment.list_without_settings()
+        hint = HINT.format(url=archive.as_uri())
+        if (done.returncode, done.stdout, done.stderr) != (1, "", hint):
+            return f"does not explain that its command line is an extra:\n{done.stderr}"
+        environment.install(f"{archive}[cli]")
+        done = environment.list_without_settings()
+        if done.returncode != 2 or not all(name in done.stderr for name in SETTINGS):
+            return f"does not explain which settings are missing:\n{done.stderr}"
+    return ""
+
+
+def find_problem_of_extras(archive: Path) -> str:
+    """Return what is wrong with the extras of a wheel or an sdist; empty if they work."""
+    for extra, code in USE_EXTRAS.items():
+        with tempfile.TemporaryDirectory() as directory, serve() as base_url:
+            environment = Environment(directory, with_pip=False)
+            environment.install(f"{archive}[{extra}]")
+            try:
+                environment.run(dedent(code), base_url)
+            except subprocess.CalledProcessError:
+                return f"does not work with its extra `{extra}`; see above."
+    return ""
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve()))
+    sys.exit(main(sys.argv[1:]))

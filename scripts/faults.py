@@ -437,7 +437,7 @@ def run_async(
 
 def in_use(client: Any) -> list[str]:
     """Return the connections and connection slots that were not released."""
-    transport = client._connection._transport
+    transport = client._connection._transports()[0]
     if isinstance(client, AsyncDataClient):
         found = [repr(each) for each in transport._session.connector._acquired]
         count = (LIMITS.max_connections or 0) - transport._slots._value

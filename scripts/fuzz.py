@@ -24,6 +24,7 @@ from polyai_data import (
     ChatReply,
     Conversation,
     ConversationPage,
+    FoundConversation,
     PolyAIError,
     WriteResult,
 )
@@ -32,6 +33,7 @@ from polyai_data._config import resolve_config
 from polyai_data._data import operations
 from polyai_data._http.request import PreparedRequest
 from polyai_data._http.response import RawResponse, parse_response
+from polyai_data._models.found import FoundPage
 from polyai_data._models.json_reader import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +47,8 @@ STATUSES = (200, 200, 200, 200, 201, 204, 302, 400, 401, 404, 410, 429, 500, 503
 PRIVATE_FIELDS = {
     "fromNumber",
     "toNumber",
+    "from_number",
+    "to_number",
     "note",
     "user_input",
     "agent_response",
@@ -81,7 +85,15 @@ class Target:
 
 def targets() -> list[Target]:
     """Return the operations with JSON responses."""
-    config = resolve_config(api_key=ApiKey(KEY), region="us", agent_id="PROJECT-1", base_url=None)
+    key = ApiKey(KEY)
+    config = resolve_config(
+        api_key=key,
+        conversations_api_key=key,
+        region="us",
+        account_id="ACCOUNT-1",
+        agent_id="PROJECT-1",
+        base_url=None,
+    )
     wrong = Annotation(turn=0, role="agent", type="wrong_info")
     return [
         Target(
@@ -109,6 +121,13 @@ def targets() -> list[Target]:
             "DebugChatResponse",
             operations.send_chat_message(
                 config, operations.ChatOptions("sandbox", agent_id=None), ID, "x", metadata=None
+            ),
+        ),
+        Target(
+            "search_conversations",
+            "V3GetConversationsResponse",
+            operations.search_conversations(
+                config, {}, limit=1000, cursor=None, account_id=None, agent_id=None
             ),
         ),
     ]
@@ -345,15 +364,18 @@ def _check_result(result: Any, data: Any) -> None:
     for output in _use(result):
         if any(secret in output and secret not in ids for secret in (PHONE_NUMBER, UTTERANCE)):
             raise Violation(f"the repr shows private data: {output[:300]}")
-    if isinstance(result, ConversationPage):
+    if isinstance(result, ConversationPage | FoundPage):
         expected = data["conversations"]
+        key, name = ("id", "id")
+        if isinstance(result, ConversationPage):
+            key, name = ("conversationId", "conversation_id")
         if isinstance(expected, list):
             records = [record.raw for record in result.conversations]
             if repr(records) != repr(expected):
                 raise Violation("the page lost or reordered records")
             for record, raw in zip(result.conversations, expected, strict=True):
-                has_id = isinstance(raw, dict) and _is_id(raw.get("conversationId"))
-                if has_id and record.conversation_id != raw["conversationId"]:
+                has_id = isinstance(raw, dict) and _is_id(raw.get(key))
+                if has_id and getattr(record, name) != raw[key]:
                     raise Violation("a record lost its ID")
 
 
@@ -362,7 +384,8 @@ def _ids(data: Any) -> list[Any]:
     listed = data.get("conversations") if isinstance(data, dict) else None
     records = [data, *(listed if isinstance(listed, list) else [])]
     objects = [record for record in records if isinstance(record, dict)]
-    return [record.get(name) for record in objects for name in ("conversationId", "channel")]
+    names = ("conversationId", "id", "channel")
+    return [record.get(name) for record in objects for name in names]
 
 
 def _is_id(value: Any) -> bool:
@@ -379,10 +402,14 @@ def _use(result: Any) -> Iterator[str]:
         result.metric("ENGAGED")
         result._repr_html_()
         yield repr(result.transcript)
-    elif isinstance(result, ConversationPage):
+    elif isinstance(result, ConversationPage | FoundPage):
         result._repr_html_()
         for record in result.conversations:
             yield repr(record)
+            if isinstance(record, FoundConversation):
+                record._repr_html_()
+                str(record.transcript)
+                yield repr(record.transcript)
     elif isinstance(result, ChatReply):
         yield repr((result.ended, result.delayed))
         _ = (result.text, result.topics)

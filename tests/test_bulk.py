@@ -27,6 +27,7 @@ from polyai_data import (
     RateLimitError,
     RecordingNotFoundError,
 )
+from polyai_data._http.threads import ThreadCall
 from polyai_data._sync import io as sync_io
 from polyai_data.sandbox import serve
 
@@ -919,6 +920,20 @@ def test_a_bulk_read_may_be_garbage_collected_in_one_of_its_threads(transport: s
         if thread.name.startswith("polyai-data"):
             thread.join(60)
     assert no_thread_is_left()
+
+
+def test_no_thread_is_waited_for_while_the_interpreter_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = threading.Event()
+    call = ThreadCall(ended.wait, 5, name="test")
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "is_finalizing", lambda: True)
+        call.join()
+    assert call.is_alive()
+    ended.set()
+    call.join()
+    assert not call.is_alive()
 
 
 PROGRAM = """

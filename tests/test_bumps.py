@@ -139,7 +139,8 @@ def template(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
             for name in ("overlay.yaml", "generator.yaml"):
                 shutil.move(root / name, root / "scripts" / name)
             shutil.copy(ROOT / "pyproject.toml", root)
-            assert run(root, "scripts/generate.py").returncode == 0
+            made = forks.run("-c", SCRIPT, "generate", cwd=root, env=environment(root))
+            assert made.returncode == 0, made.stderr
             take_in(forks, root, [(root / "openapi.json").read_text()])
             done.touch()
     return root
@@ -155,14 +156,25 @@ def environment(project: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path}
 
 
-def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=project,
-        env=environment(project),
-        capture_output=True,
-        text=True,
-    )
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(forks: Forks, project: Path) -> Run:
+    """Return a function that runs one of the project's scripts, from imported libraries."""
+
+    def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return forks.run("-c", SCRIPT, script, *arguments, cwd=project, env=environment(project))
+
+    return run
+
+
+SCRIPT = """
+import runpy, sys
+sys.argv[:2] = [f"scripts/{sys.argv[1]}.py"]
+sys.path.insert(0, "scripts")
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 def take_in(forks: Forks, project: Path, sources: list[str]) -> subprocess.CompletedProcess[str]:
@@ -285,39 +297,41 @@ def test_an_address_without_encryption_is_not_fetched(
     assert "only https URLs are supported" in reason
 
 
-def test_the_commands_refuse_and_go_on_as_they_say(project: Path) -> None:
+def test_the_commands_refuse_and_go_on_as_they_say(project: Path, run: Run) -> None:
     changed = original()
     del changed["paths"]["/v1/agents/{agentId}/conversations/{conversationId}/note"]
     (project / "new.json").write_text(json.dumps(changed))
-    done = run(project, "scripts/vendor.py", "new.json")
+    done = run("vendor", "new.json")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("\n\nWrote openapi.json. Full report: build/spec-diff.md.\n")
     module = project / "generated/polyai_data_generated/api/operations/set_note.py"
-    done = run(project, "scripts/generate.py")
+    done = run("generate")
     assert (done.returncode, done.stderr) == (1, "")
     assert "\naction 5: target matches nothing in the spec\n" in done.stdout
     assert module.exists()
-    done = run(project, "scripts/generate.py", "--stale-ok")
+    done = run("generate", "--stale-ok")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Skipped as stale: action 5: ")
     assert not module.exists()
     (project / "new.json").write_text(json.dumps(changed)[:-1])
     before = (project / "openapi.json").read_bytes()
-    done = run(project, "scripts/vendor.py", "new.json")
+    done = run("vendor", "new.json")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("Nothing was changed.\nnew.json: is not valid JSON: ")
     assert (project / "openapi.json").read_bytes() == before
 
 
-def test_the_report_of_a_change_outlives_vendoring_the_same_once_more(project: Path) -> None:
+def test_the_report_of_a_change_outlives_vendoring_the_same_once_more(
+    project: Path, run: Run
+) -> None:
     changed = original()
     changed["info"]["version"] = "1.1.0"
     (project / "new.json").write_text(json.dumps(changed))
     report = project / "build" / "spec-diff.md"
     for expected in ("1.0.9 → Data API 1.1.0", "no changes."):
-        assert expected in run(project, "scripts/vendor.py", "new.json").stdout
+        assert expected in run("vendor", "new.json").stdout
         assert "1.0.9 → Data API 1.1.0" in report.read_text()
-    assert run(project, "scripts/vendor.py", str(PROJECT / "openapi.json")).returncode == 0
+    assert run("vendor", str(PROJECT / "openapi.json")).returncode == 0
     assert "1.1.0 → Data API 1.0.9" in report.read_text()
 
 
@@ -356,7 +370,7 @@ def git(project: Path, *arguments: str) -> None:
 
 
 def test_a_second_trial_is_compared_with_the_last_commit_and_not_with_the_first(
-    project: Path,
+    project: Path, run: Run
 ) -> None:
     (project / ".gitignore").write_text("build/\n.mypy_cache/\n__pycache__/\n")
     git(project, "init", "--quiet")
@@ -366,18 +380,18 @@ def test_a_second_trial_is_compared_with_the_last_commit_and_not_with_the_first(
     rename_schema(changed, "UpsertNoteBody", "Note")
     (project / "new.json").write_text(json.dumps(changed))
     advice = "give its replacement the class_name SetNoteBody in scripts/generator.yaml"
-    assert advice in run(project, "scripts/vendor.py", "new.json").stdout
-    assert run(project, "scripts/generate.py").returncode == 0
-    assert advice in run(project, "scripts/vendor.py", "new.json").stdout
+    assert advice in run("vendor", "new.json").stdout
+    assert run("generate").returncode == 0
+    assert advice in run("vendor", "new.json").stdout
     config = project / "scripts" / "generator.yaml"
     config.write_text(config.read_text().replace("UpsertNoteBody", "Note"))
-    done = run(project, "scripts/vendor.py", "new.json")
+    done = run("vendor", "new.json")
     assert "Nothing to decide." in done.stdout
     assert "renamed: UpsertNoteBody → Note" in done.stdout
-    assert run(project, "scripts/generate.py").returncode == 0
+    assert run("generate").returncode == 0
     version = project / "facade" / "polyai_data" / "_version.py"
     version.write_text(version.read_text().replace("0.1.0", "0.1.1"))
-    done = run(project, "scripts/vendor.py", "new.json")
+    done = run("vendor", "new.json")
     assert "Nothing to decide." in done.stdout
     assert "Suggested version of polyai-data: 0.1.0 → 0.1.1." in done.stdout
 
@@ -502,10 +516,10 @@ console.run({"vendor": vendor, "generate": generate, "bump": bump}[script].main)
 """
 
 
-def test_the_vendored_document_is_written_in_the_form_it_has(project: Path) -> None:
+def test_the_vendored_document_is_written_in_the_form_it_has(project: Path, run: Run) -> None:
     before = (project / "openapi.json").read_bytes()
     (project / "compact.json").write_text(json.dumps(original()))
-    assert run(project, "scripts/vendor.py", "compact.json").returncode == 0
+    assert run("vendor", "compact.json").returncode == 0
     assert (project / "openapi.json").read_bytes() == before
 
 

@@ -217,7 +217,7 @@ def production_transport(*, asynchronous: bool) -> tuple[Any, str]:
     kind = AsyncDataClient if asynchronous else DataClient
     client = kind(api_key="any", region="us")
     method = "handle_async_request" if asynchronous else "handle_request"
-    return type(client._connection._transport), method
+    return type(client._connection._transports()[0]), method
 
 
 def test_clients_without_a_cassette_use_these_transports() -> None:

@@ -388,7 +388,7 @@ def test_a_client_is_not_shared_by_processes(call: Caller, monkeypatch: pytest.M
 
 
 def tls_context(client: Any) -> Any:
-    transport = client._connection._transport
+    transport = client._connection._transports()[0]
     return transport._pool._ssl_context if hasattr(transport, "_pool") else transport._context
 
 

@@ -198,7 +198,7 @@ def test_a_connection_that_comes_too_late_is_closed(listening: Listening) -> Non
         with DataClient(
             api_key="k", agent_id="A", base_url=url, max_retries=0, timeout=0.05
         ) as client:
-            pool = client._connection._transport._pool  # type: ignore[attr-defined]
+            pool = client._connection._transports()[0]._pool  # type: ignore[attr-defined]
             pool._network_backend._backend = Slow(pool._network_backend._backend)
             with pytest.raises(APITimeoutError):
                 client.get_conversation("CA1")

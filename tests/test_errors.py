@@ -237,13 +237,14 @@ def test_retry_after_is_in_seconds(
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: NOW)
     monkeypatch.setenv("TZ", "Asia/Tokyo")
-    time.tzset()
+    tzset = getattr(time, "tzset", lambda: None)  # Windows has none
+    tzset()
     try:
         server.respond(429, headers={"retry-after": value})
         error = call.fails(server)
     finally:
         monkeypatch.undo()
-        time.tzset()
+        tzset()
     assert type(error) is errors.RateLimitError
     assert error.retry_after == seconds
 

@@ -16,7 +16,7 @@ def test_damaged_responses_violate_no_guarantee() -> None:
     outcomes = fuzz.run(4000, seed=0)
     assert {damage for damage, _ in outcomes} == {*fuzz.DAMAGES, *fuzz.TEXT_DAMAGES}
     results = {result for _, result in outcomes}
-    assert {"Conversation", "ConversationPage", "ChatReply", "WriteResult"} < results
+    assert {"Conversation", "ConversationPage", "FoundPage", "ChatReply", "WriteResult"} < results
     assert {"ResponseDecodeError", "ServerError", "ConversationNotFoundError"} < results
 
 
@@ -63,6 +63,12 @@ def drops_a_record(response: RawResponse) -> Any:
     return result
 
 
+def renames_a_record(response: RawResponse) -> Any:
+    result: Any = parse_response(response)
+    result.conversations[0].id = "CA2"
+    return result
+
+
 @pytest.mark.parametrize(
     ("name", "data", "wrong", "message"),
     [
@@ -77,6 +83,18 @@ def drops_a_record(response: RawResponse) -> Any:
             {"conversations": [CONVERSATION]},
             drops_a_record,
             "the page lost or reordered records",
+        ),
+        (
+            "search_conversations",
+            {"conversations": [{"id": "CA1"}], "cursor": None},
+            drops_a_record,
+            "the page lost or reordered records",
+        ),
+        (
+            "search_conversations",
+            {"conversations": [{"id": "CA1"}], "cursor": None},
+            renames_a_record,
+            "a record lost its ID",
         ),
     ],
 )

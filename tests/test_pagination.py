@@ -58,7 +58,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=20 * settings().max_examples, deadline=None)
+@settings(max_examples=10 * settings().max_examples, deadline=None)
 @given(
     size=st.integers(0, 60),
     page_size=st.integers(1, 12),

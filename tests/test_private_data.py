@@ -182,6 +182,7 @@ def command_of(process: subprocess.Popen[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs ps")
 def test_the_sandbox_prints_no_key_but_its_own(call: Caller) -> None:
     command = [sys.executable, "-X", "dev", "-m", "polyai_data.sandbox", "--port", "0"]
     with subprocess.Popen(

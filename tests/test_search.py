@@ -603,7 +603,8 @@ def test_a_record_is_a_row_of_a_table(found: Callable[..., dict[str, Any]]) -> N
         del expected[name]
     for name in ("total_duration", "polyai_duration"):
         expected[f"{name}_seconds"] = expected.pop(name)
-    assert record == expected
+    assert {name: record.pop(name) for name in expected} == expected
+    assert {*record.values()} <= {None}  # of fields that a newer spec adds
     assert one.turns is not None
     row = one.turns[1].to_record()
     assert row["latency_seconds"] == 1.25
@@ -674,7 +675,8 @@ def test_what_is_not_a_conversation_is_handed_over(call: Caller, record: Any) ->
 def test_a_page_lists_the_problems_of_its_records(found: Callable[..., Any]) -> None:
     page = FoundPage.from_dict({"conversations": [found(), found(handoff=1)], "cursor": 5})
     assert {problem.field for problem in page.problems} == {"conversations[1].handoff", "cursor"}
-    assert FoundPage(None, None, []).problems == ()
+    page.raw = {}
+    assert page.problems == ()
 
 
 @pytest.mark.parametrize("body", [[], {}, {"conversations": None}, {"conversations": {}}, "x"])

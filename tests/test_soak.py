@@ -10,7 +10,7 @@ import soak
 from polyai_data import PolyAIError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-FEW = ["--conversations", "300", "--recordings", "100"]
+FEW = ["--conversations", "200", "--recordings", "60"]
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +23,8 @@ def test_everything_arrives(capsys: pytest.CaptureFixture[str]) -> None:
     assert soak.main(FEW) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(", ")[0] for line in lines[:2]] == [
-        "DataClient: 300 conversations",
-        "AsyncDataClient: 300 conversations",
+        "DataClient: 200 conversations",
+        "AsyncDataClient: 200 conversations",
     ]
     assert lines[-1].endswith("0 problems")
 

@@ -357,6 +357,38 @@ DENIED = (
 )
 
 
+def anext_of(items: Any) -> Any:
+    return anext(aiter(items)) if hasattr(items, "__aiter__") else next(iter(items))
+
+
+V3_HOST = "api.us-1.platform.polyai.app"
+
+
+@pytest.mark.parametrize(("direct", "proxied"), [(HOST, V3_HOST), (V3_HOST, HOST)])
+def test_the_hosts_of_both_apis_may_need_different_proxies(
+    call: Caller,
+    listening: Listening,
+    monkeypatch: pytest.MonkeyPatch,
+    direct: str,
+    proxied: str,
+) -> None:
+    behave = Proxy("127.0.0.1:1", DENIED)
+    with listening(behave) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+        monkeypatch.setenv("NO_PROXY", direct)
+        client = call.client(
+            api_key=KEY, conversations_api_key=KEY, region="us", agent_id="A", account_id="B"
+        )
+
+        calls = {HOST: client.get_page, V3_HOST: lambda: anext_of(client.search_conversations())}
+        with pytest.raises(APIConnectionError, match="the proxy refused"):
+            call.use(client, lambda _: calls[proxied]())
+    assert [head.split()[1].decode() for head in behave.heads] == [f"{proxied}:443"]
+    connection = client._connection
+    assert connection.is_default
+    assert not connection._route(f"https://{direct}/v1").needs_trace
+
+
 @pytest.mark.parametrize("by", ["environment", "transport"])
 @pytest.mark.parametrize(
     ("refusal", "reason"),
@@ -646,7 +678,10 @@ class Socks(Proxy):
             answers.join()
 
 
-@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+SOCKS5H = pytest.mark.skipif(httpx.__version__ < "0.28", reason="older versions do not know it")
+
+
+@pytest.mark.parametrize("scheme", ["socks5", pytest.param("socks5h", marks=SOCKS5H)])
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
 def test_a_socks_proxy_of_the_environment_is_used_and_does_not_see_the_key(
     call: Caller,

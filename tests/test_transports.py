@@ -77,7 +77,7 @@ def many(client: Any, count: int) -> Any:
 
 
 def transport_of(client: Any) -> Any:
-    return client._connection._transport
+    return client._connection._transports()[0]
 
 
 def requests_of(client: Any) -> int:
@@ -520,7 +520,7 @@ def test_the_connections_of_an_event_loop_are_closed_with_it(url: str) -> None:
 
     async def main() -> Any:
         await client.get_page(limit=1)
-        transport: Any = client._connection._transport
+        transport: Any = client._connection._transports()[0]
         return next(iter(transport._session.connector._conns.values()))[0][0].transport
 
     for _ in range(2):

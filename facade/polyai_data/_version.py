@@ -2,6 +2,6 @@
 
 from polyai_data_generated.origin import DOCUMENT_VERSION as __spec_version__
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["__spec_version__", "__version__"]

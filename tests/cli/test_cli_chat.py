@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CHAT = "AS_CHAT_2cb5d710-936c-3194-7b6e-a9690d836dcb"
 """The ID of the first chat in every sandbox."""
-STARTED = f"Chat {CHAT} in sandbox.\nPress Ctrl-D to leave, or type /help for help.\n"
+STARTED = f"Chat {CHAT} in sandbox.\nType /end to leave, or /help for help.\n"
 TO_RESUME = f"To resume: polyai-data chat --resume {CHAT} --env sandbox\n"
 
 Says = Callable[..., None]
@@ -230,8 +230,12 @@ def test_ctrl_c_ends_a_chat_and_says_how_to_resume(run: Run, sandbox: Sandbox, t
 
 
 @pytest.mark.parametrize(
-    ("no_color", "expected"),
-    [(None, "\001\033[1;36m\002you    \001\033[0m\002"), ("1", "you    ")],
+    ("no_color", "has_readline", "expected"),
+    [
+        (None, True, "\001\033[1;36m\002you    \001\033[0m\002"),
+        ("1", True, "you    "),
+        (None, False, "you    "),
+    ],
 )
 def test_the_prompt_is_coloured_for_readline(
     run: Run,
@@ -240,11 +244,14 @@ def test_the_prompt_is_coloured_for_readline(
     on_terminal: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     no_color: str | None,
+    has_readline: bool,
     expected: str,
 ) -> None:
     sandbox()
     on_terminal(80)
     typed()
+    if not has_readline:  # as on Windows
+        monkeypatch.setitem(sys.modules, "readline", None)
     prompts = []
 
     def read(prompt: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import re
 import signal
 import sys
@@ -16,7 +18,7 @@ import pytest
 import typer
 from polyai_data import DataClient, PolyAIError, errors
 from polyai_data.cli import _app, _commands, _hide, main
-from polyai_data.cli._errors import _CODES, exit_code, most_severe, reporting
+from polyai_data.cli._errors import _CODES, _is_broken_pipe, exit_code, most_severe, reporting
 from polyai_data.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -181,6 +183,26 @@ def test_a_closed_pipe_exits_silently(
             patched.setattr(sys.stdout, "write", refuse)
             ended = run(*command)
         assert ended == (141, "", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "on_windows", "elsewhere"),
+    [
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), True, True),
+        (BrokenPipeError(), True, True),
+        (OSError(errno.EINVAL, "Invalid argument"), True, False),
+        (OSError(errno.EINVAL, "Invalid argument", "a?b"), False, False),
+        (ValueError(), False, False),
+    ],
+)
+def test_windows_has_another_error_for_a_closed_pipe(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, on_windows: bool, elsewhere: bool
+) -> None:
+    assert _is_broken_pipe(error) is elsewhere
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "name", "nt")
+        found = _is_broken_pipe(error)
+    assert found is on_windows
 
 
 def test_a_closed_terminal_exits_silently(

@@ -7,17 +7,20 @@ import fcntl
 import io
 import json
 import os
+import runpy
 import socket
 import stat
+import sys
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from polyai_data import DataClient
-from polyai_data.cli import _part, _times, main
+from polyai_data.cli import _locks, _part, _times, main
 from polyai_data.cli._terminal import Terminal
 from polyai_data.sandbox import Fault, Received
 
@@ -335,16 +338,82 @@ def test_a_file_completed_before_it_is_locked_is_left_alone(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]
 ) -> None:
     sandbox(conversations=5)
-    lock = _part._lock
+    lock = _locks.lock
     PART.write_text("{}\n")
 
     def lock_late(file: Any) -> None:
         change()
         lock(file)
 
-    monkeypatch.setattr(_part, "_lock", lock_late)
+    monkeypatch.setattr(_locks, "lock", lock_late)
     assert run(*EXPORT, "--resume").code == 2
     assert not FILE.exists() or FILE.read_text() == "{}\n"
+
+
+def test_on_windows_a_byte_behind_the_end_is_locked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    locked: list[tuple[int, int]] = []
+
+    def locking(descriptor: int, mode: int, size: int) -> None:
+        if locked:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        assert mode == 2
+        locked.append((os.lseek(descriptor, 0, os.SEEK_CUR), size))
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "platform", "win32")
+        windows = runpy.run_path(str(_locks.__file__))
+    assert windows["CAN_RENAME_OPEN_FILES"] is False
+    path = tmp_path / "calls.jsonl.part"
+    path.write_bytes(b"{}\n")
+    with path.open("ab", buffering=0) as file:
+        windows["lock"](file)
+        assert locked == [(2**40, 1)]
+        assert file.tell() == 3
+        with pytest.raises(PermissionError):
+            windows["lock"](file)
+    assert path.read_bytes() == b"{}\n"
+
+
+def test_a_lock_that_windows_refuses_means_another_export(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    sandbox(conversations=5)
+    monkeypatch.setattr(_locks, "lock", refuse)
+    ended = run(*EXPORT)
+    assert ended.code == 2
+    assert ended.err.startswith("error: Another export is writing calls.jsonl.part.\n")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("can_rename", [False, True])
+def test_a_file_is_closed_before_it_is_renamed_where_that_is_necessary(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, can_rename: bool, overwrite: bool
+) -> None:
+    sandbox(conversations=5)
+    opened: list[Any] = []
+    closed: list[bool] = []
+    lock, move = _locks.lock, os.replace if overwrite else os.link
+
+    def lock_and_note(file: Any) -> None:
+        opened.append(file)
+        lock(file)
+
+    def note_and_move(*paths: Any) -> None:
+        closed.append(opened[0].closed)
+        move(*paths)
+
+    monkeypatch.setattr(_locks, "CAN_RENAME_OPEN_FILES", can_rename)
+    monkeypatch.setattr(_locks, "lock", lock_and_note)
+    monkeypatch.setattr(os, move.__name__, note_and_move)
+    assert run(*EXPORT, *["--overwrite"] * overwrite).code == 0
+    assert closed == [not can_rename]
+    assert len(ids()) == 5
 
 
 def make_socket(path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import webbrowser
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -260,6 +261,19 @@ def test_out_of_range_values_are_shown_unchanged(moment: str) -> None:
         assert _format.duration(number) == str(number)
         assert _format.score(number).plain == str(number)
     assert _format.duration(-5) == "-0:05"
+
+
+class WindowsTime(datetime):
+    """A time that the C library cannot convert, as that of Windows before 1970."""
+
+    def astimezone(self, tz: Any = None) -> Any:
+        if tz is None:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return super().astimezone(tz)
+
+
+def test_a_time_that_windows_cannot_convert_is_shown_unchanged() -> None:
+    assert _format.timestamp(WindowsTime(1969, 7, 20, tzinfo=UTC)) == "1969-07-20 00:00:00+00:00"
     assert _format.duration(3725) == "1:02:05"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from polyai_data import DataClient
-from polyai_data.cli import _times, main
+from polyai_data.cli import _list, _times, main
 from polyai_data.sandbox import Fault, Received, serve
 
 if TYPE_CHECKING:
@@ -279,12 +280,13 @@ def test_colours_follow_the_environment(
 
 
 def test_long_lists_come_in_batches_under_one_header_in_a_pipe(
-    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None]
+    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sandbox(conversations=1500)
-    assert len(run("list").out.splitlines()) == 1501
+    monkeypatch.setattr(_list, "_BATCH_SIZE", 100)
+    sandbox(conversations=150)
+    assert len(run("list").out.splitlines()) == 151
     on_terminal(140)
-    assert len(run("list", "--all").out.splitlines()) == 1502
+    assert len(run("list", "--all").out.splitlines()) == 152
 
 
 def test_ids_link_to_agent_studio_where_the_region_is_known(
@@ -329,9 +331,9 @@ def test_columns_that_are_filtered_by_stay(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--min-score", "9"], "Invalid value for '--min-score': 9.0 is not in the range 0<=x<=5"),
-        (["--min-score", "-1"], "Invalid value for '--min-score': -1.0 is not in the range"),
-        (["--min-score", "nan"], "--min-score must be a number up to 5."),
+        (["--min-score", "9"], "--min-score must be a number from 0 to 5."),
+        (["--min-score", "-1"], "--min-score must be a number from 0 to 5."),
+        (["--min-score", "nan"], "--min-score must be a number from 0 to 5."),
         (["--since", "1d", "--until", "2d"], "--since is not before --until"),
         (["--since", "1d", "--until", "1d"], "--since is not before --until"),
     ],
@@ -434,6 +436,22 @@ def test_invalid_times_are_rejected_with_examples(run: Run, text: str) -> None:
     assert "Invalid value for '--until'" in ended.err
     assert "7d, 24h, 90m, today, yesterday" in ended.err
     assert ended.err.count("\n") == 2
+
+
+@pytest.mark.parametrize("text", ["1969-07-20", "1969-07-20T20:17"])
+def test_times_that_windows_cannot_convert_are_invalid(
+    run: Run, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    class WindowsTime(datetime):
+        def astimezone(self, tz: Any = None) -> Any:
+            if tz is None and self.year < 1970:
+                raise OSError(errno.EINVAL, "Invalid argument")
+            return super().astimezone(tz)
+
+    monkeypatch.setattr(_times, "datetime", WindowsTime)
+    ended = run("list", "--since", text)
+    assert ended.code == 2
+    assert "Invalid value for '--since'" in ended.err
 
 
 def test_now_is_local() -> None:

@@ -13,7 +13,7 @@ from polyai_data.cli import _find, _times
 from polyai_data.sandbox import Fault, Received
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Run, Sandbox
+    from tests.cli.conftest import Memory, Run, Sandbox
 
 pytestmark = pytest.mark.usefixtures("with_searches")
 NOW = "2026-06-03T13:19:06Z"
@@ -182,6 +182,19 @@ def test_the_key_of_the_data_api_is_not_needed(
     assert run("search", "-n", 1).code == 0
     assert run("search", "-n", 1, "--account", "ACCOUNT-OTHER").code == 3
     assert {request.headers["x-api-key"] for request in received} == {"sandbox-v3"}
+
+
+def test_the_key_may_be_in_the_keyring(
+    run: Run, sandbox: Sandbox, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[Received] = []
+    sandbox(received=received)
+    monkeypatch.delenv("POLYAI_CONVERSATIONS_API_KEY")
+    monkeypatch.setenv("POLYAI_REGION", "us")
+    memory.set_password("polyai-data", "us conversations", "sandbox-v3")
+    assert run("search", "-n", 1).code == 0
+    assert {request.headers["x-api-key"] for request in received} == {"sandbox-v3"}
+    assert "from the keyring (us conversations) opens" in searches(run)[1]["detail"]
 
 
 @pytest.mark.parametrize("url", ["https://studio.us.poly.ai/a%20b/P/x", "studio.us.poly.ai/a b/P"])

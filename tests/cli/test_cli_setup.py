@@ -300,6 +300,37 @@ def test_a_key_is_read_from_stdin(
     assert memory.kept["polyai-data", "uk"] == "other"
 
 
+def test_the_key_for_searches_is_stored_beside_the_other(
+    run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.set_password("polyai-data", "us", "other")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(KEY))
+    ended = run("login", "--region", "us", "--searches")
+    assert ended.err.startswith("Saved the key for searches in region us in the system keyring.\n")
+    names = {("polyai-data", "us"): "other", ("polyai-data", "us conversations"): KEY}
+    assert memory.kept == names
+    ended = run("logout", "--region", "us", "--searches")
+    assert ended.err == "No key for searches in region us is stored in the system keyring.\n"
+    assert memory.kept == {("polyai-data", "us"): "other"}
+
+
+def test_a_region_without_searches_has_no_key_for_them(run: Run, memory: Memory) -> None:
+    ended = run("login", "--region", "studio", "--searches")
+    assert (ended.code, memory.kept) == (2, {})
+    assert "no server for search_conversations in region 'studio'" in ended.err
+
+
+@pytest.mark.usefixtures("broken_keyring")
+def test_a_keyring_that_cannot_save_the_key_for_searches(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(KEY))
+    ended = run("login", "--region", "us", "--searches")
+    assert ended.code == 1
+    assert "POLYAI_CONVERSATIONS_API_KEY" in ended.err
+    assert "--api-key-file" not in ended.err
+
+
 @pytest.mark.parametrize("text", ["", "two words", "schlüssel"])
 def test_an_invalid_key_is_not_stored(
     run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch, text: str

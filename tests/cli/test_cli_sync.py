@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,9 +58,45 @@ def test_a_failed_conversation_is_reported(run: Run, sandbox: Sandbox) -> None:
     assert run("sync").code == 0
 
 
+def test_recordings_are_saved_and_checked(
+    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None]
+) -> None:
+    sandbox(conversations=8, recording_bytes=1000, faults=[Fault(400, path="*/audio", nth=1)])
+    ended = run("sync", "--recordings", "calls")
+    assert ended.code == 1
+    count = len([*Path("calls").rglob("*.wav")])
+    assert f"Saved {count} recordings in calls." in ended.err
+    assert "1 recording could not be saved." in ended.err
+    assert "Saved 1 recording in calls." in run("sync", "--recordings", "calls").err
+    min(Path("calls").rglob("*.wav")).unlink()
+    on_terminal()
+    ended = run("sync", "--recordings", "calls", "--verify")
+    assert ended.code == 0
+    assert "1 recording differed or had no file." in ended.err
+    assert "conversations, 1 recording" in ended.err
+
+
+@pytest.mark.usefixtures("with_searches")
+def test_a_copy_from_v3(run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox(conversations=20)
+    monkeypatch.delenv("POLYAI_API_KEY")
+    ended = run("sync", "--source", "v3")
+    assert ended.code == 0
+    assert "Looked at 20 conversations: 20 fetched, 0 unchanged." in ended.err
+    assert run("query", "SELECT count(*) > 0 AS any FROM turns").out.split() == ["any", "true"]
+    monkeypatch.setenv("POLYAI_API_KEY", "sandbox")
+    ended = run("sync")
+    assert ended.code == 2
+    assert "polyai.duckdb was made from the source v3." in ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--source", "v3", "--recordings", "x"], "--recordings cannot be combined with"),
+        (["--source", "v3", "--delete-vanished"], "--delete-vanished cannot be combined with"),
+        (["--verify"], "--verify needs --recordings."),
+        (["--recordings", "text"], "text is a file, not a directory."),
         (["--lookback", "soon"], "--lookback is not a time."),
         (["--refresh", "7"], "--refresh is not a time."),
         (["--to", "postgres:x"], "expected duckdb: and a path"),

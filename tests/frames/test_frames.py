@@ -17,6 +17,7 @@ from polyai_data import (
     Conversation,
     ConversationSummary,
     DataClient,
+    FoundConversation,
     FunctionCall,
     UnreadableRecord,
     frames,
@@ -430,3 +431,79 @@ def test_importing_without_pyarrow_names_the_command(monkeypatch: pytest.MonkeyP
 
 def test_dir_lists_public_names_only() -> None:
     assert dir(frames) == sorted(frames.__all__)
+
+
+# --- The Conversations API v3 ------------------------------------------------------------------
+
+FOUND: dict[str, Any] = {
+    "id": "CA1",
+    "project_id": "PROJECT-DEMO",
+    "environment": "live",
+    "started_at": "2026-06-03T13:19:06.123456Z",
+    "total_duration": 65,
+    "in_progress": False,
+    "variant_name": "York branch",
+    "num_turns": 2,
+    "state": {"a": 1},
+    "metrics": {"CSAT": "5", "STEP": ["a", "b"]},
+    "turns": [
+        {"user_input": "", "agent_response": "Hello", "latency": 1.5, "intents": ["booking"]},
+        {"user_input": "Hi", "latency": {"label": "good"}},
+    ],
+}
+
+
+def test_conversations_of_v3_give_the_same_tables() -> None:
+    found = FoundConversation.from_dict(FOUND)
+    for table in TABLES:
+        assert frames.to_arrow([found], table) == frames.to_arrow([FOUND], table)
+    one = row(FOUND)
+    assert one["conversation_id"] == "CA1"
+    assert one["client_env"] == "live"
+    assert one["started_at"] == datetime(2026, 6, 3, 13, 19, 6, 123456, tzinfo=UTC)
+    assert one["total_duration_seconds"] == 65
+    assert one["in_progress"] is False
+    assert one["problems"] == []
+    only_v3 = {"variant_name": "York branch", "num_turns": 2, "state": {"a": 1}}
+    assert json.loads(one["other"]) == only_v3
+    first, second = rows(FOUND, "turns")
+    assert (first["turn"], first["agent_response"], first["latency_seconds"]) == (0, "Hello", 1.5)
+    assert json.loads(first["intents"]) == ["booking"]
+    assert (second["latency_label"], second["problems"]) == ("good", [])
+    assert [(each["name"], each["position"], each["value"]) for each in rows(FOUND, "metrics")] == [
+        ("CSAT", 0, "5"),
+        ("STEP", 0, "a"),
+        ("STEP", 1, "b"),
+    ]
+    assert rows(FOUND, "function_calls") == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"turns": 5}, "turns"),
+        ({"metrics": [5]}, "metrics"),
+        ({"started_at": 5}, "startedAt"),
+        ({"id": 5}, "conversationId"),
+    ],
+)
+def test_drift_in_v3_is_kept(fields: dict[str, Any], problem: str) -> None:
+    one = row(FOUND | fields)
+    assert one["problems"] == [problem]
+    assert json.loads(one["other"])[problem] == next(iter(fields.values()))
+
+
+@pytest.mark.parametrize("latency", ["fast", True])
+def test_drift_in_turns_and_metrics_of_v3_is_kept(latency: Any) -> None:
+    drifted = FOUND | {"turns": [{"latency": latency}, 5], "metrics": {"CSAT": 5}}
+    first, second = rows(drifted, "turns")
+    assert (first["problems"], json.loads(first["other"])) == (["latency"], {"latency": latency})
+    assert json.loads(second["other"]) == {"value": 5}
+    (metric,) = rows(drifted, "metrics")
+    assert json.loads(metric["other"]) == {"value": 5}
+
+
+def test_the_columns_of_v3_have_the_types_of_the_table() -> None:
+    types = {column.name: column.type for column in _tables.TABLES["conversations"].columns}
+    for field, kind in COLUMN_TYPES["FoundConversation"].items():
+        assert types.get(field, kind) == kind

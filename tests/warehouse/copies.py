@@ -12,7 +12,7 @@ from polyai_data import DataClient, warehouse
 from polyai_data.sandbox import Sandbox, serve
 
 NOW = datetime(2026, 6, 3, 13, 19, 6, tzinfo=UTC)
-VARIES = {"fetched_at", "failed_at", "run", "started_at", "finished_at"}
+VARIES = {"fetched_at", "failed_at", "asked_at"}
 
 
 def client_for(url: str) -> DataClient:
@@ -28,13 +28,13 @@ def read(path: Path, query: str) -> list[dict[str, Any]]:
 
 def contents(path: Path) -> dict[str, list[str]]:
     """Return the rows of the data and of `sync_seen`, without what differs from run to run."""
-    tables = ("conversations", "turns", "function_calls", "metrics", "sync_seen", "sync_failed")
+    tables = ("conversations", "turns", "function_calls", "metrics", "recordings", "sync_seen")
     return {
         name: sorted(
-            repr({key: value for key, value in row.items() if key != "fetched_at"})
+            repr({key: value for key, value in row.items() if key not in VARIES})
             for row in read(path, f"SELECT * FROM {name}")
         )
-        for name in tables
+        for name in (*tables, "sync_failed")
     }
 
 

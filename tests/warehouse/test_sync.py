@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from polyai_data import AuthenticationError, DataClient, ServerError, warehouse
+from polyai_data import Annotation, AuthenticationError, DataClient, ServerError, warehouse
 from polyai_data.frames import SCHEMAS
 from polyai_data.sandbox import Fault, Sandbox, serve
 
@@ -122,6 +122,26 @@ def test_only_a_complete_sync_with_details_is_a_reason_to_end_early(
     sandbox.faults.clear()
     result = sync()
     assert (result.ended_early, result.fetched) == (False, 31)
+
+
+def test_a_sync_without_details_leaves_no_gap(path: Path) -> None:
+    target = f"duckdb:{path}"
+    with serve(conversations=100) as url, client_for(url) as client:
+        warehouse.sync(client, target)
+        oldest = ids(path)[-1]
+        client.set_note(oldest, "Changed.")
+        client.add_annotations(oldest, [Annotation(turn=0, role="agent", type="wrong_info")])
+        listed = warehouse.sync(client, target, full=True, details=False)
+        assert listed.unchanged >= 98  # what is known with details is known
+        reviewed = f"conversation_id = '{oldest}' AND reviews LIKE '%wrong_info%'"
+        assert ids(path, "note = 'Changed.'") == [oldest]
+        assert count(path, "turns", reviewed) == 0
+        options: dict[str, Any] = {"lookback": timedelta(0), "page_size": 10}
+        again = warehouse.sync(client, target, details=False, **options)
+        assert again.ended_early
+        result = warehouse.sync(client, target, **options)
+        assert (result.ended_early, result.looked_at < 100) == (True, True)
+    assert count(path, "turns", reviewed) == 1
 
 
 def test_a_sync_ends_if_every_conversation_fails(path: Path) -> None:
@@ -243,11 +263,23 @@ def test_nothing_is_deleted_unless_the_counts_agree(
     sync()
     page = client.get_page(limit=1000)
     page.conversations.pop()
-    listing = SimpleNamespace(pages=lambda: [page], total=total)
+    listing = SimpleNamespace(pages=lambda: iter([page]), total=total)
     monkeypatch.setattr(client, "list_conversations", lambda **_: listing)
     result = sync(full=True, delete_vanished=True)
     assert count(path, "conversations") == left
     assert result.vanished == 30 - left
+
+
+def test_an_empty_list_proves_nothing(
+    sync: Syncs, client: DataClient, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync()
+    page = client.get_page(limit=1000)
+    page.conversations.clear()
+    listing = SimpleNamespace(pages=lambda: iter([page]), total=0)
+    monkeypatch.setattr(client, "list_conversations", lambda **_: listing)
+    assert sync(full=True, delete_vanished=True).vanished == 0
+    assert count(path, "conversations") == 30
 
 
 def test_what_was_in_progress_and_vanished_is_marked(sync: Syncs, path: Path) -> None:
@@ -363,6 +395,22 @@ def test_files_are_readable_by_their_owner_alone(sync: Syncs, path: Path) -> Non
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("error", [PermissionError, FileExistsError])
+def test_a_file_system_without_hard_links_and_a_faster_sync(
+    sync: Syncs, path: Path, monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    link = os.link
+
+    def fail(new: Path, name: Path) -> None:
+        if error is FileExistsError:
+            link(new, name)
+        raise error
+
+    monkeypatch.setattr(os, "link", fail)
+    assert sync().fetched == 30
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
 def test_two_syncs_on_one_file_in_a_process(sync: Syncs) -> None:
     errors = []
 
@@ -432,7 +480,7 @@ import sys
 from polyai_data import DataClient, warehouse
 print("ready", flush=True)
 client = DataClient(base_url=sys.argv[1], api_key="sandbox", agent_id="PROJECT-DEMO")
-warehouse.sync(client, f"duckdb:{sys.argv[2]}", batch_size=10)
+warehouse.sync(client, f"duckdb:{sys.argv[2]}", batch_size=10, recordings=sys.argv[3])
 """
 
 
@@ -440,9 +488,9 @@ warehouse.sync(client, f"duckdb:{sys.argv[2]}", batch_size=10)
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, float, Any]]:
     """A sandbox, how long a sync of it takes, and the tables that the sync makes."""
     path = tmp_path_factory.mktemp("copies") / "undisturbed.duckdb"
-    with serve(conversations=80, now=NOW) as url, client_for(url) as client:
+    with serve(conversations=80, now=NOW, recording_bytes=1000) as url, client_for(url) as client:
         started = time.monotonic()
-        warehouse.sync(client, f"duckdb:{path}", batch_size=10)
+        warehouse.sync(client, f"duckdb:{path}", batch_size=10, recordings=path.parent / "calls")
         yield url, time.monotonic() - started, contents(path)
 
 
@@ -451,7 +499,8 @@ def test_after_a_kill_the_next_sync_ends_with_the_same_tables(
     path: Path, undisturbed: tuple[str, float, Any], seed: int
 ) -> None:
     url, duration, expected = undisturbed
-    command = [sys.executable, "-c", _SYNC, str(url), str(path)]
+    calls = path.parent / "calls"
+    command = [sys.executable, "-c", _SYNC, str(url), str(path), str(calls)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout
@@ -459,8 +508,11 @@ def test_after_a_kill_the_next_sync_ends_with_the_same_tables(
         time.sleep(duration * random.Random(seed).random())
         process.send_signal(signal.SIGKILL)
     with client_for(url) as client:
-        warehouse.sync(client, f"duckdb:{path}", batch_size=10)
+        result = warehouse.sync(
+            client, f"duckdb:{path}", batch_size=10, recordings=calls, verify=True
+        )
     assert contents(path) == expected
+    assert result.recordings_damaged == 0
 
 
 def test_an_interrupt_ends_a_sync(sync: Syncs) -> None:

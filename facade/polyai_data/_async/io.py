@@ -23,24 +23,23 @@ import httpx
 
 from .._data.bulk import EXHAUSTED, BulkResult
 from .._http.retry import RetryState
-from .._http.transports import ConnectionBase, default_async_transport
+from .._http.transports import ConnectionBase, Route, default_async_transport
 from ..errors import PolyAIError
 
 
-class Connection(ConnectionBase):
+class Connection(ConnectionBase[httpx.AsyncBaseTransport]):
     """The transport of a client and its copies."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None, base_url: str) -> None:
-        super().__init__(transport, "handle_async_request", base_url)
-        self._base_url = base_url
-        self._transport = transport or default_async_transport(base_url)
+        super().__init__(transport, "handle_async_request", default_async_transport, base_url)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sleepers: set[asyncio.Future[None]] = set()
 
-    def ensure_open(self) -> httpx.AsyncBaseTransport:
+    def route(self, url: str) -> Route[httpx.AsyncBaseTransport]:
+        """Return how to send a request, if the client is open."""
         self._check()
         self._enter_loop()
-        return self._transport
+        return self._route(url)
 
     async def sleep(self, state: RetryState, seconds: float) -> None:  # noqa: ARG002  # as in `_sync`
         """Wait before the next attempt. Closing the client ends the wait."""
@@ -74,22 +73,27 @@ class Connection(ConnectionBase):
                     "client in each event loop."
                 )
             if self.is_default:  # the old connections went with their loop
-                self._transport = default_async_transport(self._base_url)
+                self._routes.clear()
         self._loop = loop
 
     async def __aenter__(self) -> Self:
-        await self.ensure_open().__aenter__()
+        self._check()
+        self._enter_loop()
+        for transport in self._transports():
+            await transport.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: Any) -> None:
         if not self._is_closed:
             self._close()
-            await self._transport.__aexit__(*exc_info)
+            for transport in self._transports():
+                await transport.__aexit__(*exc_info)
 
     async def aclose(self) -> None:
         if not self._is_closed:
             self._close()
-            await self._transport.aclose()
+            for transport in self._transports():
+                await transport.aclose()
 
 
 ID_SOURCES: Any = (Iterable, AsyncIterable)

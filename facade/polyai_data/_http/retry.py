@@ -139,7 +139,14 @@ class RetryState:
         has_status = isinstance(error, errors.APIStatusError)
         reason = error.status_code if has_status else type(error).__name__
         message = "%s: attempt %d failed (%s), next attempt in %.1f s"
-        _log.info(message, name, self.attempt, reason, delay)
+        fields = {
+            "polyai_operation": name,
+            "polyai_attempt": self.attempt,
+            "polyai_reason": reason,
+            "polyai_delay": delay,
+        }
+        extra = {**fields, "polyai_correlation_id": error.correlation_id}
+        _log.info(message, *fields.values(), extra=extra)
         if on_retry is not None:
             on_retry(Retry(name, self.attempt, delay, error))
         self.attempt += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -45,6 +46,10 @@ class ThreadCall(Future[Any]):
         return self._thread.is_alive()
 
     def join(self) -> None:
-        """Wait until the thread has ended, unless this is it."""
-        with suppress(RuntimeError):
-            self._thread.join()
+        """Wait until the thread has ended, unless this is it, or the interpreter is ending.
+
+        That stops daemon threads where they are. Python 3.13 would wait for them without end.
+        """
+        if not sys.is_finalizing():
+            with suppress(RuntimeError):
+                self._thread.join()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import ipaddress
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, getproxies_environment, proxy_bypass
 
 import httpx
+from attrs import frozen
 
 from ..errors import ConfigurationError, PolyAIError
 from .network import protect
 
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=5.0)
+
+_Transport = TypeVar("_Transport")
 
 
 @contextmanager
@@ -54,20 +58,49 @@ def default_async_transport(base_url: str) -> httpx.AsyncBaseTransport:
     return AiohttpTransport(verify, LIMITS)
 
 
-class ConnectionBase:
-    """Whether the transport of a client and its copies may be used."""
+@frozen
+class Route(Generic[_Transport]):
+    """How requests to a host are sent."""
 
-    def __init__(self, transport: object, method: str, base_url: str) -> None:
+    transport: _Transport
+    # Through a proxy, exceptions do not tell whether the request was sent, but a trace does.
+    needs_trace: bool
+
+
+class ConnectionBase(Generic[_Transport]):
+    """The transport of a client and its copies: the user's, or one for each host.
+
+    The hosts of the two APIs may need different proxies.
+    """
+
+    def __init__(
+        self,
+        transport: _Transport | None,
+        method: str,
+        create: Callable[[str], _Transport],
+        base_url: str,
+    ) -> None:
         if transport is not None and not hasattr(transport, method):
             raise TypeError(
                 f"transport={type(transport).__name__} has no method {method}. DataClient takes an "
                 "httpx.BaseTransport, AsyncDataClient an httpx.AsyncBaseTransport."
             )
         self.is_default = transport is None
-        # Through a proxy, exceptions do not tell whether the request was sent, but a trace does.
-        self.needs_trace = self.is_default and proxy_for(base_url) is not None
+        self._create = create if transport is None else lambda _: transport
+        self._routes: dict[str, Route[_Transport]] = {}  # by scheme and host
         self._process: int | None = None  # of the first call
         self._is_closed = False
+        self._route(base_url)  # raises now if the environment is invalid
+
+    def _route(self, url: str) -> Route[_Transport]:
+        origin = "/".join(url.split("/", 3)[:3]) if self.is_default else ""
+        if origin not in self._routes:
+            route = Route(self._create(origin), self.is_default and proxy_for(origin) is not None)
+            self._routes.setdefault(origin, route)  # if no other thread was faster
+        return self._routes[origin]
+
+    def _transports(self) -> list[_Transport]:
+        return [route.transport for route in list(self._routes.values())]
 
     def _check(self) -> None:
         if self._is_closed:

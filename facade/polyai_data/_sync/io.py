@@ -19,7 +19,7 @@ from .._data.bulk import EXHAUSTED, BulkResult
 from .._http import clock
 from .._http.retry import RetryState
 from .._http.threads import ThreadCall
-from .._http.transports import ConnectionBase, default_transport
+from .._http.transports import ConnectionBase, Route, default_transport
 from ..errors import PolyAIError
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from .client import DataClient
 
 
-class Connection(ConnectionBase):
+class Connection(ConnectionBase[httpx.BaseTransport]):
     """The transport of a client and its copies."""
 
     def __init__(self, transport: httpx.BaseTransport | None, base_url: str) -> None:
-        super().__init__(transport, "handle_request", base_url)
-        self._transport = transport or default_transport(base_url)
+        super().__init__(transport, "handle_request", default_transport, base_url)
         self._woken = threading.Condition()
 
-    def ensure_open(self) -> httpx.BaseTransport:
+    def route(self, url: str) -> Route[httpx.BaseTransport]:
+        """Return how to send a request, if the client is open."""
         self._check()
-        return self._transport
+        return self._route(url)
 
     def sleep(self, state: RetryState, seconds: float) -> None:
         """Wait before the next attempt. Closing the client or cancelling the call ends the wait."""
@@ -58,18 +58,22 @@ class Connection(ConnectionBase):
         self.wake()
 
     def __enter__(self) -> Self:
-        self.ensure_open().__enter__()
+        self._check()
+        for transport in self._transports():
+            transport.__enter__()
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
         if not self._is_closed:
             self._close()
-            self._transport.__exit__(*exc_info)
+            for transport in self._transports():
+                transport.__exit__(*exc_info)
 
     def close(self) -> None:
         if not self._is_closed:
             self._close()
-            self._transport.close()
+            for transport in self._transports():
+                transport.close()
 
 
 ID_SOURCES: Any = Iterable
@@ -174,7 +178,7 @@ def _calls_in_thread(
     target = partial(getattr(caller, method), **options)
 
     async def call(item: str) -> Any:
-        client._connection.ensure_open()
+        client._connection.route(client._config.base_url)
         try:
             if is_default:
                 return await target(item)

@@ -17,6 +17,7 @@ from .._http.rate_limit import RateLimiter
 from .._http.request import PreparedRequest
 from .._http.response import RawResponse, ResponseReader, parse_response
 from .._http.retry import RetryState
+from .._http.transports import Route
 from ..errors import PolyAIError
 from .body import iter_body
 from .io import Connection, deadline_scope, tracer
@@ -53,11 +54,11 @@ class Sender:
     ) -> tuple[httpx.Response, Any]:
         """Return the response, unread if it is a success to stream, and what `parse` returns."""
         while True:
-            transport = self._connection.ensure_open()
+            route = self._connection.route(request.url)
             for pause in state.wait_for_turn():
                 self._connection.sleep(state, pause)
             try:
-                response, raw = self._send_once(transport, request, state, should_stream)
+                response, raw = self._send_once(route, request, state, should_stream)
                 try:
                     return response, parse(raw)
                 except PolyAIError:
@@ -72,7 +73,7 @@ class Sender:
 
     def _send_once(
         self,
-        transport: httpx.BaseTransport,
+        route: Route[httpx.BaseTransport],
         request: PreparedRequest[Any],
         state: RetryState,
         should_stream: Callable[[Mapping[str, str]], bool],
@@ -80,11 +81,11 @@ class Sender:
         started = time.perf_counter()
         response = None
         extensions: dict[str, Any] = {"timeout": state.timeouts()}
-        if self._connection.needs_trace:
+        if route.needs_trace:
             extensions["trace"] = tracer(state)
         try:
             with deadline_scope(state):
-                response = transport.handle_request(request.to_httpx(extensions))
+                response = route.transport.handle_request(request.to_httpx(extensions))
                 reader = ResponseReader(request, response)
                 if not (reader.is_success and should_stream(reader.headers)):
                     try:

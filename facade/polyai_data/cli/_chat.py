@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from polyai_data import Chat, ChatReply, PolyAIError
@@ -18,7 +17,7 @@ from ._text import to_json
 from ._transcript import Entry, as_markdown
 
 _HELP = """
-/end         leave the chat (or press Ctrl-D)
+/end         leave the chat
 /save FILE   save the chat, as JSON if FILE ends in .json, otherwise as Markdown
 /topics      list the topics that the agent has used so far
 /help        show this help
@@ -82,7 +81,7 @@ class ChatSession:
         chat, terminal = self._chat, self._terminal
         if self._is_interactive:
             terminal.hint(f"Chat {chat.conversation_id} in {chat.environment}.")
-            terminal.hint("Press Ctrl-D to leave, or type /help for help.")
+            terminal.hint("Type /end to leave, or /help for help.")
         try:
             if self._is_new:
                 self._show_reply(chat.greeting)
@@ -168,11 +167,15 @@ class ChatSession:
 
 def _typed_lines(terminal: Terminal) -> Iterator[str]:
     """Yield the lines that the user types, with the editing and history of readline."""
-    with suppress(ImportError):  # Windows has no readline; its console edits lines
+    try:
         import readline  # noqa: F401
+    except ImportError:  # Windows has none; its console edits lines
+        has_readline = False
+    else:
+        has_readline = True
     while True:
         try:
-            line = input(terminal.prompt("you    "))
+            line = input(terminal.prompt("you    ", for_readline=has_readline))
         except EOFError:
             terminal.info("")
             return

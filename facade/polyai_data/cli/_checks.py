@@ -130,8 +130,8 @@ def check_network(settings: ResolvedSettings, terminal: Terminal) -> Iterator[Ch
 
 def check_searches(settings: ResolvedSettings, terminal: Terminal) -> Check:
     """Check whether the key for the Conversations API v3 opens it."""
-    name, source = "searches", for_searches(settings.region)
-    if source is None:
+    name, key = "searches", for_searches(settings.region)
+    if key is None:
         detail = "POLYAI_CONVERSATIONS_API_KEY is not set; the key above is for the Data API only"
         return Check(name, "skipped", detail)
     if settings.account_id is None:
@@ -140,10 +140,12 @@ def check_searches(settings: ResolvedSettings, terminal: Terminal) -> Check:
         with settings.search_client(terminal, max_retries=0) as client:
             next(iter(client.search_conversations(max_items=1)), None)
     except AuthenticationError as error:
-        return failed_check(name, error, f"Check {source}. PolyAI issues these keys on request.")
+        return failed_check(
+            name, error, f"Check {key.source}. PolyAI issues these keys on request."
+        )
     except PolyAIError as error:
         return failed_check(name, error, error_remedy(error) or SETTINGS_REMEDY)
-    return Check(name, "ok", f"the key from {source} opens the Conversations API v3")
+    return Check(name, "ok", f"the key from {key.source} opens the Conversations API v3")
 
 
 def _network_succeeded(page: ConversationPage, settings: ResolvedSettings) -> Iterator[Check]:

@@ -23,6 +23,7 @@ from ._options import (
     RecordingOptions,
     RegionOptions,
     SearchConnectionOptions,
+    Searches,
     SearchOptions,
     SyncOptions,
 )
@@ -117,17 +118,36 @@ def _search(
         ),
     ] = None,
     get_all: Annotated[bool, typer.Option("--all", help="Show all that are found.")] = False,
+    in_copy: Annotated[
+        bool,
+        typer.Option("--copy", help="Search the local copy that `sync` made, without the server."),
+    ] = False,
+    copy_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--copy-file", metavar="FILE", help="Search this copy instead of polyai.duckdb."
+        ),
+    ] = None,
     as_json: AsJson = False,
     *,
     connection: SearchConnectionOptions,
 ) -> None:
     """Search for conversations on the server, newest first.
 
-    Uses the Conversations API v3, which has API keys of its own.
+    Uses the Conversations API v3, which has API keys of its own. With --copy, finds the text in the
+    local copy, ignoring case: in what was said, headings, summaries and notes.
     """
     from ._find import run
 
-    run(connection, options, query=query, limit=limit, get_all=get_all, as_json=as_json)
+    run(
+        connection,
+        options,
+        query=query,
+        limit=limit,
+        get_all=get_all,
+        as_json=as_json,
+        copy=copy_file or (Path("polyai.duckdb") if in_copy else None),
+    )
 
 
 @_command("get", _READ)
@@ -213,6 +233,14 @@ def _export(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted export.")] = False,
     overwrite: Overwrite = False,
+    output_format: Annotated[
+        Literal["json", "csv"],
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="json (JSON Lines), or csv: a table with one row for each conversation.",
+        ),
+    ] = "json",
     source: Annotated[
         Literal["data", "v3"],
         typer.Option(
@@ -225,11 +253,11 @@ def _export(
     recordings: RecordingOptions,
     connection: SearchConnectionOptions,
 ) -> None:
-    """Export conversations to a JSON Lines file.
+    """Export conversations to a JSON Lines or CSV file.
 
-    Each line is a conversation as the server sent it. The export is written to FILE.part, which is
-    renamed to FILE when it is complete. Resume an interrupted or partly failed export with --resume
-    and the same options; nothing already saved is fetched again.
+    In JSON Lines, each line is a conversation as the server sent it. The export is written to
+    FILE.part, which is renamed to FILE when it is complete. Resume an interrupted or partly failed
+    export with --resume and the same options; nothing already saved is fetched again.
     """
     from ._export import run
 
@@ -244,6 +272,7 @@ def _export(
         resume=resume,
         overwrite=overwrite,
         from_v3=source == "v3",
+        as_csv=output_format == "csv",
     )
 
 
@@ -252,7 +281,7 @@ def _sync(
     options: SyncOptions,
     as_json: AsJson = False,
     *,
-    connection: ConnectionOptions,
+    connection: SearchConnectionOptions,
 ) -> None:
     """Update a local copy of all conversations, for SQL.
 
@@ -367,22 +396,22 @@ def _regions(as_json: AsJson = False) -> None:
 
 
 @_command("login", _SET_UP)
-def _login(options: RegionOptions) -> None:
+def _login(options: RegionOptions, searches: Searches = False) -> None:
     """Save the API key for a region in the system keyring.
 
     Prompts for the key without showing it. If stdin is not a terminal, reads the key from stdin.
     """
     from ._login import login
 
-    login(options)
+    login(options, searches=searches)
 
 
 @_command("logout", _SET_UP)
-def _logout(options: RegionOptions) -> None:
+def _logout(options: RegionOptions, searches: Searches = False) -> None:
     """Delete the API key for a region from the system keyring."""
     from ._login import logout
 
-    logout(options)
+    logout(options, searches=searches)
 
 
 @_command("sandbox", _SET_UP)

@@ -50,8 +50,8 @@ _SEARCH_SETTINGS = {
     "--region": "Pass us, eu or uk, or set POLYAI_REGION.",
     "--agent": "Pass the agent ID in your Agent Studio URL, or set POLYAI_AGENT_ID.",
     "--account": "Pass the account ID in your Agent Studio URL, or set POLYAI_ACCOUNT_ID.",
-    "the API key": "Set POLYAI_CONVERSATIONS_API_KEY. PolyAI issues keys for the Conversations API "
-    "v3 on request.",
+    "the API key": "Set POLYAI_CONVERSATIONS_API_KEY, or run `polyai-data login --searches`. "
+    "PolyAI issues keys for the Conversations API v3 on request.",
 }
 
 
@@ -157,14 +157,20 @@ class ResolvedSettings:
             "--region": self.address,
             "--agent": self.agent_id,
             "--account": self.account_id,
-            "the API key": _keys.for_searches(self.region),
+            "the API key": (key := _keys.for_searches(self.region)),
         }
         for name, value in found.items():
             if value is None:
                 raise CommandError(f"Missing {name}.", _SEARCH_SETTINGS[name])
-        return self._client(terminal, None, **options)
+        return self._client(terminal, conversations_api_key=key, **options)
 
-    def _client(self, terminal: Terminal, key: _keys.Key | None, **options: Any) -> DataClient:
+    def _client(
+        self,
+        terminal: Terminal,
+        api_key: _keys.Key | None = None,
+        conversations_api_key: _keys.Key | None = None,
+        **options: Any,
+    ) -> DataClient:
         if self.ignored:
             terminal.hint(self.ignored)
 
@@ -173,9 +179,9 @@ class ResolvedSettings:
                 terminal.hint(f"Retrying in {retry.delay:.0f} s after: {retry.cause.message}")
 
         return DataClient(
-            api_key=None
-            if key is None
-            else key.reveal(),  # not in a variable, which a traceback would show
+            # Not in variables, which a traceback would show.
+            api_key=_keys.reveal(api_key),
+            conversations_api_key=_keys.reveal(conversations_api_key),
             region=self.region,
             base_url=self.address,  # resolved, so that the client ignores the environment
             agent_id=self.agent_id,

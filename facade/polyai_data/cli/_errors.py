@@ -1,5 +1,6 @@
 """Maps errors to messages, remedies and exit codes, and reports them."""
 
+import errno
 import os
 import signal
 import sys
@@ -139,10 +140,18 @@ def reporting(*, debug: bool) -> Iterator[None]:
         sys.stdout.flush()
     except typer.Exit:
         raise
-    except BrokenPipeError:
-        raise typer.Exit(BROKEN_PIPE) from None
     except (Exception, KeyboardInterrupt) as error:
-        raise typer.Exit(report(error, debug=debug)) from None
+        code = BROKEN_PIPE if _is_broken_pipe(error) else report(error, debug=debug)
+        raise typer.Exit(code) from None
+
+
+def _is_broken_pipe(error: BaseException) -> bool:
+    """Whether the reader closed the pipe that stdout writes to."""
+    if isinstance(error, BrokenPipeError):
+        return True
+    # The C library of Windows has no error of its own for it.
+    is_invalid = isinstance(error, OSError) and error.errno == errno.EINVAL and not error.filename
+    return os.name == "nt" and is_invalid
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from polyai_data import DataClient, RecordingNotFoundError
 from . import _find
 from ._command import CommandError
 from ._connect import ResolvedSettings
+from ._csv import CsvFile, CsvOutput
 from ._failures import Failures
 from ._format import pluralize
 from ._options import FilterOptions, RecordingOptions, SearchConnectionOptions
@@ -37,6 +38,7 @@ def run(
     resume: bool,
     overwrite: bool,
     from_v3: bool,
+    as_csv: bool,
 ) -> None:
     """Export the matching conversations to a file or to stdout."""
     terminal = Terminal()
@@ -48,16 +50,24 @@ def run(
     if from_v3:
         _check_v3(filters, with_details=with_details, directory=directory)
         options |= {"--source": "v3"}
+    if as_csv:
+        if with_details:
+            raise CommandError(
+                "--details cannot be combined with --format csv, which has no transcripts.",
+                "For tables of turns, use `polyai-data sync` and `polyai-data query`.",
+            )
+        options |= {"--format": "csv"}
     destination: Lines
     if output != "-":
-        destination = JsonLinesFile(Path(output), options, resume=resume, overwrite=overwrite)
+        file = CsvFile if as_csv else JsonLinesFile
+        destination = file(Path(output), options, resume=resume, overwrite=overwrite)
     elif resume or directory is not None:
         raise CommandError(
             f"{'--resume' if resume else '--recordings'} needs an output file.",
             "Pass a file to -o instead of -.",
         )
     else:
-        destination = StandardOutput(terminal)
+        destination = CsvOutput(terminal) if as_csv else StandardOutput(terminal)
     connect = settings.search_client if from_v3 else settings.client
     with connect(terminal) as client, destination as lines:
         search = Search(client, filters.as_of(lines.started), limit)

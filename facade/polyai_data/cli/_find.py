@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from rich.table import Table
 from rich.text import Text
@@ -33,27 +34,67 @@ def run(
     limit: int | None,
     get_all: bool,
     as_json: bool,
+    copy: Path | None,
 ) -> None:
-    """Search for conversations, or list them."""
+    """Search for conversations, or list them: on the server, or in a local copy."""
     if limit is not None and get_all:
         raise CommandError("--limit and --all cannot be combined.", "Remove one of them.")
     terminal = Terminal()
     if limit is None and not get_all and not as_json and not terminal.is_piped:
         limit = _DEFAULT_LIMIT
+    if copy is not None:
+        from ._find_in_copy import run as run_in_copy
+
+        run_in_copy(options, copy, query=query, limit=limit, as_json=as_json)
+        return
     arguments = _arguments(options, query)
     settings = ResolvedSettings.from_options(connection)
-    count = 0
     with settings.search_client(terminal) as client:
         search = client.search_conversations(**arguments, max_items=limit)
         with closing(iter(search)) as found:
-            while batch := list(islice(found, _BATCH_SIZE)):
-                if as_json:
-                    for one in batch:
-                        terminal.show_json(one.raw)
-                else:
-                    with_header = count == 0 or not terminal.is_piped
-                    terminal.show(_table(batch, query, terminal, with_header=with_header))
-                count += len(batch)
+            hits = (_hit(one, query) for one in found)
+            count = print_hits(terminal, hits, as_json=as_json)
+    print_count(terminal, count, limit)
+
+
+class Hit(NamedTuple):
+    """A conversation that was found.
+
+    Attributes:
+        json: What --json prints.
+        started_at: When it started.
+        seconds: How long it took.
+        channel: Its channel.
+        text: What was said where the query was found.
+        id: Its ID.
+        problem: Why it cannot be read; empty if it can.
+    """
+
+    json: Any
+    started_at: Any
+    seconds: Any
+    channel: str | None
+    text: str
+    id: str
+    problem: str = ""
+
+
+def print_hits(terminal: Terminal, hits: Iterator[Hit], *, as_json: bool) -> int:
+    """Print what was found, and return the number of conversations."""
+    count = 0
+    while batch := list(islice(hits, _BATCH_SIZE)):
+        if as_json:
+            for hit in batch:
+                terminal.show_json(hit.json)
+        else:
+            with_header = count == 0 or not terminal.is_piped
+            terminal.show(_table(batch, terminal, with_header=with_header))
+        count += len(batch)
+    return count
+
+
+def print_count(terminal: Terminal, count: int, limit: int | None) -> None:
+    """Print the number of conversations, and how to get more."""
     if not terminal.feeds_a_command:
         more = "" if count != limit else f" For more, use --limit {2 * count or 50} or --all."
         terminal.hint(f"{pluralize(count, 'conversation')} found.{more}")
@@ -81,7 +122,7 @@ def _arguments(options: SearchOptions, query: str | None) -> dict[str, Any]:
         "sample": options.sample,
         "since": since,
         "until": until,
-        "environment": options.environment,
+        "environment": options.environment or "live",
         "channels": options.channel or None,
         "variant_name": options.variant,
         "in_progress": options.in_progress,
@@ -108,9 +149,7 @@ def matches(client: DataClient, filters: FilterOptions, limit: int | None) -> It
                     yield one
 
 
-def _table(
-    found: list[FoundConversation], query: str | None, terminal: Terminal, *, with_header: bool
-) -> Table:
+def _table(hits: list[Hit], terminal: Terminal, *, with_header: bool) -> Table:
     table = Table(
         box=None,
         padding=(0, 2, 0, 0),
@@ -118,29 +157,43 @@ def _table(
         show_header=with_header,
         header_style="bold",
     )
-    is_wide = terminal.is_piped
     for title in ("Started", "Length", "Channel", "Text", "ID"):
         fits = title == "ID"
         table.add_column(title, no_wrap=not fits, overflow="fold" if fits else "ellipsis")
-    for one in found:
-        cells = (
-            Text(timestamp(one.started_at, "%Y-%m-%d %H:%M")),
-            Text(duration(one.total_duration)),
-            Text(clean(one.channel or "")),
-            Text(f"unreadable: {clean(one.reason)}", "red")
-            if isinstance(one, UnreadableFoundConversation)
-            else Text(_excerpt(one, query, None if is_wide else _MAX_TEXT)),
-            Text(clean(one.id)),
+    for hit in hits:
+        table.add_row(
+            Text(timestamp(hit.started_at, "%Y-%m-%d %H:%M")),
+            Text(duration(hit.seconds)),
+            Text(clean(hit.channel or "")),
+            Text(f"unreadable: {clean(hit.problem)}", "red")
+            if hit.problem
+            else Text(_shorten(hit.text, None if terminal.is_piped else _MAX_TEXT)),
+            Text(clean(hit.id)),
         )
-        table.add_row(*cells)
     return table
 
 
-def _excerpt(one: FoundConversation, query: str | None, width: int | None) -> str:
+def _hit(one: FoundConversation, query: str | None) -> Hit:
+    return Hit(
+        one.raw,
+        one.started_at,
+        one.total_duration,
+        one.channel,
+        _excerpt(one, query),
+        one.id,
+        one.reason if isinstance(one, UnreadableFoundConversation) else "",
+    )
+
+
+def _excerpt(one: FoundConversation, query: str | None) -> str:
     """Return what was said where the query was found, or first by the user."""
     said = one.transcript
     word = (query or "").casefold()
     hits = [each for each in said if word and word in each.text.casefold()]
     hits = hits or [each for each in said if each.role == "user"] or list(said)
-    text = clean(" ".join(hits[0].text.split())) if hits else ""
+    return hits[0].text if hits else ""
+
+
+def _shorten(text: str, width: int | None) -> str:
+    text = clean(" ".join(text.split()))
     return text if width is None or len(text) <= width else f"{text[: width - 1]}…"

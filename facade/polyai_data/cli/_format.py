@@ -17,7 +17,8 @@ _MAX_NUMBER = 10**15
 def timestamp(moment: Any, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
     """Return a time in local time; any other value unchanged."""
     if isinstance(moment, datetime):
-        with suppress(ValueError, OverflowError):  # near the years 1 and 9999
+        # Near the years 1 and 9999; on Windows, before 1970.
+        with suppress(ValueError, OverflowError, OSError):
             return moment.astimezone().strftime(pattern)
     return "" if moment is None else clean(moment)
 

@@ -43,6 +43,11 @@ class Key:
         raise TypeError("A key cannot be pickled or copied.")
 
 
+def reveal(key: Key | None) -> str | None:
+    """Return the key itself, if there is one."""
+    return None if key is None else key.reveal()
+
+
 def from_file(path: Path) -> Key:
     """Read a key from a file.
 
@@ -61,39 +66,44 @@ def is_readable_by_others(path: Path) -> bool:
     return os.name == "posix" and stat.S_ISREG(mode) and bool(mode & 0o077)
 
 
-def variable_names(region: Region | None) -> list[str]:
+DATA_API = "POLYAI_API_KEY"
+CONVERSATIONS_API = "POLYAI_CONVERSATIONS_API_KEY"
+
+
+def variable_names(region: Region | None, api: str = DATA_API) -> list[str]:
     """Return the environment variables that may hold the key, in the order they are tried."""
-    return [*([f"POLYAI_API_KEY_{region.name}"] if region else []), "POLYAI_API_KEY"]
+    return [*([f"{api}_{region.name}"] if region else []), api]
 
 
-def from_environment(region: Region | None) -> Key | None:
+def from_environment(region: Region | None, api: str = DATA_API) -> Key | None:
     """Return the key from the environment, or None."""
-    for name in variable_names(region):
+    for name in variable_names(region, api):
         if os.environ.get(name, "").strip():
             return Key(name, os.environ[name])
     return None
 
 
-def for_searches(region: Region | None) -> str | None:
-    """Return the environment variable that holds the key for searches, or None."""
-    names = [name.replace("_API_KEY", "_CONVERSATIONS_API_KEY") for name in variable_names(region)]
-    return next((name for name in names if os.environ.get(name, "").strip()), None)
+def for_searches(region: Region | None) -> Key | None:
+    """Return the key for the Conversations API v3 from the environment or the keyring, or None."""
+    found = from_environment(region, CONVERSATIONS_API)
+    return Keyring(CONVERSATIONS_API).find(region) if found is None and region else found
 
 
 class Keyring:
-    """The system keyring.
+    """The keys for one of the APIs in the system keyring.
 
     Attributes:
         problem: Why the last call failed; empty if it did not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, api: str = DATA_API) -> None:
         self.problem = ""
+        self._suffix = "" if api == DATA_API else " conversations"
 
     def find(self, region: Region) -> Key | None:
         """Return the key stored for a region, or None."""
         value = self._call("get_password", region)
-        return Key(f"the keyring ({region.value})", value) if value else None
+        return Key(f"the keyring ({region.value}{self._suffix})", value) if value else None
 
     def store(self, region: Region, key: Key) -> bool:
         """Store the key for a region; return whether it succeeded."""
@@ -110,7 +120,7 @@ class Keyring:
         try:
             import keyring  # imported here because it is slow: it looks for backends
 
-            return getattr(keyring, function)(_SERVICE, region.value, *arguments)
+            return getattr(keyring, function)(_SERVICE, region.value + self._suffix, *arguments)
         except Exception as error:  # third-party backends raise errors of any type
             self.problem = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
             return None

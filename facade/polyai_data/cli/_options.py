@@ -3,7 +3,6 @@
 Do not import `annotations` from `__future__` here: typer reads the annotations at run time.
 """
 
-import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -124,9 +123,12 @@ class SearchOptions:
         ),
     ] = None
     environment: Annotated[
-        Literal["live", "pre-release", "sandbox"],
-        typer.Option(metavar="NAME", help="Environment: live, pre-release or sandbox."),
-    ] = "live"
+        Literal["live", "pre-release", "sandbox"] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Environment: live, pre-release or sandbox. Default: live; in a copy, all.",
+        ),
+    ] = None
     channel: Annotated[
         list[str] | None,
         typer.Option(
@@ -205,8 +207,6 @@ class FilterOptions:
         float | None,
         typer.Option(
             metavar="SCORE",
-            min=0,
-            max=5,
             help="Minimum score, up to 5 (5 high, 3 medium, 1 low).",
             rich_help_panel=_FILTERS,
         ),
@@ -222,8 +222,8 @@ class FilterOptions:
     ] = None
 
     def __post_init__(self) -> None:
-        if self.min_score is not None and math.isnan(self.min_score):  # in every range
-            raise CommandError("--min-score must be a number up to 5.")
+        if self.min_score is not None and not 0 <= self.min_score <= 5:  # NaN is not, either
+            raise CommandError("--min-score must be a number from 0 to 5.")
         if self.since is not None and self.until is not None and self.since.at >= self.until.at:
             raise CommandError(
                 "--since is not before --until, so nothing can match.", "Swap or correct them."
@@ -298,6 +298,14 @@ class SyncOptions:
     to: Annotated[
         str, typer.Option("--to", metavar="TARGET", help="duckdb: and the path of the file.")
     ] = "duckdb:polyai.duckdb"
+    source: Annotated[
+        Literal["data", "v3"],
+        typer.Option(
+            metavar="API",
+            help="data, or v3 for the Conversations API v3: 1,000 conversations with their turns "
+            "for each request, without scores, summaries, tags, notes and function calls.",
+        ),
+    ] = "data"
     lookback: Annotated[
         str,
         typer.Option(
@@ -331,6 +339,20 @@ class SyncOptions:
         typer.Option(
             "--delete-vanished",
             help="Delete conversations that the API no longer has. Default: they are marked.",
+        ),
+    ] = False
+    recordings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also save recordings in this directory: <agent>/<year>/<month>/<day>/<id>.wav.",
+        ),
+    ] = None
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Read all saved recordings, and fetch those again that differ or are missing.",
         ),
     ] = False
     concurrency: Annotated[
@@ -385,4 +407,8 @@ Ids = Annotated[
     typer.Argument(metavar="ID...", help="Conversation IDs; - reads IDs from stdin."),
 ]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Conversation ID.")]
+Searches = Annotated[
+    bool,
+    typer.Option("--searches", help="The key for searches, of the Conversations API v3."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]

@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import stat
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -12,28 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from . import _locks
 from ._command import CommandError
 from ._format import pluralize
 from ._terminal import Terminal
 from ._text import to_json
 from ._times import now
-
-if sys.platform == "win32":  # pragma: no cover
-
-    def _lock(file: BinaryIO) -> None:
-        import msvcrt
-
-        # A byte far behind the end, because other handles cannot read what is locked.
-        file.seek(2**40)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        file.seek(0, os.SEEK_END)
-
-else:
-
-    def _lock(file: BinaryIO) -> None:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class JsonLinesFile:
@@ -100,7 +83,7 @@ class JsonLinesFile:
     def _lock(self) -> None:
         """Lock the file until it is closed, which the system does if the process is killed."""
         try:
-            _lock(self._file)
+            _locks.lock(self._file)
             # Another process may have completed the file before it was locked here.
             is_current = os.path.samestat(os.fstat(self._file.fileno()), os.lstat(self.part))
         except (BlockingIOError, PermissionError, FileNotFoundError):
@@ -173,24 +156,28 @@ class JsonLinesFile:
     def complete(self) -> None:
         """Flush the file to disk and rename it."""
         os.fsync(self._file.fileno())
-        if sys.platform == "win32":  # pragma: no cover
-            self._file.close()  # an open file cannot be renamed
+        if not _locks.CAN_RENAME_OPEN_FILES:
+            self._file.close()
+        self.publish(self.part)
+
+    def publish(self, source: Path) -> None:
+        """Give a complete file the final name."""
         self._check_target()
         if self._overwrite:
-            os.replace(self.part, self._target)
+            os.replace(source, self._target)
         else:
-            self._rename_without_overwriting()
+            self._rename_without_overwriting(source)
         self._options_path.unlink(missing_ok=True)
 
-    def _rename_without_overwriting(self) -> None:
+    def _rename_without_overwriting(self, source: Path) -> None:
         try:
-            os.link(self.part, self._target)
+            os.link(source, self._target)
         except FileExistsError:
             raise _exists(self._target) from None
         except OSError:  # a file system without hard links
-            os.replace(self.part, self._target)
+            os.replace(source, self._target)
         else:
-            self.part.unlink()
+            source.unlink()
 
     def __exit__(
         self,

@@ -1,11 +1,8 @@
 """Implements `polyai-data query`."""
 
-import csv
-import io
 import sys
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,26 +11,38 @@ from rich.table import Table
 from rich.text import Text
 
 from ._command import CommandError
+from ._csv import cell, csv_line, json_value
 from ._sync import import_warehouse
 from ._terminal import Terminal
-from ._text import clean, to_json
+from ._text import clean
 
 _ROWS_AT_A_TIME = 1000
 
 
 def run(sql: str, path: Path, *, output_format: str) -> None:
     """Print the result of a query."""
+    terminal = Terminal()
+    with open_copy(path, "--copy") as connection:
+        cursor = connection.execute(sys.stdin.read() if sql == "-" else sql)
+        names = [column[0] for column in cursor.description or ()]
+        _print(terminal, names, _rows(cursor), output_format)
+
+
+@contextmanager
+def open_copy(path: Path, option: str) -> Iterator[Any]:
+    """Open a local copy, which can only be read.
+
+    Raises:
+        CommandError: if there is none, it is in use, or a query fails.
+    """
     warehouse = import_warehouse()
     import duckdb
 
-    terminal = Terminal()
     if not path.is_file():
-        raise CommandError(f"{path} does not exist.", "Run `polyai-data sync`, or pass --copy.")
+        raise CommandError(f"{path} does not exist.", f"Run `polyai-data sync`, or pass {option}.")
     try:
         with warehouse.connect(path, read_only=True) as connection:
-            cursor = connection.execute(sys.stdin.read() if sql == "-" else sql)
-            names = [column[0] for column in cursor.description or ()]
-            _print(terminal, names, _rows(cursor), output_format)
+            yield connection
     except warehouse.CopyError as error:
         raise CommandError(str(error)) from None
     except duckdb.Error as error:
@@ -44,22 +53,7 @@ def run(sql: str, path: Path, *, output_format: str) -> None:
 def _rows(cursor: Any) -> Iterator[list[Any]]:
     while rows := cursor.fetchmany(_ROWS_AT_A_TIME):
         for row in rows:
-            yield [_json_value(value) for value in row]
-
-
-def _json_value(value: Any) -> Any:
-    """Return a value of the database as JSON has it."""
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, list | tuple):
-        return [_json_value(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _json_value(item) for key, item in value.items()}
-    return value if isinstance(value, str | int | float | None) else str(value)
+            yield [json_value(value) for value in row]
 
 
 def _print(
@@ -70,21 +64,9 @@ def _print(
             terminal.show_json(dict(zip(names, row, strict=True)))
     elif output_format == "csv":
         for row in chain([names], rows):
-            terminal.show_plain(_csv_line([_cell(value) for value in row]))
+            terminal.show_plain(csv_line(row))
     else:
         table = Table(*map(clean, names), box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for row in rows:
-            table.add_row(*(Text(clean(_cell(value))) for value in row))
+            table.add_row(*(Text(clean(cell(value))) for value in row))
         terminal.show(table)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return to_json(value) if isinstance(value, list | dict | bool) else str(value)
-
-
-def _csv_line(row: list[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(row)
-    return line.getvalue()

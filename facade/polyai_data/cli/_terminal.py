@@ -173,12 +173,15 @@ class Terminal:
         """Print a hint to stderr."""
         self.info(text, "dim")
 
-    def prompt(self, text: str) -> str:
-        """Return a prompt for `input`; if stdout is piped, print it to stderr instead."""
+    def prompt(self, text: str, *, for_readline: bool) -> str:
+        """Return a prompt for `input`; if stdout is piped, print it to stderr instead.
+
+        Only readline knows which parts of a prompt are colours.
+        """
         if self.is_piped:
             self._err.print(Text(text), end="")
             return ""
-        if self._out.color_system is None or self._out.no_color:
+        if not for_readline or self._out.color_system is None or self._out.no_color:
             return text
         # \001 and \002 enclose what readline must not count as columns.
         return f"\001\033[1;36m\002{text}\001\033[0m\002"

@@ -66,7 +66,7 @@ def _parse(text: str, add_days: int, now: datetime) -> datetime:
             ).astimezone()  # local time if it has no offset
         day += timedelta(days=add_days)
         return datetime(day.year, day.month, day.day).astimezone()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):  # Windows has no local time before 1970
         raise typer.BadParameter(
             f"{text!r} is not a time. Examples: 2026-06-01, 2026-06-01T09:30, "
             "2026-06-01T09:30Z, 7d, 24h, 90m, today, yesterday."

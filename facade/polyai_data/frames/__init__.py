@@ -5,6 +5,8 @@
     table = frames.to_arrow(client.list_conversations())
     turns = frames.to_pandas(client.get_conversations(ids), "turns")
 
+Conversations of `search_conversations` give the same tables. What only they have is in `other`.
+
 There are four tables: `conversations`, `turns`, `function_calls` and `metrics`; `SCHEMAS` has
 their columns. Times are UTC, durations have their unit in the name, and what has no fixed shape is
 JSON in a text column. A value that does not have the documented type is null, named in `problems`,
@@ -27,7 +29,7 @@ except ModuleNotFoundError as _error:
         f"polyai_data.frames needs pyarrow: {install_command('arrow')}", name=__name__
     ) from _error
 
-from polyai_data import BulkResult, Conversation, ConversationSummary
+from polyai_data import BulkResult, Conversation, ConversationSummary, FoundConversation
 
 from ._build import SCHEMAS, Builder, batches
 from ._tables import TableName
@@ -48,8 +50,14 @@ __all__ = [
     "to_polars",
 ]
 
-Item: TypeAlias = ConversationSummary | Conversation | BulkResult[Conversation] | Mapping[str, Any]
-"""A conversation: a model, the result of a bulk read, or raw JSON."""
+Item: TypeAlias = (
+    ConversationSummary
+    | Conversation
+    | FoundConversation
+    | BulkResult[Conversation]
+    | Mapping[str, Any]
+)
+"""A conversation: a model of either API, the result of a bulk read, or raw JSON."""
 
 
 def to_batches(

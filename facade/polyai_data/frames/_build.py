@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from polyai_data import ConversationSummary
 
 from ._tables import TABLES, Column, Nested, TableName, raw_of
+from ._v3 import from_v3, is_v3
 
 _ARROW: dict[str, Any] = {
     "text": pa.string(),
@@ -107,6 +108,8 @@ class Builder:
     def add(self, item: Any) -> bool:
         """Add a conversation; return whether there are enough rows for a batch."""
         raw = item if type(item) is dict else raw_of(item)
+        if is_v3(raw):
+            raw = from_v3(raw)
         if self._table.records is None:
             self._rows.append(raw)
         else:
@@ -269,7 +272,8 @@ def _convert_times(values: Sequence[Any]) -> pa.Array:
     try:
         times = pc.cast(texts, _ARROW["time"])
     except pa.ArrowInvalid:
-        times = pc.assume_timezone(pc.cast(texts, pa.timestamp("us")), "UTC")
+        # Not assume_timezone: it looks for UTC in a database, which Windows does not have.
+        times = pc.cast(pc.cast(texts, pa.timestamp("us")), _ARROW["time"])
         if pc.min(pc.utf8_length(texts)).as_py() <= 13:
             raise  # a date without a time
     low, high = pc.min_max(times).values()

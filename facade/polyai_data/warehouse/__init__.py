@@ -12,8 +12,10 @@ has the tables.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 try:
     import duckdb  # noqa: F401
@@ -29,15 +31,16 @@ from polyai_data import DataClient
 
 from ._copy import CopyError, connect
 from ._redact import REDACTED
-from ._sync import OnProgress, Options, Sync, SyncResult
+from ._sync import OnProgress, Options, Source, Sync, SyncResult
 
-__all__ = ["REDACTED", "CopyError", "OnProgress", "SyncResult", "connect", "sync"]
+__all__ = ["REDACTED", "CopyError", "OnProgress", "Source", "SyncResult", "connect", "sync"]
 
 
 def sync(
     client: DataClient,
     target: str = "duckdb:polyai.duckdb",
     *,
+    source: Source = "data",
     lookback: timedelta = timedelta(days=3),
     refresh: timedelta = timedelta(0),
     full: bool = False,
@@ -45,6 +48,8 @@ def sync(
     raw: bool = True,
     redact: bool = False,
     delete_vanished: bool = False,
+    recordings: str | os.PathLike[str] | None = None,
+    verify: bool = False,
     page_size: int = 500,
     batch_size: int = 500,
     concurrency: int = 16,
@@ -58,6 +63,9 @@ def sync(
     Args:
         client: The client.
         target: `duckdb:` and the path of the file, which is created if it does not exist.
+        source: The Data API (`data`), or the Conversations API v3 (`v3`). Conversations of v3 have
+            their turns already, so nothing else is fetched. It does not count conversations, so
+            that none are found to have vanished, and it has no recordings.
         lookback: How far before the last complete sync to look for conversations that changed.
         refresh: How far back to fetch the details of all conversations again. Annotations do not
             show in the list, so this is how they get into the copy.
@@ -68,6 +76,10 @@ def sync(
         redact: Whether to leave the columns empty that may hold personal data: `REDACTED`.
         delete_vanished: Whether to delete conversations that the API no longer has, after a walk
             through the whole list. Default: they stay, with `vanished_at`.
+        recordings: A directory to save recordings in, as `<agent>/<year>/<month>/<day>/<id>.wav`.
+            With `redact`, they are those with personal data removed. Default: none are saved.
+        verify: Whether to read all saved recordings, and fetch those again whose size or SHA-256
+            differs from the table `recordings`, or that are missing.
         page_size: The number of conversations to list with each request.
         batch_size: The number of conversations to fetch and store together.
         concurrency: Number of calls at a time.
@@ -77,6 +89,7 @@ def sync(
     Raises:
         CopyError: if the file is in use, is not a copy, or has the conversations of another agent.
         PolyAIError: if the list cannot be read, or 100 conversations in a row cannot be fetched.
+        NotADirectoryError: if the directory for recordings is a file.
         ValueError: if an argument is out of range.
     """
     scheme, _, path = target.partition(":")
@@ -86,6 +99,12 @@ def sync(
         raise ValueError(f"batch_size={batch_size}: expected 1 or more.")
     if lookback < timedelta(0) or refresh < timedelta(0):
         raise ValueError("lookback and refresh must not be negative.")
+    if source not in get_args(Source):
+        raise ValueError(f"source={source!r}: expected one of {', '.join(get_args(Source))}.")
+    if source == "v3" and (delete_vanished or recordings is not None):
+        raise ValueError("delete_vanished and recordings need source='data'.")
+    if verify and recordings is None:
+        raise ValueError("verify needs recordings=, the directory of the files.")
     options = Options(
         lookback=lookback,
         refresh=refresh,
@@ -94,6 +113,9 @@ def sync(
         raw=raw,
         redact=redact,
         delete_vanished=delete_vanished,
+        recordings=None if recordings is None else Path(recordings),
+        verify=verify,
+        source=source,
         page_size=page_size,
         batch_size=batch_size,
         concurrency=concurrency,

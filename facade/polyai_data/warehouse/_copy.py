@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,15 @@ _TYPES = {
 }
 _TEXT, _NUMBER, _TIME = "VARCHAR", "BIGINT", "TIMESTAMPTZ"
 _STATE = {
+    "recordings": {
+        "conversation_id": f"{_TEXT} PRIMARY KEY",
+        "path": _TEXT,
+        "size": _NUMBER,
+        "sha256": _TEXT,
+        "reason": _TEXT,
+        "attempts": _NUMBER,
+        "asked_at": _TIME,
+    },
     "sync_runs": {
         "run": f"{_NUMBER} PRIMARY KEY",
         "started_at": _TIME,
@@ -34,12 +43,16 @@ _STATE = {
         "covered_until": _TIME,
         "details": "BOOLEAN",
         "redacted": "BOOLEAN",
+        "source": _TEXT,
         "looked_at": _NUMBER,
         "fetched": _NUMBER,
         "unchanged": _NUMBER,
         "failed": _NUMBER,
         "vanished": _NUMBER,
         "ended_early": "BOOLEAN",
+        "recordings_saved": _NUMBER,
+        "recordings_failed": _NUMBER,
+        "recordings_damaged": _NUMBER,
     },
     "sync_seen": {
         "conversation_id": f"{_TEXT} PRIMARY KEY",
@@ -54,6 +67,8 @@ _STATE = {
         "failed_at": _TIME,
     },
 }
+WITHOUT_DETAILS = "list:"
+"""How the digests of conversations start whose details were not fetched."""
 PARTS: tuple[TableName, ...] = get_args(TableName)[1:]
 """The tables with the parts of conversations."""
 
@@ -74,6 +89,11 @@ def tables() -> dict[str, dict[str, str]]:
     data["conversations"]["conversation_id"] += " PRIMARY KEY"
     data["conversations"] |= {"raw": _TEXT, "fetched_at": _TIME, "vanished_at": _TIME}
     return data | _STATE
+
+
+def _create_table(name: str, columns: Mapping[str, str]) -> str:
+    listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+    return f"CREATE TABLE {name} ({listed})"
 
 
 def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -163,15 +183,18 @@ class Copy:
         try:
             with connect(new) as connection:
                 for name, columns in tables().items():
-                    listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
-                    connection.execute(f"CREATE TABLE {name} ({listed})")
-            with suppress(FileExistsError):  # another sync was faster
+                    connection.execute(_create_table(name, columns))
+            try:
                 os.link(new, self._path)
+            except FileExistsError:
+                pass  # another sync was faster
+            except OSError:  # a file system without hard links
+                os.replace(new, self._path)
         finally:
             new.unlink(missing_ok=True)
 
     def _check(self) -> None:
-        """Add the columns that a newer version has.
+        """Add the tables and columns that a newer version has.
 
         Raises:
             CopyError: if the file is not a copy.
@@ -180,13 +203,20 @@ class Copy:
             found = self.all(
                 "SELECT column_name FROM information_schema.columns WHERE table_name = ?", name
             )
-            if not found:
+            if not found and name == "conversations":
                 self._connection.close()
                 raise CopyError(f"{self._path} is not a copy: it has no table {name}.")
+            if not found:
+                self._connection.execute(_create_table(name, columns))
+                continue
             for column in columns.keys() - {each for (each,) in found}:
                 self._connection.execute(
                     f'ALTER TABLE {name} ADD COLUMN "{column}" {columns[column]}'
                 )
+
+    def execute(self, query: str, *values: Any) -> None:
+        """Run a statement."""
+        self._connection.execute(query, values)
 
     def all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -210,22 +240,31 @@ class Copy:
 
     # --- Runs ------------------------------------------------------------------------------
 
-    def start(self, started_at: datetime, *, details: bool, redacted: bool) -> int:
+    def start(self, started_at: datetime, *, details: bool, redacted: bool, source: str) -> int:
         """Record that a run started, and return its number.
 
         Raises:
-            CopyError: if the copy was made with or without --redact, and this run is not.
+            CopyError: if the copy was made with or without --redact, or from another source, and
+                this run is not.
         """
-        before = self.one("SELECT redacted FROM sync_runs ORDER BY run LIMIT 1")
-        if before is not None and before != redacted:
-            how = "with" if before else "without"
-            raise CopyError(
-                f"{self._path} was made {how} redaction. Sync {how} it, or to another file."
-            )
+        for was_redacted, before in self.all(
+            "SELECT redacted, coalesce(source, 'data') FROM sync_runs ORDER BY run LIMIT 1"
+        ):
+            if was_redacted != redacted:
+                how = "with" if was_redacted else "without"
+                raise CopyError(
+                    f"{self._path} was made {how} redaction. Sync {how} it, or to another file."
+                )
+            if before != source:
+                raise CopyError(
+                    f"{self._path} was made from the source {before}. Sync from it, or to another "
+                    "file."
+                )
         run: int = self.one("SELECT coalesce(max(run), 0) + 1 FROM sync_runs")
         self._connection.execute(
-            "INSERT INTO sync_runs (run, started_at, details, redacted) VALUES (?, ?, ?, ?)",
-            [run, started_at, details, redacted],
+            "INSERT INTO sync_runs (run, started_at, details, redacted, source) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [run, started_at, details, redacted, source],
         )
         return run
 
@@ -269,14 +308,29 @@ class Copy:
         )
         return {each: (digest, in_progress) for each, digest, in_progress in rows}
 
-    def unfinished(self) -> list[str]:
-        """Return the IDs that were in progress or failed before, and that this run did not see."""
+    def unfinished(self, *, details: bool) -> list[str]:
+        """Return the IDs that a run has to fetch although it did not see them.
+
+        They were in progress, or failed, or an earlier run saw that they changed, but fetched no
+        details.
+        """
         rows = self.all(
             "SELECT conversation_id FROM (SELECT conversation_id FROM sync_seen WHERE in_progress "
+            "OR ? AND starts_with(digest, ?) "
             "UNION SELECT conversation_id FROM sync_failed WHERE NOT starts_with(conversation_id, "
-            "'unreadable:')) ANTI JOIN run_seen USING (conversation_id) ORDER BY conversation_id"
+            "'unreadable:')) ANTI JOIN run_seen USING (conversation_id) ORDER BY conversation_id",
+            details,
+            WITHOUT_DETAILS,
         )
         return [each for (each,) in rows]
+
+    def places(self, ids: list[str]) -> list[tuple[str, datetime, str | None]]:
+        """Return when and in which environment conversations started, if that is known."""
+        return self.all(
+            "SELECT conversation_id, started_at, client_env FROM conversations "
+            "WHERE list_contains(?, conversation_id) AND started_at IS NOT NULL ORDER BY ALL",
+            ids,
+        )
 
     def store(
         self,
@@ -332,9 +386,12 @@ class Copy:
         )
 
     def counts_agree(self, total: int | None, without_id: int) -> bool:
-        """Whether a whole walk saw as many conversations as the server counts."""
-        seen = self.one("SELECT count(DISTINCT conversation_id) FROM run_seen")
-        return total is not None and seen + without_id == total
+        """Whether a whole walk saw as many conversations as the server counts.
+
+        An empty list proves nothing: it may be that of another agent.
+        """
+        seen: int = self.one("SELECT count(DISTINCT conversation_id) FROM run_seen")
+        return seen > 0 and seen + without_id == total
 
     def sweep(self, at: datetime, *, delete: bool) -> int:
         """Mark or delete what a whole walk did not see, and return the number of these."""

@@ -11,7 +11,12 @@ from polyai_data.frames._tables import TABLES
 
 _TEXT: dict[TableName, set[str]] = {
     "conversations": {"from_number", "to_number", "heading", "summary_text", "note"},
-    "turns": {"user_input", "translated_user_input", "user_input_dtmf"},
+    "turns": {
+        "user_input",
+        "translated_user_input",
+        "user_input_dtmf",
+        "user_input_dtmf_finish_key",
+    },
     "function_calls": set(),
     "metrics": set(),
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import pyarrow as pa
 
@@ -17,16 +18,26 @@ from polyai_data import (
     ConversationNotFoundError,
     ConversationSummary,
     DataClient,
+    FoundConversation,
     PermissionDeniedError,
+    PolyAIError,
+    UnreadableFoundConversation,
     UnreadableRecord,
 )
 from polyai_data.frames import to_arrow
 from polyai_data.frames._build import json_text
+from polyai_data.frames._v3 import is_v3
 
-from ._copy import PARTS, Copy, CopyError
+from ._copy import PARTS, WITHOUT_DETAILS, Copy, CopyError
+from ._recordings import Recordings
 from ._redact import redact as without_personal_data
 
+Environment: TypeAlias = Literal["live", "pre-release", "sandbox"]
+ENVIRONMENTS: tuple[Environment, ...] = get_args(Environment)
+Listed: TypeAlias = ConversationSummary | FoundConversation
+Pages: TypeAlias = Generator[Sequence[Listed], None, None]
 _MAX_CONSECUTIVE_FAILURES = 100
+_SECOND = timedelta(seconds=1)
 _TIME = pa.timestamp("us", tz="UTC")
 
 
@@ -42,6 +53,10 @@ class SyncResult:
             next sync, and the table `sync_failed` has the reasons.
         vanished: The number of conversations that the API no longer has.
         ended_early: Whether it stopped where the last complete sync began, less the lookback.
+        recordings_saved: The number of recordings that it saved.
+        recordings_failed: The number of recordings that could not be saved; they are tried again by
+            the next sync, and the table `recordings` has the reasons.
+        recordings_damaged: The number of files that differed or were missing.
     """
 
     looked_at: int = 0
@@ -50,8 +65,13 @@ class SyncResult:
     failed: int = 0
     vanished: int = 0
     ended_early: bool = False
+    recordings_saved: int = 0
+    recordings_failed: int = 0
+    recordings_damaged: int = 0
 
 
+Source = Literal["data", "v3"]
+"""Where conversations come from: the Data API, or the Conversations API v3."""
 OnProgress = Callable[[SyncResult, int | None], None]
 """A callback with what a sync did so far, and the number of all conversations or None."""
 
@@ -67,6 +87,9 @@ class Options:
     raw: bool
     redact: bool
     delete_vanished: bool
+    recordings: Path | None
+    verify: bool
+    source: Source
     page_size: int
     batch_size: int
     concurrency: int
@@ -91,7 +114,7 @@ class Sync:
         self._client = client
         self._path = path
         self._options = options
-        self._started = datetime.now(UTC)
+        self._started = _now()
         self._result = SyncResult()
         self._without_id = 0
         self._newest: datetime | None = None
@@ -104,20 +127,50 @@ class Sync:
         """Update the copy."""
         options, result = self._options, self._result
         with Copy(self._path) as copy:
-            run = copy.start(self._started, details=options.details, redacted=options.redact)
+            recordings = None
+            if options.recordings is not None:  # fail early if the directory cannot be created
+                recordings = Recordings(
+                    self._client, copy, options.recordings, redacted=options.redact
+                )
+            run = copy.start(
+                self._started,
+                details=options.details,
+                redacted=options.redact,
+                source=options.source,
+            )
             covered = copy.covered_until(details=options.details)
-            total = self._walk(copy, self._oldest_needed(covered))
+            self._walk(copy, self._oldest_needed(covered))
             self._fetch(copy)
-            self._fetch_unfinished(copy)
-            if not result.ended_early and copy.counts_agree(total, self._without_id):
+            if options.source == "v3":
+                self._find_unfinished(copy)
+            else:
+                self._fetch_unfinished(copy)
+            if not result.ended_early and copy.counts_agree(self._total, self._without_id):
                 result.vanished += copy.sweep(self._started, delete=options.delete_vanished)
             if not result.ended_early:
                 copy.forget_unreadable(self._started)
             # A time in the future would end the next walk too early.
             until = min(self._newest, self._started) if self._newest else covered
-            counts: Mapping[str, Any] = vars(result)
-            copy.finish(run, {**counts, "covered_until": until, "finished_at": datetime.now(UTC)})
+            copy.finish(run, {**vars(result), "covered_until": until, "finished_at": _now()})
+            if recordings is not None:
+                self._save_recordings(recordings)
+                copy.finish(run, {**vars(result), "finished_at": _now()})
         return result
+
+    def _save_recordings(self, recordings: Recordings) -> None:
+        options, result = self._options, self._result
+        if options.delete_vanished:
+            recordings.delete_orphans()
+        if options.verify:
+            result.recordings_damaged = recordings.verify()
+        results = recordings.save(
+            options.lookback, options.concurrency, options.agent_id, self._check_failure
+        )
+        with closing(results):
+            for is_saved in results:
+                result.recordings_saved += is_saved
+                options.on_progress(result, self._total)
+        result.recordings_failed = recordings.failed(self._started)
 
     def _oldest_needed(self, covered: datetime | None) -> datetime | None:
         """Return from which time on conversations are needed; None for all."""
@@ -125,26 +178,49 @@ class Sync:
             return None
         return min(covered - self._options.lookback, self._started - self._options.refresh)
 
-    def _walk(self, copy: Copy, oldest_needed: datetime | None) -> int | None:
-        """Read the list, newest first, and fetch what changed. Return the server's count."""
+    def _walk(self, copy: Copy, oldest_needed: datetime | None) -> None:
+        """Look at all conversations that are needed, newest first, and fetch what changed."""
+        find = self._searched if self._options.source == "v3" else self._listed
+        with closing(find(oldest_needed)) as pages:
+            for page in pages:
+                self._check_agent(copy, page)
+                self._look_at(copy, page)
+                while len(self._todo) >= self._options.batch_size:
+                    self._fetch(copy)
+                self._options.on_progress(self._result, self._total)
+
+    def _listed(self, oldest_needed: datetime | None) -> Pages:
+        """Yield the pages of the list, up to the first one that is too old."""
         listing = self._client.list_conversations(
             page_size=self._options.page_size, agent_id=self._options.agent_id
         )
         for page in listing.pages():
             self._total = listing.total
-            self._check_agent(copy, page.conversations)
-            self._look_at(copy, page.conversations)
-            while len(self._todo) >= self._options.batch_size:
-                self._fetch(copy)
-            self._options.on_progress(self._result, self._total)
+            yield page.conversations
             if oldest_needed and page.conversations:
                 times = [_start_of(one) for one in page.conversations]
                 if all(moment is not None and moment < oldest_needed for moment in times):
                     self._result.ended_early = True
                     break
-        return self._total
 
-    def _check_agent(self, copy: Copy, conversations: list[ConversationSummary]) -> None:
+    def _searched(self, oldest_needed: datetime | None) -> Pages:
+        """Yield the pages of a search of each environment, with turns."""
+        self._result.ended_early = oldest_needed is not None
+        for environment in ENVIRONMENTS:
+            yield from self._search(environment, since=oldest_needed)
+
+    def _search(self, environment: Environment, **period: Any) -> Pages:
+        search = self._client.search_conversations(
+            environment=environment,
+            include_latency=True,
+            page_size=self._options.page_size,
+            agent_id=self._options.agent_id,
+            **period,
+        )
+        for page in search.pages():
+            yield page.conversations
+
+    def _check_agent(self, copy: Copy, conversations: Sequence[Listed]) -> None:
         """Make sure that the copy has the conversations of one agent.
 
         Raises:
@@ -161,28 +237,31 @@ class Sync:
             )
         self._agent_checked = bool(agents)
 
-    def _look_at(self, copy: Copy, conversations: list[ConversationSummary]) -> None:
+    def _look_at(self, copy: Copy, conversations: Sequence[Listed]) -> None:
         """Decide which conversations of a page to fetch."""
         self._result.looked_at += len(conversations)
         unreadable = _Batch()
-        by_id: dict[str, ConversationSummary] = {}
+        by_id: dict[str, Listed] = {}
         for one in conversations:
-            if isinstance(one, UnreadableRecord) or not isinstance(one.conversation_id, str):
+            conversation_id = _id_of(one)
+            if conversation_id is None:
                 self._without_id += 1
-                unreadable.failed[f"unreadable:{_digest(one.raw)}"] = (
+                unreadable.failed[f"unreadable:{_digest(one.raw, details=True)}"] = (
                     getattr(one, "reason", "") or "The ID is not a string."
                 )
             else:
-                by_id[one.conversation_id] = one
+                by_id[conversation_id] = one
         known = copy.known(by_id)
         for conversation_id, one in by_id.items():
             moment = _start_of(one)
             if moment is not None:
                 self._newest = max(moment, self._newest or moment)
-            digest = _digest(one.raw, "details" if self._options.details else "")
+            digest, details = self._digest(one.raw), _digest(one.raw, details=True)
+            before, was_in_progress = known.get(conversation_id, ("", True))
+            is_unchanged = before in (digest, details) and not was_in_progress
             is_recent = moment is None or moment >= self._started - self._options.refresh
             needs_refresh = bool(self._options.refresh) and is_recent
-            if known.get(conversation_id) == (digest, False) and not needs_refresh:
+            if is_unchanged and not needs_refresh:
                 self._result.unchanged += 1
             else:
                 self._todo[conversation_id] = digest, one.raw
@@ -196,17 +275,47 @@ class Sync:
         if not wanted:
             return
         digests = {each: digest for each, (digest, _) in wanted.items()}
-        if self._options.details:
+        if self._options.details and self._options.source == "data":
             self._store(copy, self._get(digests))
         else:
             self._store(copy, _Batch(digests, {each: raw for each, (_, raw) in wanted.items()}))
 
     def _fetch_unfinished(self, copy: Copy) -> None:
-        """Fetch by ID what was in progress or failed, if the walk did not see it."""
-        ids = copy.unfinished()
+        """Fetch by ID what was in progress, failed or lacks details, if the walk did not see it."""
+        ids = copy.unfinished(details=self._options.details)
         for start in range(0, len(ids), self._options.batch_size):
             part = dict.fromkeys(ids[start : start + self._options.batch_size], "")
             self._store(copy, self._get(part, listed=False))
+
+    def _find_unfinished(self, copy: Copy) -> None:
+        """Look again at what was in progress or failed, if the search did not find it.
+
+        There is no request for one conversation, so search where and when it started.
+        """
+        ids = copy.unfinished(details=self._options.details)
+        for conversation_id, started_at, environment in copy.places(ids):
+            batch = _Batch()
+            period = {"since": started_at - _SECOND, "until": started_at + _SECOND}
+            try:
+                found = (
+                    one
+                    for each in ([environment] if environment in ENVIRONMENTS else ENVIRONMENTS)
+                    for page in self._search(each, **period)
+                    for one in page
+                    if _id_of(one) == conversation_id
+                )
+                one = next(found, None)
+            except PolyAIError as error:
+                self._check_failure(error)
+                batch.failed[conversation_id] = str(error)
+            else:
+                self._check_failure(None)
+                if one is None:
+                    batch.gone.append(conversation_id)
+                else:
+                    batch.seen[conversation_id] = self._digest(one.raw)
+                    batch.raws[conversation_id] = one.raw
+            self._store(copy, batch)
 
     def _get(self, digests: dict[str, str], *, listed: bool = True) -> _Batch:
         batch = _Batch()
@@ -216,22 +325,25 @@ class Sync:
         for result in results:
             error = result.error
             if error is None:
-                self._consecutive_failures = 0
+                self._check_failure(None)
                 batch.seen[result.id] = digests[result.id]
                 batch.raws[result.id] = {**result.value.raw, "conversationId": result.id}
-            elif isinstance(error, AuthenticationError | PermissionDeniedError):
-                raise error
             elif isinstance(error, ConversationNotFoundError) and not listed:
                 batch.gone.append(result.id)
             else:
+                self._check_failure(error)
                 batch.failed[result.id] = str(error)
-                self._consecutive_failures += 1
-                if self._consecutive_failures >= _MAX_CONSECUTIVE_FAILURES:
-                    raise error
         return batch
 
+    def _check_failure(self, error: Exception | None) -> None:
+        """Raise the error of a call if all other calls would fail, too."""
+        self._consecutive_failures = 0 if error is None else self._consecutive_failures + 1
+        is_final = isinstance(error, AuthenticationError | PermissionDeniedError)
+        if error and (is_final or self._consecutive_failures >= _MAX_CONSECUTIVE_FAILURES):
+            raise error
+
     def _store(self, copy: Copy, batch: _Batch) -> None:
-        now = datetime.now(UTC)
+        now = _now()
         ids, raws = list(batch.raws), list(batch.raws.values())
         data = {"conversations": self._conversations(raws, now)}
         if self._options.details:
@@ -239,7 +351,7 @@ class Sync:
         seen = {
             "conversation_id": pa.array(ids, pa.string()),
             "digest": pa.array([batch.seen[each] for each in ids], pa.string()),
-            "in_progress": pa.array([raw.get("inProgress") is True for raw in raws], pa.bool_()),
+            "in_progress": pa.array([_is_in_progress(raw) for raw in raws], pa.bool_()),
             "fetched_at": pa.array([now] * len(ids), _TIME),
         }
         failed = {
@@ -257,6 +369,9 @@ class Sync:
         table = to_arrow(raws, name)
         return without_personal_data(name, table) if self._options.redact else table
 
+    def _digest(self, raw: Any) -> str:
+        return _digest(raw, details=self._options.details)
+
     def _conversations(self, raws: list[dict[str, Any]], now: datetime) -> pa.Table:
         keep_raw = self._options.raw and not self._options.redact
         texts = [json_text(raw) if keep_raw else None for raw in raws]
@@ -266,11 +381,28 @@ class Sync:
         return table.append_column("vanished_at", pa.nulls(len(raws), _TIME))
 
 
-def _start_of(conversation: ConversationSummary) -> datetime | None:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _id_of(one: Listed) -> str | None:
+    if isinstance(one, UnreadableRecord | UnreadableFoundConversation):
+        return None
+    value: Any = one.id if isinstance(one, FoundConversation) else one.conversation_id
+    return value if isinstance(value, str) else None
+
+
+def _is_in_progress(raw: dict[str, Any]) -> bool:
+    return raw.get("in_progress" if is_v3(raw) else "inProgress") is True
+
+
+def _start_of(conversation: Listed) -> datetime | None:
     moment: Any = conversation.started_at
     return moment if isinstance(moment, datetime) else None
 
 
-def _digest(raw: Any, kind: str = "") -> str:
-    text = f"{json.dumps(raw, sort_keys=True)}{kind}"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+def _digest(raw: Any, *, details: bool) -> str:
+    """Return a digest of a listed conversation, which says whether the details were fetched."""
+    text = f"{json.dumps(raw, sort_keys=True)}details"
+    digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return digest if details else f"{WITHOUT_DETAILS}{digest}"
