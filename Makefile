@@ -8,7 +8,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-data check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures test-lowest test-latest \
+.PHONY: help demo test test-fast test-data check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures docs docs-serve test-lowest test-latest \
 	audit check-workflows release vendor generate bump check-bump record lock build clean
 
 help: ## List the targets
@@ -24,7 +24,7 @@ test: .venv/redocly-ready ## Run every test
 
 # The facade alone: no CLI, no sandbox, no pytest plugin, nothing that starts a type checker or the generator.
 NOT_FAST := tests/cli tests/sandbox tests/testing tests/frames tests/warehouse $(addprefix tests/test_,adapt.py api.py bumps.py call_path.py documents.py faults.py fuzz.py generate.py generated.py \
-	makefile.py overlay.py docs.py release.py soak.py sources.py time_limit.py tools.py typing.py)
+	makefile.py overlay.py docs.py docs_site.py release.py soak.py sources.py time_limit.py tools.py typing.py)
 
 test-fast: .venv/ready ## Run the quick tests of the facade alone, with few examples and without coverage
 	@$(RUN) -m pytest --quiet -m "not slow" --hypothesis-profile fast --numprocesses auto --dist worksteal $(addprefix --ignore=,$(NOT_FAST))
@@ -76,6 +76,20 @@ soak: .venv/ready ## Read 20,000 conversations from a sandbox that fails one req
 pictures: .venv/ready ## Draw the pictures of the command line
 	@$(RUN) scripts/pictures.py $(PICTURES)
 
+build/docs-env/ready: .venv/ready requirements-docs.txt
+	@rm -rf build/docs-env
+	@$(RUN) -m uv pip install --quiet --target build/docs-env --require-hashes --requirement requirements-docs.txt
+	@touch $@
+
+docs: build/docs-env/ready ## Build the documentation site in build/docs; warnings are errors
+	@rm -rf build/docs
+	@PYTHONPATH=build/docs-env $(RUN) -m sphinx -W --keep-going -n -q -E -d build/docs-cache docs build/docs
+	@$(RUN) scripts/docs_site.py build/docs
+	@PYTHONPATH=build/docs-env $(RUN) -m pytest --quiet --disable-warnings tests/test_docs.py -k "celery or fastapi or flask"
+
+docs-serve: docs ## Show the documentation site on http://127.0.0.1:8000 (PORT=…)
+	@$(RUN) -m http.server --bind 127.0.0.1 --directory build/docs $(or $(PORT),8000)
+
 sync: .venv/ready ## Write _sync/ from _async/
 	@$(RUN) scripts/sync.py
 
@@ -112,10 +126,10 @@ build: .venv/ready ## Build the wheel and the source distribution
 	@$(RUN) -m hatchling build
 
 # Both test the installed package, in an environment of its own. Tests that need the generator, the
-# OpenAPI tools, VCR and other tools of docs/tools.md, a type checker or Node.js are left out: they test
+# OpenAPI tools, VCR and other tools of docs/how-to, a type checker or Node.js are left out: they test
 # this repository, not what users install. Without --assert=plain, pytest would rewrite the installed package,
 # because it has a plugin, and runpy could not run it.
-NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_api.py test_bumps.py test_cassettes.py test_clients.py test_contract.py test_documents.py \
+NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_api.py test_bumps.py test_cassettes.py test_clients.py test_contract.py test_docs_site.py test_documents.py \
 	test_fuzz.py test_generate.py test_generated.py test_makefile.py test_overlay.py test_release.py test_sources.py test_time_limit.py test_tools.py \
 	test_typing.py cli/test_cli_pictures.py sandbox/test_sandbox_contract.py)
 TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket pytest-timeout socksio trustme
@@ -174,6 +188,7 @@ lock: .venv/ready ## Compile the requirements files
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group fuzz --output-file requirements-fuzz.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group bench --constraints requirements-dev.txt --output-file requirements-bench.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group data --constraints requirements-dev.txt --output-file requirements-data.txt
+	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group docs --constraints requirements-dev.txt --output-file requirements-docs.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group workflows --constraints requirements-dev.txt --output-file requirements-workflows.txt
 	@$(COMPILE) --upgrade --group build --extra sandbox --constraints requirements-dev.txt --output-file requirements-demo.txt
 

@@ -1,4 +1,6 @@
-"""Prints how many requests Sentry sees, as JSON by column of docs/tools.md, for test_tools.py.
+"""Prints how many requests Sentry sees, as JSON, for test_tools.py.
+
+The keys are the columns of the table in docs/how-to/observability.md.
 
 A process of its own, because Sentry's patches of httpx and aiohttp last as long as the process.
 """

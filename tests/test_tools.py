@@ -1,4 +1,4 @@
-"""Each row of the table in docs/tools.md, tried with the real tool."""
+"""Each row of the tables of tools in docs/how-to, tried with the real tool."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from polyai_data import APIConnectionError, AsyncDataClient, DataClient
 from polyai_data.sandbox import serve
 
+from tests.pages import ROOT, read
+
 if TYPE_CHECKING:
     from pytest_httpx import HTTPXMock
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
+PAGE = read("how-to/mocking.md") + read("how-to/observability.md")
 CLOSED = "http://127.0.0.1:9"  # nothing listens there, so a request that a mock misses fails
 PATH = "/v1/agents/PROJECT-1/conversations/CA1"
 RESPONSE = {"conversationId": "CA1", "note": "mocked"}

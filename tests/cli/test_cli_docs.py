@@ -3,45 +3,135 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shlex
 import sys
+import time
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from polyai_data.sandbox import __main__ as sandbox_command
+
+from tests.pages import ROOT, console_examples, read
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run, Sandbox
 
-ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = dict(console_examples())
+# What the examples do with jq, which is not installed everywhere.
+JQ: dict[str, Callable[[Any], Any]] = {
+    "select(.audioUrl).conversationId": lambda one: one["audioUrl"] and one["conversationId"],
+    ".response": lambda one: one["response"],
+}
 
 
-def commands() -> list[tuple[str, list[str]]]:
-    """Return the commands of each block, with its page; pipelines and settings are left out."""
-    found = []
-    for page in [ROOT / "README.md", *(ROOT / "docs" / n for n in ("command-line.md", "data.md"))]:
-        for block in re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
-            lines = re.findall(r"^\$ (polyai-data [^#|\n]*)", block, re.M)
-            if lines:
-                found.append((page.name, lines))
-    return found
+class Console:
+    """Runs the commands of an example in this process."""
+
+    def __init__(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._run = run
+        self._monkeypatch = monkeypatch
+
+    def check(self, command: str, shown: str) -> None:
+        """Run a command, and compare its output with what the page shows, if it shows any."""
+        text = ""
+        for part in re.split(r" \| (?=(?:[^']*'[^']*')*[^']*$)", command):
+            first, *arguments = shlex.split(part, comments=True)
+            text = getattr(self, f"_{first.replace('-', '_')}")(arguments, text)
+        if shown:
+            assert text == shown
+
+    def _polyai_data(self, arguments: list[str], typed: str) -> str:
+        if arguments[0] == "login":
+            self._monkeypatch.setenv("POLYAI_REGION", "us")
+            typed = "a-key"
+        if "--probe-regions" in arguments:  # which asks the real servers
+            arguments = ["doctor", "--help"]
+        if "--resume" in arguments:
+            Path("calls.jsonl").unlink()
+        self._monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        ended = self._run(*arguments)
+        assert ended.code == 0, ended.err
+        return ended.out
+
+    def _jq(self, arguments: list[str], text: str) -> str:
+        found = [JQ[arguments[-1]](json.loads(line)) for line in text.splitlines()]
+        assert any(found)
+        return "".join(f"{one}\n" for one in found if one)
+
+    def _printf(self, arguments: list[str], _: str) -> str:
+        return arguments[0].replace("\\n", "\n")
+
+    def _python(self, arguments: list[str], _: str) -> str:
+        """Start the sandbox, and stop it at once."""
+        assert arguments[:2] == ["-m", "polyai_data.sandbox"]
+
+        def interrupt(_: float) -> None:
+            raise KeyboardInterrupt
+
+        with self._monkeypatch.context() as patch:
+            patch.setattr(time, "sleep", interrupt)
+            assert sandbox_command.main([*arguments[2:], "--port", "0"]) == 0
+        return ""
+
+    def _export(self, arguments: list[str], _: str) -> str:
+        page = read("reference/settings.md")
+        for name, _, value in (argument.partition("=") for argument in arguments):
+            assert value
+            assert f"`{name}`" in page
+        return ""
+
+    def _pip(self, arguments: list[str], _: str) -> str:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        install, target = arguments
+        found = re.fullmatch(r"\.(?:\[([\w,]+)\])?", target)
+        assert install == "install"
+        assert found
+        assert {*(found[1] or "cli").split(",")} <= {*project["optional-dependencies"]}
+        return ""
+
+    def _make(self, arguments: list[str], _: str) -> str:
+        assert re.search(rf"^{arguments[0]}:.*##", (ROOT / "Makefile").read_text(), re.M)
+        return ""
+
+
+@pytest.fixture
+def console(run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Console:
+    sandbox(now=None, conversations=40, recording_bytes=1000)
+    return Console(run, monkeypatch)
 
 
 @pytest.mark.usefixtures("with_searches")
-@pytest.mark.parametrize(("page", "lines"), commands())
-def test_the_commands_of_a_page_run(
-    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, page: str, lines: list[str]
-) -> None:
-    sandbox(now=None, recording_bytes=1000)
-    for line in lines:
-        arguments = shlex.split(line, comments=True)[1:]
-        if arguments[0] == "login":
-            monkeypatch.setenv("POLYAI_REGION", "us")
-            monkeypatch.setattr(sys, "stdin", io.StringIO("a-key"))
-        if "--resume" in arguments:
-            Path("calls.jsonl").unlink()
-        ended = run(*arguments)
-        assert ended.code == 0, (page, line, ended.err)
-        if arguments[0] in ("list", "transcript"):
-            assert len(ended.out.splitlines()) > 5
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_commands_of_a_page_run(console: Console, name: str) -> None:
+    for command, shown in EXAMPLES[name]:
+        console.check(command, shown)
+
+
+def test_a_wrong_output_fails(console: Console) -> None:
+    command, shown = next(one for each in EXAMPLES.values() for one in each if one[1])
+    console.check(command, shown)
+    for wrong in (shown[:-1], shown + "more\n"):
+        with pytest.raises(AssertionError):
+            console.check(command, wrong)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "polyai-data list --no-such-option",
+        "make no-such-target",
+        "pip install '.[nothing]'",
+        "export POLYAI_REGOIN=us",
+        "unknown-command",
+        "polyai-data list --json | jq .unknown",
+        "python -m polyai_data.nothing",
+    ],
+)
+def test_a_wrong_command_fails(console: Console, command: str) -> None:
+    with pytest.raises((AssertionError, AttributeError, KeyError)):
+        console.check(command, "")

@@ -21,6 +21,8 @@ from polyai_data.cli._options import ConnectionOptions
 from polyai_data.sandbox import Fault, Received
 from polyai_data.sandbox import __main__ as sandbox_command
 
+from tests.pages import read
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Memory, Run, Sandbox
 
@@ -391,7 +393,7 @@ def test_regions_are_listed_with_their_aliases(run: Run) -> None:
         "studio": "https://studio.eu.poly.ai",
         "api": "https://api.eu.poly.ai",
     }
-    readme = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    readme = read("reference/settings.md")
     for found in as_json:
         for name in found["aliases"]:
             assert f'| `"{found["region"]}"` | `"{name}"` |' in readme

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from polyai_data import frames
 from polyai_data.sandbox import serve
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "data.md"
+from tests.pages import read
+
+PAGE = read("how-to/frames.md")
 RAW: list[Any] = [
     {"conversationId": "CA1", "startedAt": "2026-06-03T13:19:06Z", "duration": 5, "tags": ["a"]},
     {"conversationId": "CA2", "startedAt": None, "duration": None, "handoff": True},
@@ -38,7 +39,7 @@ def test_the_notebook_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pandas", reason="pandas is not installed")
     matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     matplotlib.use("agg")
-    (source,) = re.findall(r"```python notebook\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    (source,) = re.findall(r"```python notebook\n(.*?)```", PAGE, re.S)
     with serve() as url:
         monkeypatch.setenv("POLYAI_BASE_URL", url)
         monkeypatch.setenv("POLYAI_API_KEY", "sandbox")

@@ -1,4 +1,4 @@
-"""The queries of docs/data.md run, and its table of redacted columns is complete."""
+"""The queries of docs/how-to/local-copy.md run, and its table of redacted columns is complete."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pytest
 from polyai_data import warehouse
 from polyai_data.sandbox import serve
 
+from tests.pages import read as read_page
 from tests.warehouse.copies import NOW, client_for, read
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+PAGE = read_page("how-to/local-copy.md")
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 
 

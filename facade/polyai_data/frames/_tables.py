@@ -14,6 +14,7 @@ from polyai_data_generated.wire_names import WIRE_NAMES
 from polyai_data import BulkResult, Turn
 
 TableName = Literal["conversations", "turns", "function_calls", "metrics"]
+"""The name of a table."""
 
 
 class Column(NamedTuple):

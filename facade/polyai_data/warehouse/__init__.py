@@ -6,7 +6,8 @@
         result = warehouse.sync(client, "duckdb:polyai.duckdb")
 
 The first sync fetches everything, the next ones fetch what changed. A sync that is killed loses
-nothing: the next one continues. The module needs the extra `sync`; docs/data.md has the tables.
+nothing: the next one continues. The module needs the extra `sync`. docs/how-to/local-copy.md
+has the tables.
 """
 
 from __future__ import annotations

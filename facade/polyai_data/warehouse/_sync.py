@@ -73,6 +73,7 @@ class SyncResult:
 Source = Literal["data", "v3"]
 """Where conversations come from: the Data API, or the Conversations API v3."""
 OnProgress = Callable[[SyncResult, int | None], None]
+"""A callback with what a sync did so far, and the number of all conversations or None."""
 
 
 @dataclass(frozen=True)
