@@ -495,7 +495,8 @@ def _models(package: Path, trial: Path) -> Iterator[Task]:
         fresh = [f"{model}.{name}" for name in new[model] if name not in old[model]]
         if fresh:
             what = f"new field{'s' if len(fresh) > 1 else ''}: {', '.join(fresh)}"
-            yield Task(CAN_WAIT, what, "`make generate` adds it; document it, or let users send it")
+            todo = "`make generate` adds it; name it in the class's docstring, or let users send it"
+            yield Task(CAN_WAIT, what, todo)
     for model in sorted(new.keys() - old.keys() - successors):
         what = f"new model: {model}"
         todo = "give it a readable class_name in scripts/generator.yaml; export it in models.py"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from polyai_data import ChatMetadata, ChatReply
+from polyai_data_generated.wire_names import WIRE_NAMES
 
 if TYPE_CHECKING:
     from tests.conftest import Caller
@@ -54,6 +55,9 @@ METADATA: dict[str, Any] = {
 }
 
 
+ALL = dict.fromkeys(WIRE_NAMES["ChatMetadata"].values())
+
+
 def test_a_reply_is_typed(call: Caller) -> None:
     reply = reply_of(call, userInput="Hi.", metadata=METADATA, new=1)
     assert (reply.text, reply.user_input, reply.ended, reply.delayed) == (
@@ -63,7 +67,7 @@ def test_a_reply_is_typed(call: Caller) -> None:
         False,
     )
     assert type(reply.metadata) is ChatMetadata
-    assert reply.metadata.to_dict() == METADATA
+    assert reply.metadata.to_dict() == ALL | METADATA
     assert (reply.metadata.current_node, reply.metadata.in_step) == ("answer", "s")
     assert (reply.topics, reply.problems) == (["Pets", "Parking"], ())
     assert reply.raw == {**GREETING, "userInput": "Hi.", "metadata": METADATA, "new": 1}
@@ -98,11 +102,11 @@ def test_metadata_with_a_part_missing_or_odd_is_read(call: Caller, key: str) -> 
     rest = {name: value for name, value in METADATA.items() if name != key}
     missing = reply_of(call, metadata=rest)
     assert isinstance(missing.metadata, ChatMetadata)
-    assert missing.metadata.to_dict() == {**METADATA, key: None}
+    assert missing.metadata.to_dict() == ALL | {**METADATA, key: None}
     assert missing.problems == ()
     odd = reply_of(call, metadata={**METADATA, key: 5})
     assert isinstance(odd.metadata, ChatMetadata)
-    assert odd.metadata.to_dict() == {**METADATA, key: 5}
+    assert odd.metadata.to_dict() == ALL | {**METADATA, key: 5}
     anything = key in ("state", "metrics")
     assert [p.field for p in odd.problems] == ([] if anything else [f"metadata.{key}"])
 

@@ -273,8 +273,8 @@ def test_a_record_can_be_made_by_hand() -> None:
     fields["note"] = "ours"
     made = ConversationSummary(**fields, raw={"conversationId": "CA1", "note": "theirs"})
     assert (made.note, made.raw["note"]) == ("ours", "theirs")
-    rest: dict[str, Any] = {"conversations": [made], "count": 1, "limit": 1, "offset": 0}
-    page = ConversationPage(**rest)
+    rest: dict[str, Any] = dict.fromkeys(WIRE_NAMES["ConversationPage"])
+    page = ConversationPage(**rest | {"conversations": [made], "count": 1, "limit": 1, "offset": 0})
     assert (page.conversations, page.problems) == ([made], ())
 
 
