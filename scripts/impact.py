@@ -372,7 +372,7 @@ def places(words: list[str]) -> str:
     files = [
         *(path for path in FACADE.rglob("*.py") if "_sync" not in path.parts),
         *(ROOT / "tests").rglob("*.py"),
-        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "scripts").glob("*.py"),
         ROOT / "README.md",
     ]

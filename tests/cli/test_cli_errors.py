@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 MARK = "8f3a61"
 KEY = f"made-up/key+{MARK}=="
 ID = "CA22d437f4405070690f8906b76c8ea4ed"
-PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
 
 STATUSES = {
     400: 1,
