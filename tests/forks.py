@@ -6,6 +6,7 @@ Each is forked from a process that has imported the libraries, and is otherwise 
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import json
@@ -112,9 +113,23 @@ def run(
     return done
 
 
+def hasten(cache: str) -> None:
+    """Compile a template once for all forks, and read YAML with the C library if there is one."""
+    import jinja2
+    import yaml
+
+    initialize = jinja2.Environment.__init__
+    jinja2.Environment.__init__ = functools.partialmethod(  # type: ignore[method-assign,assignment]
+        initialize, bytecode_cache=jinja2.FileSystemBytecodeCache(cache)
+    )
+    yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # type: ignore[misc]
+
+
 if __name__ == "__main__":
     for library in LIBRARIES:
         importlib.import_module(library)
+    templates = tempfile.TemporaryDirectory()
+    hasten(templates.name)
     cli = Path(sys.prefix) / "redocly/node_modules/@redocly/cli/lib/index.js"
     server = Path(__file__).with_name("redocly.mjs")
     redocly: Any = subprocess.Popen(
