@@ -115,13 +115,13 @@ def part_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         if overwrite:
             os.replace(part, target)
         else:
-            _link(part, target)
+            link_new(part, target)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _link(part: Path, target: Path) -> None:
-    """Give the file its final name, unless there is such a file."""
+def link_new(part: Path, target: Path) -> None:
+    """Give a file its final name. Raise FileExistsError if there is such a file."""
     try:
         os.link(part, target)
     except OSError as failure:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from polyai_data import DataClient
-from polyai_data.cli import _list, _times, main
+from polyai_data.cli import _rows, _times, main
 from polyai_data.sandbox import Fault, Received, serve
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def test_colours_follow_the_environment(
 def test_long_lists_come_in_batches_under_one_header_in_a_pipe(
     run: Run, sandbox: Sandbox, on_terminal: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_list, "_BATCH_SIZE", 100)
+    monkeypatch.setattr(_rows, "_BATCH_SIZE", 100)
     sandbox(conversations=150)
     assert len(run("list").out.splitlines()) == 151
     on_terminal(140)

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -36,6 +37,18 @@ class CommandError(Exception):
         self.remedy = remedy
         self.details = details
         self.code = code
+
+
+def import_module_of_extra(name: str) -> Any:
+    """Return a module of the package that needs an extra, such as `frames`.
+
+    Raises:
+        CommandError: if a library that it needs is not installed.
+    """
+    try:
+        return import_module(f"polyai_data.{name}")
+    except ImportError as error:
+        raise CommandError(str(error), code=1) from None
 
 
 def reject_key(value: str | None) -> None:

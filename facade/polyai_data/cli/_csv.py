@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, Self
 
-from ._command import CommandError
+from ._command import import_module_of_extra
 from ._part import JsonLinesFile, StandardOutput
 from ._terminal import Terminal
 from ._text import clean_lines, to_json
@@ -61,19 +61,6 @@ def _safe_cell(value: Any) -> str:
     return f"'{text}" if is_formula else text
 
 
-def import_frames() -> Any:
-    """Return the module `polyai_data.frames`.
-
-    Raises:
-        CommandError: if a library that it needs is not installed.
-    """
-    try:
-        from polyai_data import frames
-    except ImportError as error:
-        raise CommandError(str(error), code=1) from None
-    return frames
-
-
 def _header(frames: Any) -> str:
     return csv_line(frames.SCHEMAS["conversations"].names)
 
@@ -96,12 +83,12 @@ class CsvFile(JsonLinesFile):
     """
 
     def __enter__(self) -> Self:
-        import_frames()  # fail early
+        import_module_of_extra("frames")  # fail early
         return super().__enter__()
 
     def complete(self) -> None:
         """Write the file, and delete the `.part` file."""
-        frames = import_frames()
+        frames = import_module_of_extra("frames")
         table = self.part.with_name(f"{self.part.name}.csv")
         table.unlink(missing_ok=True)  # of a run that was killed
         try:
@@ -122,7 +109,7 @@ class CsvOutput(StandardOutput):
 
     def __init__(self, terminal: Terminal) -> None:
         super().__init__(terminal)
-        self._frames = import_frames()
+        self._frames = import_module_of_extra("frames")
         self._waiting: list[Any] = []
 
     def __enter__(self) -> Self:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,13 +14,11 @@ from ._command import CommandError
 from ._connect import ResolvedSettings
 from ._format import duration, pluralize, timestamp
 from ._options import FilterOptions, SearchConnectionOptions, SearchOptions
+from ._rows import batches, row_limit
 from ._terminal import Terminal
 from ._text import clean
 from ._times import now
 
-_DEFAULT_LIMIT = 50
-_BATCH_SIZE = 1000
-"""Rows per table, so that the first rows appear soon even if there are many."""
 ENVIRONMENTS = ("live", "pre-release", "sandbox")
 _MAX_TEXT = 60
 
@@ -37,11 +34,8 @@ def run(
     copy: Path | None,
 ) -> None:
     """Search for conversations, or list them: on the server, or in a local copy."""
-    if limit is not None and get_all:
-        raise CommandError("--limit and --all cannot be combined.", "Remove one of them.")
     terminal = Terminal()
-    if limit is None and not get_all and not as_json and not terminal.is_piped:
-        limit = _DEFAULT_LIMIT
+    limit = row_limit(terminal, limit, get_all=get_all, as_json=as_json)
     if copy is not None:
         from ._find_in_copy import run as run_in_copy
 
@@ -82,7 +76,7 @@ class Hit(NamedTuple):
 def print_hits(terminal: Terminal, hits: Iterator[Hit], *, as_json: bool) -> int:
     """Print what was found, and return the number of conversations."""
     count = 0
-    while batch := list(islice(hits, _BATCH_SIZE)):
+    for batch in batches(hits):
         if as_json:
             for hit in batch:
                 terminal.show_json(hit.json)

@@ -1,22 +1,17 @@
 """Implements `polyai-data list`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
-from itertools import islice
 
 from polyai_data import ConversationSummary
 
-from ._command import CommandError
 from ._connect import ResolvedSettings
 from ._format import pluralize
 from ._options import ConnectionOptions, FilterOptions
+from ._rows import batches, row_limit
 from ._search import Search
 from ._table import table
 from ._terminal import Terminal
-
-_DEFAULT_LIMIT = 50
-_BATCH_SIZE = 1000
-"""Rows per table, so that the first rows appear soon even if there are many."""
 
 
 def run(
@@ -28,11 +23,8 @@ def run(
     as_json: bool,
 ) -> None:
     """List conversations."""
-    if limit is not None and get_all:
-        raise CommandError("--limit and --all cannot be combined.", "Remove one of them.")
     terminal = Terminal()
-    if limit is None and not get_all and not as_json and not terminal.is_piped:
-        limit = _DEFAULT_LIMIT
+    limit = row_limit(terminal, limit, get_all=get_all, as_json=as_json)
     settings = ResolvedSettings.from_options(connection)
     with settings.client(terminal) as client:
         search = Search(client, filters, limit)
@@ -52,18 +44,12 @@ def _show(
     found: Iterable[ConversationSummary],
 ) -> None:
     width = None if terminal.is_piped else terminal.width
-    for number, rows in enumerate(_batches(found)):
+    for number, rows in enumerate(batches(found)):
         # In a pipe, print the header only once.
         with_header = number == 0 or not terminal.is_piped
         terminal.show(
             table(rows, settings, width=width, with_header=with_header, keep=filters.columns)
         )
-
-
-def _batches(found: Iterable[ConversationSummary]) -> Iterator[list[ConversationSummary]]:
-    remaining = iter(found)
-    while batch := list(islice(remaining, _BATCH_SIZE)):
-        yield batch
 
 
 def _print_summary(terminal: Terminal, search: Search, limit: int | None) -> None:

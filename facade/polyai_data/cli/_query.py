@@ -10,9 +10,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ._command import CommandError
+from ._command import CommandError, import_module_of_extra
 from ._csv import cell, csv_line, json_value
-from ._sync import import_warehouse
 from ._terminal import Terminal
 from ._text import clean
 
@@ -35,7 +34,7 @@ def open_copy(path: Path, option: str) -> Iterator[Any]:
     Raises:
         CommandError: if there is none, it is in use, or a query fails.
     """
-    warehouse = import_warehouse()
+    warehouse = import_module_of_extra("warehouse")
     import duckdb
 
     if not path.is_file():

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from ._command import CommandError
+from ._command import CommandError, import_module_of_extra
 from ._connect import ResolvedSettings
 from ._format import pluralize
 from ._options import SearchConnectionOptions, SyncOptions
@@ -39,7 +39,7 @@ def run(connection: SearchConnectionOptions, options: SyncOptions, *, as_json: b
         ):
             if is_set:
                 raise CommandError(f"{option} cannot be combined with --source v3.", reason)
-    warehouse = import_warehouse()
+    warehouse = import_module_of_extra("warehouse")
     terminal = Terminal()
     settings = ResolvedSettings.from_options(connection)
     connect = settings.search_client if options.source == "v3" else settings.client
@@ -86,19 +86,6 @@ def run(connection: SearchConnectionOptions, options: SyncOptions, *, as_json: b
         )
     if result.failed or result.recordings_failed:
         raise typer.Exit(1)
-
-
-def import_warehouse() -> Any:
-    """Return the module `polyai_data.warehouse`.
-
-    Raises:
-        CommandError: if a library that it needs is not installed.
-    """
-    try:
-        from polyai_data import warehouse
-    except ImportError as error:
-        raise CommandError(str(error), code=1) from None
-    return warehouse
 
 
 def _duration(text: str, option: str) -> timedelta:

@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from typing import Any, Self, get_args
 import duckdb
 import pyarrow as pa
 
+from polyai_data._files import link_new
 from polyai_data.frames import SCHEMAS, TableName
 
 _TYPES = {
@@ -184,12 +185,8 @@ class Copy:
             with connect(new) as connection:
                 for name, columns in tables().items():
                     connection.execute(_create_table(name, columns))
-            try:
-                os.link(new, self._path)
-            except FileExistsError:
-                pass  # another sync was faster
-            except OSError:  # a file system without hard links
-                os.replace(new, self._path)
+            with suppress(FileExistsError):  # another sync was faster
+                link_new(new, self._path)
         finally:
             new.unlink(missing_ok=True)
 

@@ -24,6 +24,7 @@ from polyai_data import (
     UnreadableFoundConversation,
     UnreadableRecord,
 )
+from polyai_data._data.search import Environment
 from polyai_data.frames import to_arrow
 from polyai_data.frames._build import json_text
 from polyai_data.frames._v3 import is_v3
@@ -32,7 +33,6 @@ from ._copy import PARTS, WITHOUT_DETAILS, Copy, CopyError
 from ._recordings import Recordings
 from ._redact import redact as without_personal_data
 
-Environment: TypeAlias = Literal["live", "pre-release", "sandbox"]
 ENVIRONMENTS: tuple[Environment, ...] = get_args(Environment)
 Listed: TypeAlias = ConversationSummary | FoundConversation
 Pages: TypeAlias = Generator[Sequence[Listed], None, None]
@@ -246,7 +246,7 @@ class Sync:
             conversation_id = _id_of(one)
             if conversation_id is None:
                 self._without_id += 1
-                unreadable.failed[f"unreadable:{_digest(one.raw, details=True)}"] = (
+                unreadable.failed[f"unreadable:{_digest(one.raw)}"] = (
                     getattr(one, "reason", "") or "The ID is not a string."
                 )
             else:
@@ -256,9 +256,10 @@ class Sync:
             moment = _start_of(one)
             if moment is not None:
                 self._newest = max(moment, self._newest or moment)
-            digest, details = self._digest(one.raw), _digest(one.raw, details=True)
+            with_details = _digest(one.raw)
+            digest = self._marked(with_details)
             before, was_in_progress = known.get(conversation_id, ("", True))
-            is_unchanged = before in (digest, details) and not was_in_progress
+            is_unchanged = before in (digest, with_details) and not was_in_progress
             is_recent = moment is None or moment >= self._started - self._options.refresh
             needs_refresh = bool(self._options.refresh) and is_recent
             if is_unchanged and not needs_refresh:
@@ -313,7 +314,7 @@ class Sync:
                 if one is None:
                     batch.gone.append(conversation_id)
                 else:
-                    batch.seen[conversation_id] = self._digest(one.raw)
+                    batch.seen[conversation_id] = self._marked(_digest(one.raw))
                     batch.raws[conversation_id] = one.raw
             self._store(copy, batch)
 
@@ -369,8 +370,9 @@ class Sync:
         table = to_arrow(raws, name)
         return without_personal_data(name, table) if self._options.redact else table
 
-    def _digest(self, raw: Any) -> str:
-        return _digest(raw, details=self._options.details)
+    def _marked(self, digest: str) -> str:
+        """Return a digest that says whether this run stores details."""
+        return digest if self._options.details else f"{WITHOUT_DETAILS}{digest}"
 
     def _conversations(self, raws: list[dict[str, Any]], now: datetime) -> pa.Table:
         keep_raw = self._options.raw and not self._options.redact
@@ -401,8 +403,7 @@ def _start_of(conversation: Listed) -> datetime | None:
     return moment if isinstance(moment, datetime) else None
 
 
-def _digest(raw: Any, *, details: bool) -> str:
-    """Return a digest of a listed conversation, which says whether the details were fetched."""
+def _digest(raw: Any) -> str:
+    """Return a digest of a listed conversation."""
     text = f"{json.dumps(raw, sort_keys=True)}details"
-    digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    return digest if details else f"{WITHOUT_DETAILS}{digest}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
