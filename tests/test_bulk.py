@@ -377,14 +377,16 @@ def test_stopping_early_does_not_wait_for_retries(
 ) -> None:
     """A pause ends when nobody waits for the result any more, and nothing is sent after it."""
     monkeypatch.setattr(sync_io, "_sleep", threading.Condition.wait)
-    refused = threading.Event()
+    arrived, refused = threading.Event(), threading.Event()
     sent: list[str] = []
 
     def refuse(request: httpx.Request) -> httpx.Response:
         sent.append(id_of(request))
         if id_of(request) == "CA1":
+            arrived.set()
             assert refused.wait(60)
             return answer(request)
+        assert arrived.wait(60)  # a 429 before that would hold CA1 up, too
         return httpx.Response(status, headers={"Retry-After": "59"})
 
     with DataClient(
