@@ -29,9 +29,15 @@ NOT_FAST := tests/cli tests/sandbox tests/testing tests/frames tests/warehouse $
 test-fast: .venv/ready ## Run the quick tests of the facade alone, with few examples and without coverage
 	@$(RUN) -m pytest --quiet -m "not slow" --hypothesis-profile fast --numprocesses auto --dist worksteal $(addprefix --ignore=,$(NOT_FAST))
 
-test-data: .venv/ready ## Run the tests of tables and copies with pandas, Polars and 50 kills
+build/data/ready: .venv/ready requirements-data.txt
+	@rm -rf build/data
+	@echo "Setting up build/data with pandas, Polars, dlt and PySpark …"
 	@$(RUN) -m uv pip install --quiet --target build/data --require-hashes --requirement requirements-data.txt
-	@PYTHONPATH=build/data KILLS=50 $(RUN) -m pytest --quiet --numprocesses auto --dist worksteal tests/frames tests/warehouse
+	@touch $@
+
+test-data: build/data/ready ## Run the tests of tables and copies with pandas, Polars, dlt, Spark and 50 kills
+	@PYTHONPATH=build/data KILLS=$(or $(KILLS),50) $(RUN) -m pytest --quiet --cov --cov-config=tests/data/coverage.toml \
+		--numprocesses auto --dist worksteal $(or $(TESTS),tests/data tests/frames tests/warehouse)
 
 # --- For changes -------------------------------------------------------------------------------
 
@@ -184,7 +190,7 @@ record: .venv/ready ## Record the cassettes: from the sandbox, or with POLYAI_AP
 	@$(RUN) scripts/record.py
 
 lock: .venv/ready ## Compile the requirements files
-	@$(COMPILE) --upgrade --group dev --all-extras --output-file requirements-dev.txt
+	@$(COMPILE) --upgrade --group dev $(addprefix --extra ,arrow cli sandbox sync) --output-file requirements-dev.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group fuzz --output-file requirements-fuzz.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group bench --constraints requirements-dev.txt --output-file requirements-bench.txt
 	@$(subst compile pyproject.toml,compile,$(COMPILE)) --upgrade --group data --constraints requirements-dev.txt --output-file requirements-data.txt
