@@ -111,7 +111,7 @@ def test_the_airflow_examples_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     airflow: Any = ModuleType("airflow")
     airflow.dag = airflow.task = decorator
     airflow.DAG = lambda *_, **__: contextlib.nullcontext()
-    airflow.BashOperator = dict
+    airflow.BashOperator = airflow.CronDataIntervalTimetable = lambda *_, **__: None
     for name in ("airflow.sdk", "airflow.providers.standard.operators.bash"):
         monkeypatch.setitem(sys.modules, name, airflow)
         while name := name.rpartition(".")[0]:
