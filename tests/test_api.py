@@ -79,6 +79,7 @@ PACKAGE = {
     """,
     "polyai_data/frames/__init__.py": "__all__ = []",
     "polyai_data/sandbox/__init__.py": "__all__ = []",
+    "polyai_data/spark/__init__.py": "__all__ = []",
     "polyai_data/testing/__init__.py": "__all__ = []",
     "polyai_data/warehouse/__init__.py": "__all__ = []",
     "polyai_data/_impl.py": """
@@ -174,6 +175,7 @@ EXPECTED = """
     module polyai_data.models
     alias polyai_data.models.Color = polyai_data.Color
     module polyai_data.sandbox
+    module polyai_data.spark
     module polyai_data.testing
     module polyai_data.warehouse
 """
