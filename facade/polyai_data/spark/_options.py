@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
@@ -10,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, get_args
 
-from polyai_data import ConfigurationError, DataClient
+from polyai_data import ConfigurationError, DataClient, Region
 from polyai_data.errors import short_repr
 from polyai_data.frames import TableName
 
@@ -19,10 +20,11 @@ _KEY_IS_NO_OPTION = (
     "{variable} in the environment of the driver and of each executor, or pass api_key_file=, "
     "the path of a file that all of them can read. If that was a real key, replace it."
 )
-_FROM_WHERE = (
-    "In Spark, each executor and the driver take the key from their own environment, or from the "
-    "file that api_key_file= names."
+_NO_KEY = (
+    "No API key: set {variable} in the environment of the driver and of each executor, or pass "
+    "api_key_file=, the path of a file that all of them can read."
 )
+_VARIABLES = {"data": "POLYAI_API_KEY", "v3": "POLYAI_CONVERSATIONS_API_KEY"}
 _ONLY_FOR = {
     "ids_per_partition": "data",
     "concurrency": "data",
@@ -102,23 +104,22 @@ class Options:
             ConfigurationError: if there is no key, or a setting is invalid.
         """
         rate = self.max_requests_per_second
-        try:
-            return DataClient(
-                region=self.region,
-                base_url=self.base_url,
-                agent_id=self.agent_id,
-                account_id=self.account_id,
-                max_requests_per_second=None if rate is None else rate / tasks,
-                **self._key(),
-            )
-        except ConfigurationError as error:
-            if "key" in str(error):
-                error.add_note(_FROM_WHERE)
-            raise
+        return DataClient(
+            region=self.region,
+            base_url=self.base_url,
+            agent_id=self.agent_id,
+            account_id=self.account_id,
+            max_requests_per_second=None if rate is None else rate / tasks,
+            **self._key(),
+        )
 
     def _key(self) -> dict[str, Any]:
         """Return the argument that has the key, if it is in a file."""
         if self.api_key_file is None:
+            variable = _VARIABLES[self.source]
+            regional = f"{variable}_{Region(self.region).name}" if self.region else variable
+            if not (os.environ.get(variable) or os.environ.get(regional)):
+                raise ConfigurationError(_NO_KEY.format(variable=variable))
             return {}
         argument = "api_key" if self.source == "data" else "conversations_api_key"
         try:
@@ -137,8 +138,7 @@ def _unknown(key: str) -> str:
     """Return what is wrong with an option, without its value, which may be a key."""
     name = re.sub(r"[\W_]", "", key).lower()
     if "key" in name or "token" in name or "secret" in name or "password" in name:
-        is_v3 = "conversations" in name
-        variable = "POLYAI_CONVERSATIONS_API_KEY" if is_v3 else "POLYAI_API_KEY"
+        variable = _VARIABLES["v3" if "conversations" in name else "data"]
         return _KEY_IS_NO_OPTION.format(name=short_repr(key), variable=variable)
     return f"{short_repr(key)} is not an option. The options are {', '.join(_NAMES)}."
 
