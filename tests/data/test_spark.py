@@ -217,7 +217,7 @@ def test_windows_of_v3_have_each_conversation_once(spark: Any) -> None:
         oldest: Any = listed[-1].started_at
         newest: Any = listed[0].started_at
         hours = (newest - oldest).total_seconds() / 3600 / 4.5
-        options = {
+        options: Any = {
             "source": "v3",
             "account_id": "ACCOUNT-DEMO",
             "since": oldest,
@@ -237,7 +237,7 @@ def test_the_end_of_a_window_is_the_start_of_the_next(sandbox: Sandbox) -> None:
         started = (at + timedelta(hours=hour)).isoformat()
         sandbox.add_conversation({"conversationId": f"CA{hour}", "startedAt": started})
     sandbox.add_conversation({"conversationId": "CA9", "startedAt": "2025-12-31T23:59:59.9+00:00"})
-    options = {"source": "v3", "account_id": "ACCOUNT-DEMO", "hours_per_partition": 1}
+    options: Any = {"source": "v3", "account_id": "ACCOUNT-DEMO", "hours_per_partition": 1}
     found = rows(reader(sandbox, since=at, until=at + timedelta(hours=3), **options))
     assert ids(found) == ["CA0", "CA1", "CA2"]
 

@@ -42,7 +42,7 @@ class PolyAIDataSource(DataSource):  # type: ignore[misc]  # no PySpark when typ
         """Return the columns."""
         return ", ".join(f"`{name}` {kind}" for name, kind in spark_columns(self._options.table))
 
-    def reader(self, schema: Any) -> _Reader:
+    def reader(self, schema: Any) -> DataSourceReader:
         """Return a reader for one batch.
 
         Raises:
@@ -51,7 +51,7 @@ class PolyAIDataSource(DataSource):  # type: ignore[misc]  # no PySpark when typ
         self._check(schema, "streams", "in_progress_minutes", "delay_seconds")
         return _Reader(self._options)
 
-    def streamReader(self, schema: Any) -> _StreamReader:
+    def streamReader(self, schema: Any) -> DataSourceStreamReader:
         """Return a reader for a stream.
 
         Raises:
