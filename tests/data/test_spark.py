@@ -30,10 +30,10 @@ import polyai_data.spark
 import pyarrow as pa
 from polyai_data.spark import PolyAIDataSource, _source
 from polyai_data.spark._options import Options
-from polyai_data.spark._read import Ids, Window
+from polyai_data.spark._read import Ids, Window, arrow_schema
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
-from pyspark.sql.types import StructType
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from tests.pages import read
 
@@ -119,9 +119,14 @@ def source(sandbox: Sandbox | str = "http://127.0.0.1:9", **options: Any) -> Pol
     return PolyAIDataSource({name: str(value) for name, value in given.items()})
 
 
+def schema(table: Any = "conversations") -> Any:
+    """Return what Spark makes of the columns."""
+    return from_arrow_schema(arrow_schema(table))
+
+
 def reader(sandbox: Sandbox, kind: str = "reader", **options: Any) -> Any:
     made = source(sandbox, **options)
-    return getattr(made, kind)(StructType.fromDDL(made.schema()))
+    return getattr(made, kind)(schema(options.get("table", "conversations")))
 
 
 def rows(reader: Any, *period: Any) -> list[dict[str, Any]]:
@@ -395,7 +400,7 @@ def test_a_stream_needs_a_newer_pyspark(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(_source, "DataSourceStreamReader", object)
     made = source()
     with pytest.raises(RuntimeError, match=r"PySpark 4\.2"):
-        made.streamReader(StructType.fromDDL(made.schema()))
+        made.streamReader(schema())
 
 
 # --- The rate limit ----------------------------------------------------------------------------
@@ -601,7 +606,7 @@ def test_batches_and_streams_have_options_of_their_own(
 ) -> None:
     made = source(**options)
     with pytest.raises(ValueError, match=message):
-        getattr(made, kind)(StructType.fromDDL(made.schema()))
+        getattr(made, kind)(schema())
 
 
 def test_another_schema_is_refused(spark: Any, sandbox: Sandbox) -> None:
@@ -610,7 +615,7 @@ def test_another_schema_is_refused(spark: Any, sandbox: Sandbox) -> None:
     with pytest.raises(PySparkException, match=r"Leave schema\(\) out"):
         frame.collect()
     with pytest.raises(ValueError, match=r"Leave schema\(\) out"):
-        source().reader(StructType.fromDDL("a string"))
+        source().reader(schema("turns"))
 
 
 def test_options_have_types() -> None:
