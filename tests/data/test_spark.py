@@ -249,7 +249,9 @@ def test_the_end_of_a_window_is_the_start_of_the_next(sandbox: Sandbox) -> None:
 
 def test_a_period_that_has_not_begun_is_empty(sandbox: Sandbox) -> None:
     since = datetime.now(UTC) + timedelta(days=1)
-    assert rows(reader(sandbox, source="v3", account_id="ACCOUNT-DEMO", since=since)) == []
+    read = reader(sandbox, source="v3", account_id="ACCOUNT-DEMO", since=since)
+    assert len(read.partitions()) == 1  # without any, Spark would make one of its own
+    assert rows(read) == []
 
 
 # --- Failures ----------------------------------------------------------------------------------
@@ -394,6 +396,13 @@ def test_a_stream_waits_for_what_is_in_progress(
     assert read.latestOffset(end, None) == end
     empty.add_conversation(two)
     assert sorted(ids(rows(read, end, read.latestOffset(end, None)))) == rest
+
+
+def test_a_stream_never_goes_back(empty: Sandbox) -> None:
+    """If its options changed, or the clock was set back."""
+    empty.add_conversation(conversation(1, 30))
+    start = {"started_before": (datetime.now(UTC) - timedelta(minutes=5)).isoformat()}
+    assert reader(empty, "streamReader", delay_seconds=3600).latestOffset(start, None) == start
 
 
 def test_a_stream_needs_a_newer_pyspark(monkeypatch: pytest.MonkeyPatch) -> None:

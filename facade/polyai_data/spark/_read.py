@@ -145,15 +145,15 @@ class Job:
         for walk in walks:
             for one in walk:
                 is_wanted = in_progress is None or one.in_progress is in_progress
-                if is_wanted and self._is_in(one, start, end):
+                if is_wanted and self._is_before(one, end):
                     yield one
 
-    def _is_in(self, one: Listed, start: datetime | None, end: datetime | None) -> bool:
-        """Return whether a conversation is in a period; a server may count the end in."""
+    def _is_before(self, one: Listed, end: datetime | None) -> bool:
+        """Return whether a conversation started before the end, which a server may count in."""
         moment: Any = one.started_at
         if not isinstance(moment, datetime):
             return not self.in_stream
-        return (start is None or moment >= start) and (end is None or moment < end)
+        return end is None or moment < end
 
     def read(self, part: Ids | Window) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a part; those of conversations that could not be read come last."""
