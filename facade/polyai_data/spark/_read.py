@@ -190,7 +190,7 @@ class Job:
         results = client.get_conversations(part.ids, concurrency=self.options.concurrency)
         with closing(results):
             for result in results:
-                raw = None if result.error else {**result.value.raw, "conversationId": result.id}
+                raw = None if result.error else result.value.raw
                 yield result.id, raw, result.error
 
     def _failed(self, conversation_id: str | None, raw: Any, error: Exception) -> dict[str, Any]:
