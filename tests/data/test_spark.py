@@ -34,6 +34,7 @@ from polyai_data.spark._read import Ids, Window, arrow_schema
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
 
 from tests.pages import read
 
@@ -159,6 +160,7 @@ def test_rows_and_types_are_those_of_the_frames(load: Load, sandbox: Sandbox, ta
             batch for part in read.partitions() for batch in read.read(part)
         )
     assert found.schema.equals(expected.schema.append(pa.field(error, pa.string())))
+    assert StructType.fromDDL(source(table=table).schema()) == schema(table)
     assert found.drop(error).sort_by(order).to_pylist() == expected.sort_by(order).to_pylist()
     assert found.num_rows > 10
     assert set(found[error].to_pylist()) == {None}
@@ -170,7 +172,7 @@ def test_nothing_is_lost_or_repeated_while_conversations_begin(spark: Any) -> No
         before = {one.conversation_id for one in client.list_conversations(page_size=500)}
 
         def begin() -> None:
-            while not ended.wait(0.01):
+            while not ended.wait(0.03):
                 client.start_chat("sandbox")
 
         thread = threading.Thread(target=begin)
