@@ -8,7 +8,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-data check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures docs docs-serve test-lowest test-latest \
+.PHONY: help demo test test-fast test-data check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures notebooks docs docs-serve test-lowest test-latest \
 	audit check-workflows release vendor generate bump check-bump record lock build clean
 
 help: ## List the targets
@@ -86,6 +86,9 @@ build/docs-env/ready: .venv/ready requirements-docs.txt
 	@rm -rf build/docs-env
 	@$(RUN) -m uv pip install --quiet --target build/docs-env --require-hashes --requirement requirements-docs.txt
 	@touch $@
+
+notebooks: build/data/ready ## Run the notebooks of the documentation, and write their outputs
+	@PYTHONPATH=build/data $(RUN) scripts/notebooks.py
 
 docs: build/docs-env/ready ## Build the documentation site in build/docs; warnings are errors
 	@rm -rf build/docs
