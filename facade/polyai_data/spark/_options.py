@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
-from math import isfinite
 from pathlib import Path
 from typing import Any, get_args
 
@@ -70,7 +69,7 @@ class Options:
             convert, expected = _CONVERSIONS.get(name, (str, ""))
             try:
                 values[name] = convert(text.strip())
-            except (KeyError, ValueError):
+            except (KeyError, OverflowError, ValueError):
                 raise ValueError(f"{name}={short_repr(text)}: expected {expected}.") from None
         names = ["agent_id", "account_id"]
         if values.keys().isdisjoint({"region", "base_url"}):
@@ -171,7 +170,7 @@ def _count(text: str) -> int:
 
 def _positive(text: str) -> float:
     number = float(text)
-    if not (isfinite(number) and number > 0):
+    if not 0 < number <= _MAX:
         raise ValueError
     return number
 
@@ -180,6 +179,7 @@ def _not_negative(text: str) -> float:
     return 0.0 if float(text) == 0 else _positive(text)
 
 
+_MAX = 1_000_000
 _IS_TIME = "a date, or a time with an offset, such as 2026-06-03 or 2026-06-03T13:00:00+00:00"
 _CONVERSIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "table": _one_of(*get_args(TableName)),
@@ -188,11 +188,11 @@ _CONVERSIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "since": (_time, _IS_TIME),
     "until": (_time, _IS_TIME),
     "ids_per_partition": (_count, "an integer, 1 or more"),
-    "hours_per_partition": (_positive, "a positive number of hours"),
+    "hours_per_partition": (_positive, f"a positive number of hours, up to {_MAX:,}"),
     "concurrency": (_count, "an integer, 1 or more"),
-    "max_requests_per_second": (_positive, "a positive number of requests"),
+    "max_requests_per_second": (_positive, f"a positive number of requests, up to {_MAX:,}"),
     "parallel_tasks": (_count, "an integer, 1 or more"),
     "errors": _one_of("rows", "raise"),
-    "in_progress_minutes": (_not_negative, "a number of minutes, 0 or more"),
-    "delay_seconds": (_not_negative, "a number of seconds, 0 or more"),
+    "in_progress_minutes": (_not_negative, f"a number of minutes, from 0 to {_MAX:,}"),
+    "delay_seconds": (_not_negative, f"a number of seconds, from 0 to {_MAX:,}"),
 }
