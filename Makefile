@@ -56,7 +56,7 @@ format: .venv/ready ## Format the code and fix lint
 types: .venv/ready ## Check the types, and that the public API is typed completely
 	@$(RUN) -m mypy
 	@mkdir -p build
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(RUN) -m pyright --verifytypes polyai_data --ignoreexternal --level error \
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH=typings $(RUN) -m pyright --verifytypes polyai_data --ignoreexternal --level error \
 		> build/types.txt || { cat build/types.txt; exit 1; }
 
 fuzz: .venv/ready ## Read 100,000 damaged responses

@@ -21,11 +21,13 @@ LAZY = {
     "duckdb",
     "msgspec",
     "pyarrow",
+    "pyspark",
     "starlette",
     "polyai_data._async",
     "polyai_data.cli",
     "polyai_data.frames",
     "polyai_data.sandbox",
+    "polyai_data.spark",
     "polyai_data.testing",
     "polyai_data.warehouse",
 }
