@@ -47,6 +47,13 @@ USE_EXTRAS = {
             warehouse.sync(client, "duckdb:copy.duckdb")
             print(warehouse.sync(client, "duckdb:copy.duckdb"))  # reads times from the copy
         """,
+    "dlt": """
+        import dlt
+        import polyai_data.dlt
+        from polyai_data import DataClient
+        with DataClient() as client:  # without a destination, which has packages of its own
+            print([*polyai_data.dlt.source(client).resources], "in a source of dlt")
+        """,
 }
 """Code that uses each extra."""
 ALLOWED = {

@@ -26,8 +26,8 @@ def fences(page: Path) -> list[Any]:
 def python_examples() -> Iterator[tuple[str, str, str | None]]:
     """Yield each Python example as its name, its source, and the output that the page shows.
 
-    A block that says `continued` continues the one before. Tests and notebooks are left out:
-    test_testing_plugin.py and test_with_libraries.py run them.
+    A block that says `continued` continues the one before. Tests, notebooks and dlt are left out:
+    test_testing_plugin.py, test_with_libraries.py and test_dlt.py run them.
     """
     for page in PAGES:
         blocks = fences(page)
@@ -35,7 +35,7 @@ def python_examples() -> Iterator[tuple[str, str, str | None]]:
         for block, following in zip(blocks, [*blocks, None][1:], strict=True):
             if block.info.split()[:1] != ["python"] or "def test_" in block.content:
                 continue
-            if block.info == "python notebook":
+            if block.info in ("python notebook", "python dlt"):
                 continue
             assert block.info in ("python", "python continued")
             source = block.content

@@ -77,6 +77,7 @@ PACKAGE = {
         class Color(StrEnum):
             RED = "red"
     """,
+    "polyai_data/dlt/__init__.py": "__all__ = []",
     "polyai_data/frames/__init__.py": "__all__ = []",
     "polyai_data/sandbox/__init__.py": "__all__ = []",
     "polyai_data/testing/__init__.py": "__all__ = []",
@@ -167,6 +168,7 @@ EXPECTED = """
     polyai_data.Problem.message: str
     polyai_data.__version__
     @contextlib.contextmanager def polyai_data.connect()
+    module polyai_data.dlt
     module polyai_data.errors
     polyai_data.errors.LIMIT = 5
     def polyai_data.errors.describe(value: object) -> str

@@ -1,0 +1,646 @@
+"""dlt loads the tables, and what changes in them, into Postgres and into Delta tables."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from polyai_data import DataClient, PolyAIError, frames
+from polyai_data.frames import SCHEMAS
+from polyai_data.sandbox import Fault, Received, Sandbox, serve
+from pyarrow.types import is_list
+
+from tests.pages import read as read_page
+
+pytestmark = pytest.mark.filterwarnings("default")  # of dlt and what it uses
+dlt: Any = pytest.importorskip("dlt", reason="dlt is not installed")
+deltalake: Any = pytest.importorskip("deltalake", reason="deltalake is not installed")
+psycopg2: Any = pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
+
+import polyai_data.dlt  # noqa: E402
+from polyai_data.dlt import source  # noqa: E402
+
+NOW = datetime(2026, 6, 3, 13, 19, 6, tzinfo=UTC)
+DAY = timedelta(days=1)
+LISTS = {field.name for schema in SCHEMAS.values() for field in schema if is_list(field.type)}
+Contents = dict[str, list[str]]
+
+
+# --- Where it is loaded ------------------------------------------------------------------------
+
+
+class Postgres:
+    """A server of its own, which others cannot reach but through its socket.
+
+    Args:
+        programs: The directory of its programs.
+        directory: A directory for its files, with a short name.
+    """
+
+    def __init__(self, programs: Path, directory: str) -> None:
+        self._programs = programs
+        self._directory = directory
+        # It refuses to run as root.
+        self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self._as_user:
+            shutil.chown(directory, "postgres")
+        self._run("initdb", "--auth=trust", "--username=loader", "--no-sync", "--encoding=UTF8")
+        options = f"-k {directory} -c listen_addresses='' -c fsync=off"
+        self._run("pg_ctl", "start", "--wait", f"--log={directory}/log", f"--options={options}")
+        self.dsn = f"postgresql://loader:none@localhost/postgres?host={directory}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [*self._as_user, str(self._programs / program), *arguments]
+        settings = {**os.environ, "PGDATA": f"{self._directory}/data"}
+        done = subprocess.run(
+            command, cwd="/", env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        assert done.returncode == 0, done.stderr
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "stop", "--mode=immediate")
+
+    def read(self, query: str) -> list[Any]:
+        connection = psycopg2.connect(self.dsn)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(query)
+                rows: list[Any] = cursor.fetchall()
+                return rows
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    found = [Path(path).parent for path in [shutil.which("initdb")] if path]
+    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if not found:
+        pytest.skip("Postgres is not installed")
+    directory = tempfile.mkdtemp(prefix="pg")
+    try:
+        server = Postgres(found[0], directory)
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(directory)
+
+
+class Target:
+    """A dataset in Postgres, or a directory of Delta tables.
+
+    Args:
+        server: The server; None for Delta tables.
+        directory: Where pipelines keep their state, and where Delta tables are.
+        dataset: The name of the dataset.
+    """
+
+    def __init__(self, server: Postgres | None, directory: Path, dataset: str) -> None:
+        self.server = server
+        self.directory = directory
+        self.dataset = dataset
+        self.options: dict[str, Any] = {} if server else {"table_format": "delta"}
+
+    def pipeline(self) -> Any:
+        if self.server:
+            destination = dlt.destinations.postgres(self.server.dsn)
+        else:
+            destination = dlt.destinations.filesystem((self.directory / "lake").as_uri())
+        return dlt.pipeline(
+            "calls",
+            destination=destination,
+            dataset_name=self.dataset,
+            pipelines_dir=str(self.directory / "pipelines"),
+        )
+
+    def load(self, client: DataClient, **options: Any) -> Any:
+        """Load what a killed run left, and then what is new."""
+        pipeline = self.pipeline()
+        pipeline.run()
+        return pipeline.run(source(client, **options), **self.options)
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        columns = SCHEMAS[name].names if name in SCHEMAS else ["conversation_id", "reason"]  # type: ignore[index]
+        if self.server:
+            listed = ", ".join(f'"{column}"' for column in columns)
+            rows = self.server.read(f"SELECT {listed} FROM {self.dataset}.{name}")
+            found = [dict(zip(columns, row, strict=True)) for row in rows]
+            for row in found:  # lists are JSON
+                row |= {key: json.loads(row[key]) for key in LISTS if row.get(key) is not None}
+            return found
+        table = deltalake.DeltaTable(str(self.directory / "lake" / self.dataset / name))
+        return list(table.to_pyarrow_table(columns=columns).to_pylist())
+
+    def contents(self) -> Contents:
+        return {name: plain(self.rows(name)) for name in SCHEMAS}
+
+
+def plain(rows: list[dict[str, Any]]) -> list[str]:
+    """Return rows as texts, in the same order and with the same time zone for all libraries."""
+    for row in rows:
+        times = {key: value for key, value in row.items() if isinstance(value, datetime)}
+        row |= {key: value.astimezone(UTC).isoformat() for key, value in times.items()}
+    return sorted(map(repr, rows))
+
+
+numbers = itertools.count()
+
+
+@pytest.fixture(params=["postgres", "delta"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
+    server = request.getfixturevalue("postgres") if request.param == "postgres" else None
+    return Target(server, tmp_path, f"calls_{os.getpid()}_{next(numbers)}")
+
+
+@pytest.fixture
+def delta(tmp_path: Path) -> Target:
+    return Target(None, tmp_path, "calls")
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep dlt from the settings and files of the user."""
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    monkeypatch.chdir(tmp_path)
+
+
+# --- What is loaded ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def received() -> list[Received]:
+    return []
+
+
+@pytest.fixture
+def sandbox(received: list[Received]) -> Iterator[Sandbox]:
+    with serve(conversations=30, now=NOW, received=received) as served:
+        yield served
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[DataClient]:
+    with client_for(sandbox) as client:
+        yield client
+
+
+def client_for(url: str) -> DataClient:
+    return DataClient(
+        base_url=url,
+        api_key="sandbox",
+        agent_id="PROJECT-DEMO",
+        account_id="ACCOUNT-DEMO",
+        conversations_api_key="sandbox-v3",
+        max_retries=0,
+    )
+
+
+def add(sandbox: Sandbox, name: str, *, days: float = 0, **fields: Any) -> None:
+    """Add a conversation, or change it."""
+    started = datetime.now(UTC) - days * DAY
+    sandbox.add_conversation(
+        {
+            "conversationId": name,
+            "startedAt": started.isoformat(),
+            "inProgress": False,
+            "clientEnv": "sandbox",
+            **fields,
+        }
+    )
+
+
+def expected(client: DataClient) -> Contents:
+    """Return what the tables must hold: all that the API has."""
+    ids = [one.conversation_id for one in client.list_conversations()]
+    items = list(client.get_conversations(ids))
+    return {name: plain(frames.to_arrow(items, name).to_pylist()) for name in SCHEMAS}
+
+
+def check(target: Target, client: DataClient) -> None:
+    """Check that the tables hold what the API has, nothing more, and nothing twice."""
+    there = target.contents()
+    for name, rows in expected(client).items():
+        lost, wrong = Counter(rows) - Counter(there[name]), Counter(there[name]) - Counter(rows)
+        assert (name, [*lost], [*wrong]) == (name, [], [])
+
+
+def fetched(received: list[Received]) -> list[str]:
+    """Return the IDs of the conversations that were fetched, and forget the requests."""
+    paths = [one.path for one in received if "/conversations/" in one.path]
+    received.clear()
+    return sorted(path.rpartition("/")[2] for path in paths)
+
+
+def test_the_tables_hold_what_the_api_has(
+    target: Target, client: DataClient, sandbox: Sandbox
+) -> None:
+    odd = 'it\'s \\ "odd"\n\t\u2028🙂; --'
+    add(sandbox, "CA-odd", tags=[odd, "b"], turns=[(odd, odd)], shortSummary=odd, new={odd: [odd]})
+    add(sandbox, "CA-drift", duration="soon", turns=[{"turn_id": "x", "barge_in": "no"}, 5])
+    target.load(client, batch_size=7)
+    check(target, client)
+    assert target.rows("sync_failed") == []
+
+
+def test_the_next_run_loads_only_what_changed(
+    target: Target, client: DataClient, sandbox: Sandbox, received: list[Received]
+) -> None:
+    add(sandbox, "CA-1", turns=[("a", "b"), ("c", "d"), ("e", "f")], metrics={"M": [{"value": 1}]})
+    add(sandbox, "CA-2", turns=[("a", "b")], functionEvents={"0": [{"name": "f"}, {"name": "g"}]})
+    add(sandbox, "CA-3", inProgress=True)
+    target.load(client)
+    assert len(fetched(received)) == 33
+    in_progress = [
+        row["conversation_id"] for row in target.rows("conversations") if row["in_progress"]
+    ]
+    assert "CA-3" in in_progress
+    add(sandbox, "CA-1", channel="CHAT", turns=[("a", "changed")])  # fewer turns, no metrics
+    add(sandbox, "CA-2", channel="CHAT", functionEvents={"0": [{"name": "g"}]})
+    add(sandbox, "CA-3", turns=[("g", "h")])
+    add(sandbox, "CA-4", turns=[("i", "j")])
+    shutil.rmtree(target.directory / "pipelines")  # the state is in the destination, too
+    target.load(client)
+    assert fetched(received) == sorted({*in_progress, "CA-1", "CA-2", "CA-3", "CA-4"})
+    check(target, client)
+    fetched(received)
+    target.load(client)
+    assert fetched(received) == sorted({*in_progress} - {"CA-3"})
+    check(target, client)
+
+
+def test_refresh_loads_what_does_not_show_in_the_list(
+    delta: Target, client: DataClient, sandbox: Sandbox, received: list[Received]
+) -> None:
+    add(sandbox, "CA-1", turns=[("a", "b"), ("c", "d")])
+    delta.load(client, refresh=DAY)
+    add(sandbox, "CA-1", turns=[("a", "b")])
+    fetched(received)
+    delta.load(client, refresh=DAY)
+    assert "CA-1" in fetched(received)
+    check(delta, client)
+
+
+def test_a_run_ends_at_the_last_one_less_the_lookback(delta: Target) -> None:
+    received: list[Received] = []
+    with serve(conversations=200, received=received) as url, client_for(url) as client:
+        delta.load(client, details=False, page_size=20)
+        received.clear()
+        delta.load(client, details=False, page_size=20, lookback=DAY)
+        pages = sum(one.path.endswith("/conversations") for one in received)
+        assert 1 <= pages < 10
+        received.clear()
+        delta.load(client, details=False, page_size=20, lookback=1000 * DAY)
+        assert sum(one.path.endswith("/conversations") for one in received) >= 10
+    assert len(delta.rows("conversations")) == 200
+    assert delta.rows("turns") == []
+
+
+def test_what_was_in_progress_is_fetched_by_id(
+    delta: Target, client: DataClient, sandbox: Sandbox, received: list[Received]
+) -> None:
+    for name in ("CA-ends", "CA-lasts", "CA-gone", "CA-fails"):
+        add(sandbox, name, days=100, inProgress=True)
+    for number in range(5):
+        add(sandbox, f"CA-new-{number}")
+    options: dict[str, Any] = {"page_size": 2, "lookback": timedelta(0), "batch_size": 3}
+    delta.load(client, **options)
+    add(sandbox, "CA-ends", days=100, inProgress=False, turns=[("a", "b")])
+    sandbox.faults.add(Fault(404, path="*/conversations/CA-gone"))
+    sandbox.faults.add(Fault(500, path="*/conversations/CA-fails"))
+    fetched(received)
+    delta.load(client, **options)
+    assert {"CA-ends", "CA-lasts", "CA-gone", "CA-fails"} <= set(fetched(received))
+    assert [row["conversation_id"] for row in delta.rows("sync_failed")] == ["CA-fails"]
+    sandbox.faults.clear()
+    delta.load(client, **options)
+    again = set(fetched(received))
+    assert {"CA-lasts", "CA-fails"} <= again
+    assert not {"CA-ends", "CA-gone"} & again
+    check(delta, client)
+
+
+def test_v3(target: Target, client: DataClient, sandbox: Sandbox) -> None:
+    add(sandbox, "CA-1", turns=[("a", "b"), ("c", "d")], inProgress=True)
+    add(sandbox, "CA-old", days=5, inProgress=True)
+    add(sandbox, "CA-fails", days=6, inProgress=True)
+    add(sandbox, "CA-gone", days=7, inProgress=True)
+    add(sandbox, "CA-undated", startedAt="soon", inProgress=True)
+    target.load(client, source="v3")
+    rows = {row["conversation_id"]: row for row in target.rows("conversations")}
+    assert len(rows) == 35
+    assert sum(row["conversation_id"] == "CA-1" for row in target.rows("turns")) == 2
+    add(sandbox, "CA-1", turns=[("a", "b")])
+    add(sandbox, "CA-old", days=5, turns=[("a", "b")])
+    find = client.search_conversations
+
+    def search(**options: Any) -> Any:
+        until = options.get("until")
+        if until and timedelta(days=5.5) < datetime.now(UTC) - until:
+            if datetime.now(UTC) - until < timedelta(days=6.5):
+                raise PolyAIError("Not now.")
+            return SimpleNamespace(pages=lambda: iter(()))
+        return find(**options)
+
+    client.search_conversations = search  # type: ignore[method-assign]
+    target.load(client, source="v3")
+    turns = [row["conversation_id"] for row in target.rows("turns")]
+    assert (turns.count("CA-1"), turns.count("CA-old")) == (1, 1)
+    assert [row["conversation_id"] for row in target.rows("sync_failed")] == ["CA-fails"]
+    state = target.pipeline().state["sources"]["polyai"]["resources"]["conversations"]
+    unfinished = state["PROJECT-DEMO"]["unfinished"]
+    assert {"CA-fails", "CA-undated"} <= unfinished.keys()
+    assert not {"CA-1", "CA-old", "CA-gone"} & unfinished.keys()
+
+
+def test_redact_leaves_columns_empty(delta: Target, client: DataClient, sandbox: Sandbox) -> None:
+    event = {"arguments": {"a": "SECRET"}, "content": "SECRET"}
+    turn = {"user_input": "SECRET", "entities": ["SECRET"]}
+    fields: dict[str, Any] = {"fromNumber": "SECRET", "note": "SECRET", "new": "SECRET"}
+    add(sandbox, "CA-1", turns=[turn], functionEvents={"0": [event]}, **fields)
+    delta.load(client, redact=True)
+    assert delta.contents().keys() == expected(client).keys()
+    assert "SECRET" not in repr(delta.contents())
+    assert any(row["agent_response"] for row in delta.rows("turns"))
+    with pytest.raises(Exception, match=r"'redact': True\}, and not .*'redact': False\}"):
+        delta.load(client)
+    pipeline = delta.pipeline()
+    pipeline.run(source(client), refresh="drop_resources", **delta.options)
+    check(delta, client)
+
+
+def test_no_conversations(target: Target) -> None:
+    with serve(conversations=0) as url, client_for(url) as client:
+        client.list_conversations = lambda **_: SimpleNamespace(pages=lambda: iter(()))  # type: ignore[assignment,method-assign,return-value]
+        target.load(client)
+        assert target.contents() == {name: [] for name in SCHEMAS}
+        target.load(client)
+
+
+def test_agents_share_tables(delta: Target, client: DataClient) -> None:
+    delta.load(client)
+    with serve(conversations=3, agent_id="OTHER") as url:
+        other = DataClient(base_url=url, api_key="sandbox", agent_id="OTHER")
+        with other:
+            delta.load(other)
+            delta.load(client)
+            ids = {row["conversation_id"] for row in delta.rows("conversations")}
+            assert {one.conversation_id for one in other.list_conversations()} < ids
+    assert {one.conversation_id for one in client.list_conversations()} < ids
+
+
+# --- What fails --------------------------------------------------------------------------------
+
+
+def test_a_conversation_that_cannot_be_fetched_is_tried_again(
+    target: Target, client: DataClient, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(sandbox, "CA-bad")
+    sandbox.faults.add(Fault(500, path="*/conversations/CA-bad"))
+    with caplog.at_level(logging.WARNING, "polyai_data"):
+        target.load(client)
+    assert "1 conversations could not be loaded; the table sync_failed" in caplog.text
+    (row,) = target.rows("sync_failed")
+    assert row["conversation_id"] == "CA-bad"
+    assert "500" in row["reason"]
+    sandbox.faults.clear()
+    target.load(client)
+    assert len(target.rows("sync_failed")) == 1
+    check(target, client)
+
+
+def test_a_record_without_an_id_is_one_of_the_failures(
+    delta: Target, client: DataClient, sandbox: Sandbox
+) -> None:
+    page = {"conversations": [{"channel": "CHAT"}], "count": 1, "limit": 50, "offset": 0}
+    sandbox.faults.add(Fault(200, json.dumps(page).encode(), {"content-type": "application/json"}))
+    delta.load(client)
+    (row,) = delta.rows("sync_failed")
+    assert row["conversation_id"].startswith("unreadable:")
+
+
+def test_a_conversation_that_is_listed_twice_is_loaded_once(
+    delta: Target, client: DataClient
+) -> None:
+    page = client.get_page(limit=5)
+    pages = SimpleNamespace(pages=lambda: iter([page, page]), total=5)
+    client.list_conversations = lambda **_: pages  # type: ignore[assignment,method-assign,return-value]
+    delta.load(client)
+    assert len(delta.rows("conversations")) == 5
+
+
+def test_a_time_in_the_future_does_not_end_the_next_run(
+    delta: Target, client: DataClient, sandbox: Sandbox, received: list[Received]
+) -> None:
+    add(sandbox, "CA-future", days=-10_000)
+    add(sandbox, "CA-undated", startedAt="soon")
+    delta.load(client)
+    add(sandbox, "CA-new")
+    fetched(received)
+    delta.load(client, refresh=DAY)
+    assert {"CA-new", "CA-undated", "CA-future"} <= set(fetched(received))
+
+
+def test_a_run_that_fails_remembers_nothing(
+    delta: Target, client: DataClient, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(Fault(401, path="*/conversations/*"))
+    with pytest.raises(Exception, match="401"):
+        delta.load(client)
+    sandbox.faults.clear()
+    delta.load(client)
+    check(delta, client)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batch_size": 0}, "batch_size=0: expected 1 or more"),
+        ({"lookback": -DAY}, "must not be negative"),
+        ({"refresh": -DAY}, "must not be negative"),
+        ({"source": "v4"}, "expected one of data, v3"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_errors(
+    client: DataClient, arguments: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        source(client, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, r'append to the tables.*install dlt\[deltalake\].*table_format="delta"'),
+        ({"loader_file_format": "parquet"}, "would append to the tables"),
+        ({"table_format": "iceberg"}, "would append to the tables"),
+        ({"table_format": "delta", "write_disposition": "replace"}, "'replace': expected merge"),
+        ({"table_format": "delta", "write_disposition": "append"}, "'append': expected merge"),
+    ],
+)
+def test_what_would_lose_or_repeat_rows_is_refused(
+    delta: Target, client: DataClient, received: list[Received], options: Any, message: str
+) -> None:
+    with pytest.raises(Exception, match=message):
+        delta.pipeline().run(source(client), **options)
+    assert received == []
+    assert not list((delta.directory / "lake").rglob("*.parquet"))
+
+
+def test_a_pipeline_without_a_destination_is_refused(client: DataClient, tmp_path: Path) -> None:
+    pipeline = dlt.pipeline("none", pipelines_dir=str(tmp_path))
+    with pytest.raises(Exception, match="has no destination"):
+        pipeline.extract(source(client))
+
+
+# --- Kills -------------------------------------------------------------------------------------
+
+_RUN = """
+import os, signal, sys
+from pathlib import Path
+
+import dlt.load.load
+import dlt.pipeline.pipeline
+from tests.data import test_dlt
+
+def kill_at(call, owner, name):
+    function = getattr(owner, name)
+    calls = iter(range(1, 1000))
+    def replacement(*arguments, **options):
+        if next(calls) == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **options)
+    setattr(owner, name, replacement)
+
+url, dsn, directory, dataset, moment, call = sys.argv[1:]
+owners = {
+    "to_arrow": test_dlt.polyai_data.dlt._load,
+    "normalize": dlt.pipeline.pipeline.Pipeline,
+    "load": dlt.pipeline.pipeline.Pipeline,
+    "complete_jobs": dlt.load.load.Load,
+    "complete_package": dlt.load.load.Load,
+}
+server = test_dlt.SimpleNamespace(dsn=dsn) if dsn else None
+kill_at(int(call), owners[moment], moment)
+test_dlt.Target(server, Path(directory), dataset).load(test_dlt.client_for(url), batch_size=10)
+"""
+MOMENTS = [
+    ("to_arrow", 12),  # while it extracts
+    ("normalize", 1),  # when all is extracted
+    ("complete_jobs", 3),  # while it loads
+    ("complete_package", 1),  # when all is loaded
+]
+
+
+def run_and_kill(target: Target, url: str, moment: str, call: int) -> None:
+    """Run the pipeline in another process, which is killed at some moment."""
+    dsn = target.server.dsn if target.server else ""
+    arguments = [url, dsn, str(target.directory), target.dataset, moment, str(call)]
+    root = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN, *arguments],
+        env=environment,
+        stderr=subprocess.PIPE,
+        check=False,
+        cwd=target.directory,
+    )
+    assert done.returncode == -9, done.stderr.decode()
+
+
+@pytest.mark.parametrize(("moment", "call"), MOMENTS)
+def test_after_a_kill_the_next_run_ends_with_the_same_tables(
+    target: Target, client: DataClient, sandbox: Sandbox, moment: str, call: int
+) -> None:
+    add(sandbox, "CA-1", turns=[("a", "b"), ("c", "d")])
+    run_and_kill(target, sandbox, moment, call)
+    if moment == "complete_jobs":  # the machine is lost, too
+        shutil.rmtree(target.directory / "pipelines")
+    add(sandbox, "CA-1", channel="CHAT", turns=[("a", "b")])
+    add(sandbox, "CA-2")
+    target.load(client)
+    check(target, client)
+
+
+def test_a_run_after_a_kill_loads_what_was_left_and_nothing_else(
+    delta: Target, client: DataClient, sandbox: Sandbox
+) -> None:
+    """That is how dlt works, and why the page calls `pipeline.run()` first."""
+    run_and_kill(delta, sandbox, "normalize", 1)
+    add(sandbox, "CA-new")
+    pipeline = delta.pipeline()
+    pipeline.run(source(client), **delta.options)
+    assert len(delta.rows("conversations")) == 30
+    pipeline.run(source(client), **delta.options)
+    check(delta, client)
+
+
+def test_packages_that_are_aborted_are_loaded_again(
+    delta: Target, client: DataClient, sandbox: Sandbox
+) -> None:
+    run_and_kill(delta, sandbox, "normalize", 1)
+    delta.pipeline().abort_packages()
+    delta.load(client)
+    check(delta, client)
+
+
+# --- The page and the module -------------------------------------------------------------------
+
+
+def test_the_examples_of_the_page_run(
+    postgres: Postgres, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POLYAI_BASE_URL", sandbox)
+    monkeypatch.setenv("POLYAI_API_KEY", "sandbox")
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres.dsn)
+    examples = re.findall(
+        r"```python dlt\n(.*?)```", read_page("how-to/other-destinations.md"), re.S
+    )
+    for example in examples:
+        exec(example, {})  # the page is ours
+    assert len(examples) == 2
+    assert postgres.read("SELECT count(*) FROM polyai.conversations") == [(30,)]
+    lake = deltalake.DeltaTable(str(tmp_path / "lake" / "polyai" / "conversations"))
+    assert lake.to_pyarrow_table().num_rows == 30
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [("", "False"), ("[runtime]\ndlthub_telemetry = true\n", "True")],
+)
+def test_telemetry_is_off_unless_the_user_turned_it_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, expected: str
+) -> None:
+    monkeypatch.delenv("RUNTIME__DLTHUB_TELEMETRY")
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_text(config)
+    code = (
+        "import dlt, socket; from dlt.common.runtime import anon_tracker as t\n"
+        "socket.socket.connect = None\n"
+        "dlt.pipeline('early'); assert t._ANON_TRACKER_ENDPOINT\n"
+        "import polyai_data.dlt; dlt.pipeline('late')\n"
+        "print(bool(t._ANON_TRACKER_ENDPOINT))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (done.stdout, done.returncode) == (f"{expected}\n", 0), done.stderr
+
+
+def test_dir_lists_public_names_only() -> None:
+    assert dir(polyai_data.dlt) == sorted(polyai_data.dlt.__all__)
