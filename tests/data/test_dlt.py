@@ -8,11 +8,14 @@ import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +38,7 @@ import polyai_data.dlt  # noqa: E402
 from polyai_data.dlt import source  # noqa: E402
 
 NOW = datetime(2026, 6, 3, 13, 19, 6, tzinfo=UTC)
-DAY = timedelta(days=1)
+TODAY, DAY = datetime.now(UTC), timedelta(days=1)
 LISTS = {field.name for schema in SCHEMAS.values() for field in schema if is_list(field.type)}
 Contents = dict[str, list[str]]
 
@@ -212,7 +215,7 @@ def client_for(url: str) -> DataClient:
 
 def add(sandbox: Sandbox, name: str, *, days: float = 0, **fields: Any) -> None:
     """Add a conversation, or change it."""
-    started = datetime.now(UTC) - days * DAY
+    started = TODAY - days * DAY
     sandbox.add_conversation(
         {
             "conversationId": name,
@@ -313,14 +316,20 @@ def test_a_run_ends_at_the_last_one_less_the_lookback(delta: Target) -> None:
 def test_what_was_in_progress_is_fetched_by_id(
     delta: Target, client: DataClient, sandbox: Sandbox, received: list[Received]
 ) -> None:
+    def add_others() -> None:
+        """Add the first pages of the list, which are all that a run reads."""
+        for number in range(10):
+            add(sandbox, f"CA-{number}", days=1000 if number < 5 else 0)
+
     for name in ("CA-ends", "CA-lasts", "CA-gone", "CA-fails"):
-        add(sandbox, name, days=100, inProgress=True)
-    for number in range(5):
-        add(sandbox, f"CA-new-{number}")
+        add(sandbox, name, days=1000, inProgress=True)
+    add_others()
     options: dict[str, Any] = {"page_size": 2, "lookback": timedelta(0), "batch_size": 3}
     delta.load(client, **options)
-    add(sandbox, "CA-ends", days=100, inProgress=False, turns=[("a", "b")])
-    sandbox.faults.add(Fault(404, path="*/conversations/CA-gone"))
+    add(sandbox, "CA-ends", days=1000, turns=[("a", "b")])
+    add_others()
+    gone = Fault(404, b'{"error": "gone"}', {"content-type": "application/json"})
+    sandbox.faults.add(replace(gone, path="*/conversations/CA-gone"))
     sandbox.faults.add(Fault(500, path="*/conversations/CA-fails"))
     fetched(received)
     delta.load(client, **options)
@@ -393,7 +402,7 @@ def test_no_conversations(target: Target) -> None:
 
 def test_agents_share_tables(delta: Target, client: DataClient) -> None:
     delta.load(client)
-    with serve(conversations=3, agent_id="OTHER") as url:
+    with serve(conversations=3, agent_id="OTHER", seed=7) as url:
         other = DataClient(base_url=url, api_key="sandbox", agent_id="OTHER")
         with other:
             delta.load(other)
@@ -485,9 +494,9 @@ def test_arguments_that_make_no_sense_are_errors(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r'append to the tables.*install dlt\[deltalake\].*table_format="delta"'),
-        ({"loader_file_format": "parquet"}, "would append to the tables"),
-        ({"table_format": "iceberg"}, "would append to the tables"),
+        ({}, r'would not replace.*install dlt\[deltalake\].*table_format="delta"'),
+        ({"loader_file_format": "parquet"}, "would not replace"),
+        ({"table_format": "iceberg"}, "would not replace"),
         ({"table_format": "delta", "write_disposition": "replace"}, "'replace': expected merge"),
         ({"table_format": "delta", "write_disposition": "append"}, "'append': expected merge"),
     ],
@@ -509,35 +518,76 @@ def test_a_pipeline_without_a_destination_is_refused(client: DataClient, tmp_pat
 
 # --- Kills -------------------------------------------------------------------------------------
 
-_RUN = """
-import os, signal, sys
-from pathlib import Path
 
-import dlt.load.load
-import dlt.pipeline.pipeline
-from tests.data import test_dlt
+def runs_and_is_killed(arguments: list[str]) -> None:
+    """Run a pipeline in this process, which is killed at some moment."""
+    url, dsn, directory, dataset, moment, call = arguments
+    owner: Any = {
+        "to_arrow": sys.modules["polyai_data.dlt._load"],
+        "complete_jobs": sys.modules["dlt.load.load"].Load,
+        "complete_package": sys.modules["dlt.load.load"].Load,
+    }.get(moment, dlt.Pipeline)
+    function = getattr(owner, moment)
+    calls = iter(range(int(call) - 1))
 
-def kill_at(call, owner, name):
-    function = getattr(owner, name)
-    calls = iter(range(1, 1000))
-    def replacement(*arguments, **options):
-        if next(calls) == call:
+    def replacement(*arguments: Any, **options: Any) -> Any:
+        if next(calls, None) is None:
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*arguments, **options)
-    setattr(owner, name, replacement)
 
-url, dsn, directory, dataset, moment, call = sys.argv[1:]
-owners = {
-    "to_arrow": test_dlt.polyai_data.dlt._load,
-    "normalize": dlt.pipeline.pipeline.Pipeline,
-    "load": dlt.pipeline.pipeline.Pipeline,
-    "complete_jobs": dlt.load.load.Load,
-    "complete_package": dlt.load.load.Load,
-}
-server = test_dlt.SimpleNamespace(dsn=dsn) if dsn else None
-kill_at(int(call), owners[moment], moment)
-test_dlt.Target(server, Path(directory), dataset).load(test_dlt.client_for(url), batch_size=10)
-"""
+    setattr(owner, moment, replacement)
+    server: Any = SimpleNamespace(dsn=dsn) if dsn else None
+    Target(server, Path(directory), dataset).load(client_for(url), batch_size=10)
+
+
+def fork_runs() -> None:
+    """Run and kill a pipeline in a fork of this process for each line of the standard input.
+
+    To import dlt takes much longer than to fork. What has started threads cannot be forked.
+    """
+    print(flush=True)
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            try:
+                runs_and_is_killed(json.loads(line))
+            finally:
+                traceback.print_exc()
+                os._exit(1)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Any]:
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", "from tests.data import test_dlt; test_dlt.fork_runs()"]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *sys.path])},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.communicate()
+
+
+Kill = Callable[[Target, str, str, int], None]
+
+
+@pytest.fixture
+def run_and_kill(forks: Any) -> Kill:
+    """Return a function that runs a pipeline in a process that is killed at some moment."""
+
+    def run(target: Target, url: str, moment: str, call: int) -> None:
+        dsn = target.server.dsn if target.server else ""
+        line = [url, dsn, str(target.directory), target.dataset, moment, str(call)]
+        print(json.dumps(line), file=forks.stdin, flush=True)
+        assert forks.stdout.readline().strip() == "-9"
+
+    return run
+
+
 MOMENTS = [
     ("to_arrow", 12),  # while it extracts
     ("normalize", 1),  # when all is extracted
@@ -546,25 +596,14 @@ MOMENTS = [
 ]
 
 
-def run_and_kill(target: Target, url: str, moment: str, call: int) -> None:
-    """Run the pipeline in another process, which is killed at some moment."""
-    dsn = target.server.dsn if target.server else ""
-    arguments = [url, dsn, str(target.directory), target.dataset, moment, str(call)]
-    root = Path(__file__).resolve().parents[2]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
-    done = subprocess.run(
-        [sys.executable, "-c", _RUN, *arguments],
-        env=environment,
-        stderr=subprocess.PIPE,
-        check=False,
-        cwd=target.directory,
-    )
-    assert done.returncode == -9, done.stderr.decode()
-
-
 @pytest.mark.parametrize(("moment", "call"), MOMENTS)
 def test_after_a_kill_the_next_run_ends_with_the_same_tables(
-    target: Target, client: DataClient, sandbox: Sandbox, moment: str, call: int
+    target: Target,
+    client: DataClient,
+    sandbox: Sandbox,
+    run_and_kill: Kill,
+    moment: str,
+    call: int,
 ) -> None:
     add(sandbox, "CA-1", turns=[("a", "b"), ("c", "d")])
     run_and_kill(target, sandbox, moment, call)
@@ -577,7 +616,7 @@ def test_after_a_kill_the_next_run_ends_with_the_same_tables(
 
 
 def test_a_run_after_a_kill_loads_what_was_left_and_nothing_else(
-    delta: Target, client: DataClient, sandbox: Sandbox
+    delta: Target, client: DataClient, sandbox: Sandbox, run_and_kill: Kill
 ) -> None:
     """That is how dlt works, and why the page calls `pipeline.run()` first."""
     run_and_kill(delta, sandbox, "normalize", 1)
@@ -590,7 +629,7 @@ def test_a_run_after_a_kill_loads_what_was_left_and_nothing_else(
 
 
 def test_packages_that_are_aborted_are_loaded_again(
-    delta: Target, client: DataClient, sandbox: Sandbox
+    delta: Target, client: DataClient, sandbox: Sandbox, run_and_kill: Kill
 ) -> None:
     run_and_kill(delta, sandbox, "normalize", 1)
     delta.pipeline().abort_packages()

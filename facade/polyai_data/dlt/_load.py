@@ -108,7 +108,13 @@ class _Run:
             agent_id=options.agent_id,
         )
         covered = state.get("covered_until")
+        self.started = datetime.now(UTC)
         self._covered = datetime.fromisoformat(covered) if covered else None
+        self._oldest_needed: datetime | None = None
+        if self._covered:
+            self._oldest_needed = min(
+                self._covered - options.lookback, self.started - options.refresh
+            )
         self._known = frozenset(state.get("known", ()))
         self._unfinished: dict[str, list[str | None]] = dict(state.get("unfinished", {}))
         self._newest: datetime | None = None
@@ -116,16 +122,12 @@ class _Run:
         self._loaded: set[str] = set()
         self._now_known: list[tuple[datetime | None, str]] = []
         self._now_unfinished: dict[str, list[str | None]] = {}
-        self.started = datetime.now(UTC)
         self.failed: dict[str, str] = {}
 
     def conversations(self) -> Iterator[list[dict[str, Any]]]:
         """Yield the JSON of what is new or changed, in batches; no conversation twice."""
         options = self._options
-        oldest_needed = None
-        if self._covered:
-            oldest_needed = min(self._covered - options.lookback, self.started - options.refresh)
-        with closing(self._walk.pages(oldest_needed)) as pages:
+        with closing(self._walk.pages(self._oldest_needed)) as pages:
             for page in pages:
                 self._look_at(page)
                 while len(self._todo) >= options.batch_size:
@@ -159,6 +161,13 @@ class _Run:
             if moment is not None:
                 self._newest = max(moment, self._newest or moment)
             was_unfinished = self._unfinished.pop(conversation_id, None)
+            if (
+                moment
+                and self._oldest_needed
+                and moment < self._oldest_needed
+                and not was_unfinished
+            ):
+                continue  # what is that old is not remembered
             needs_refresh = bool(self._options.refresh) and (
                 moment is None or moment >= self.started - self._options.refresh
             )

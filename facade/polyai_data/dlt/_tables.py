@@ -17,7 +17,6 @@ from typing import Any
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from dlt.common.destination.utils import resolve_merge_strategy
 
 from polyai_data.frames import SCHEMAS, TableName
@@ -126,7 +125,6 @@ class DeltaTables(Tables):
         """Yield what makes dlt delete rows that the loaded conversations have no longer."""
         from dlt.common.libs.deltalake import DeltaTable, deltalake_storage_options
 
-        ids = pa.array([each for chunk in self._ids for each in chunk.to_pylist()], pa.string())
         with self._pipeline.destination_client() as client:
             config = client.config
             options = deltalake_storage_options(
@@ -134,14 +132,21 @@ class DeltaTables(Tables):
             )
             for name, keys in self._keys.items():
                 location = client.get_open_table_location("delta", name)
-                if not (len(ids) and DeltaTable.is_deltatable(location, options)):
-                    continue
-                there = DeltaTable(location, storage_options=options).to_pyarrow_dataset()
-                found = there.to_table(TABLES[name].key, ds.field("conversation_id").isin(ids))
-                kept = pa.concat_tables(keys)
-                gone = found.cast(kept.schema).join(kept, TABLES[name].key, join_type="left anti")
-                if gone.num_rows:
-                    yield _rows(name, _fill(name, gone), deleted=True)
+                if keys and DeltaTable.is_deltatable(location, options):
+                    kept = pa.concat_tables(keys)
+                    found = self._find(DeltaTable(location, storage_options=options), kept.schema)
+                    gone = found.join(kept, kept.column_names, join_type="left anti")
+                    if len(gone):
+                        yield _rows(name, _fill(name, gone), deleted=True)
+
+    def _find(self, table: Any, schema: pa.Schema) -> pa.Table:
+        """Return the keys of the rows that loaded conversations have in a table."""
+        ids = pa.chunked_array([chunk for each in self._ids for chunk in each.chunks], pa.string())
+        found = []
+        for batch in table.to_pyarrow_dataset().to_batches(columns=schema.names):
+            keys = pa.Table.from_batches([batch]).cast(schema)
+            found.append(keys.filter(pc.is_in(keys["conversation_id"], ids)))
+        return pa.concat_tables([schema.empty_table(), *found])
 
     def _convert(self, table: pa.Table) -> pa.Table:
         """Return a table as Delta has it: the same."""
