@@ -138,7 +138,7 @@ class Target:
         return pipeline.run(source(client, **options), **self.options)
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        columns = SCHEMAS[name].names if name in SCHEMAS else ["conversation_id", "reason"]  # type: ignore[index]
+        columns = SCHEMAS[name].names if name in SCHEMAS else ["conversation_id", "reason"]
         if self.server:
             listed = ", ".join(f'"{column}"' for column in columns)
             rows = self.server.read(f"SELECT {listed} FROM {self.dataset}.{name}")
@@ -402,7 +402,7 @@ def test_redact_leaves_columns_empty(delta: Target, client: DataClient, sandbox:
 
 def test_no_conversations(database: Target) -> None:
     with serve(conversations=0) as url, client_for(url) as client:
-        client.list_conversations = lambda **_: SimpleNamespace(pages=lambda: iter(()))  # type: ignore[assignment,method-assign,return-value]
+        client.list_conversations = lambda **_: SimpleNamespace(pages=lambda: iter(()))  # type: ignore[assignment,method-assign]
         database.load(client)
         assert database.contents() == {name: [] for name in SCHEMAS}
         database.load(client)
@@ -448,7 +448,7 @@ def test_a_list_with_a_record_without_an_id_and_one_twice(
     sandbox.faults.add(Fault(200, json.dumps(page).encode(), {"content-type": "application/json"}))
     found = client.get_page(limit=50)
     pages = SimpleNamespace(pages=lambda: iter([found, found]), total=2)
-    client.list_conversations = lambda **_: pages  # type: ignore[assignment,method-assign,return-value]
+    client.list_conversations = lambda **_: pages  # type: ignore[assignment,method-assign]
     sandbox.faults.clear()
     delta.load(client)
     assert len(delta.rows("conversations")) == 1
@@ -600,12 +600,15 @@ def run_and_kill(forks: Any) -> Kill:
 
 
 @pytest.mark.parametrize(
-    ("moment", "call", "is_lost"),
+    ("target", "moment", "call", "is_lost"),
     [
-        ("to_arrow", 12, False),  # while it extracts
-        ("complete_jobs", 3, True),  # while it loads; the machine is lost, too
-        ("complete_package", 1, False),  # when all is loaded
+        ("delta", "to_arrow", 12, False),  # while it extracts
+        ("postgres", "complete_jobs", 3, True),  # while it loads; the machine is lost, too
+        ("delta", "complete_jobs", 3, True),
+        ("postgres", "complete_package", 1, False),  # when all is loaded
+        ("delta", "complete_package", 1, False),
     ],
+    indirect=["target"],
 )
 def test_after_a_kill_of_the_first_run_the_next_one_ends_with_the_same_tables(
     target: Target,
