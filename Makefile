@@ -220,7 +220,7 @@ $(RUN):
 	@echo "Setting up .venv with the tools for tests and checks …"
 	@awk '/^uv==/ { copying = 1 } copying; !/\\$$/ { copying = 0 }' requirements-dev.txt > .venv/uv.txt
 	@$(PIP) --no-deps --require-hashes --requirement .venv/uv.txt
-	@$(RUN) -m uv pip install --quiet --python .venv --no-deps --require-hashes --requirement requirements-dev.txt
+	@$(RUN) -m uv pip install --quiet --python .venv --compile-bytecode --no-deps --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
 # What npm installs, as package-lock.json pins it: Redocly, which compares two versions of the document, and

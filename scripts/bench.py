@@ -473,6 +473,8 @@ def w4(server: Server, rounds: int) -> Benchmark:
             connection.request("GET", f"{CONVERSATIONS}/{ONE}/audio", headers={"X-API-KEY": KEY})
             with target.open("wb") as file:
                 shutil.copyfileobj(connection.getresponse(), file, 2**16)
+                file.flush()
+                os.fsync(file.fileno())  # so that a power failure leaves no incomplete recording
             connection.close()
 
         def plain_httpx() -> None:

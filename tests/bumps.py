@@ -31,7 +31,7 @@ class Bump:
 
     Attributes:
         name: What changes.
-        sources: What to vendor: file contents.
+        make: Returns what to vendor: contents of files.
         bump: What it means for the version of the package.
         version: The version that is suggested.
         breaking: Parts of the changes that must be called breaking, and no others.
@@ -42,7 +42,7 @@ class Bump:
     """
 
     name: str
-    sources: list[str] = field(repr=False)
+    make: Callable[[], list[str]] = field(repr=False)
     bump: str
     version: str
     breaking: tuple[str, ...]
@@ -50,6 +50,11 @@ class Bump:
     says: tuple[str, ...]
     stale: tuple[int, ...]
     fits: bool
+
+    @property
+    def sources(self) -> list[str]:
+        """What to vendor: contents of files."""
+        return self.make()
 
 
 BUMPS: list[Bump] = []
@@ -76,13 +81,16 @@ def bump(
     version = {"none": "0.1.0", "patch": "0.1.1", "minor": "0.1.1", "major": "0.2.0"}[verdict]
 
     def register(change: Callable[[Document], None]) -> None:
-        document = copy.deepcopy(original())
-        document["info"]["version"] = "1.0.10"
-        change(document)
+        def make() -> list[str]:
+            document = copy.deepcopy(original())
+            document["info"]["version"] = "1.0.10"
+            change(document)
+            return write(document)
+
         BUMPS.append(
             Bump(
                 name=change.__name__.replace("_", " "),
-                sources=write(document),
+                make=make,
                 bump=verdict,
                 version=version,
                 breaking=breaking,
@@ -810,13 +818,19 @@ class Refusal:
 
     Attributes:
         name: What is wrong with it.
-        sources: What to vendor: file contents.
+        make: Returns what to vendor, a content of a file or several, for the document.
         told: Parts of the message.
     """
 
     name: str
-    sources: list[str | bytes] = field(repr=False)
+    make: Callable[[Document], str | bytes | list[str]] = field(repr=False)
     told: tuple[str, ...]
+
+    @property
+    def sources(self) -> list[str | bytes]:
+        """What to vendor: contents of files."""
+        made = self.make(original())
+        return [*made] if isinstance(made, list) else [made]
 
 
 REFUSALS: list[Refusal] = []
@@ -826,9 +840,7 @@ def refused(*told: str) -> Callable[[Callable[[Document], str | bytes | list[str
     """Register what a function gives to be vendored, made from the document."""
 
     def register(make: Callable[[Document], str | bytes | list[str]]) -> None:
-        made = make(original())
-        sources: list[str | bytes] = [*made] if isinstance(made, list) else [made]
-        REFUSALS.append(Refusal(make.__name__.replace("_", " "), sources, told))
+        REFUSALS.append(Refusal(make.__name__.replace("_", " "), make, told))
 
     return register
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any, get_type_hints
 
+import attrs
 import polyai_data
 import polyai_data.sandbox
 import polyai_data.testing
@@ -134,3 +136,22 @@ def test_the_classes_whose_type_hints_are_resolved_include_clients_and_models() 
     methods = {name for name, _ in functions_of(polyai_data.AsyncDataClient)}
     assert {"__init__", "from_studio_url", "open_recording", "get_conversations"} <= methods
     assert "heading" in dict(functions_of(polyai_data.Conversation))
+
+
+# Docstrings that list the fields by hand, each with those that it adds to.
+LISTS: list[list[type]] = [
+    [polyai_data.ChatReply],
+    [polyai_data.Conversation, polyai_data.ConversationSummary],
+    [polyai_data.ConversationPage],
+    [polyai_data.ConversationSummary],
+    [polyai_data.FoundConversation],
+    [polyai_data.FoundPage],
+    [polyai_data.WriteResult],
+]
+
+
+@pytest.mark.parametrize("classes", LISTS, ids=lambda classes: classes[0].__name__)
+def test_the_docstring_names_every_field(classes: list[type]) -> None:
+    lists = "\n".join((each.__doc__ or "").partition("Attributes:\n")[2] for each in classes)
+    named = set(re.findall(r"^ {8}(\w+): ", lists, re.MULTILINE))
+    assert {each.alias for each in attrs.fields(classes[0])} - named == set()

@@ -9,14 +9,11 @@ from typing import Any
 import httpx
 import openapi
 import pytest
-import schemathesis
 from adapt import operation_ids as openapi_names
 from documents import only_taken
 from generate import corrected_document
 from impact import wrapped_operations
 from polyai_data.sandbox import serve
-from schemathesis.config import SchemathesisConfig
-from schemathesis.engine import Status, from_schema
 
 HEADERS = {"X-API-KEY": "sandbox"}
 CHAT = {"clientEnv": "sandbox", "conversationId": "a chat/with ünusual ID"}
@@ -88,6 +85,10 @@ def explore(
     document: dict[str, Any], excluded_checks: tuple[str, ...]
 ) -> tuple[list[str], dict[str, set[int]]]:
     """Return what is wrong with the answers, and the statuses that each operation gave."""
+    import schemathesis  # slow to import
+    from schemathesis.config import SchemathesisConfig
+    from schemathesis.engine import Status, from_schema
+
     key = "sandbox-v3" if any(path.startswith("/v3/") for path in document["paths"]) else "sandbox"
     document = with_environments(document)
     # Not so many conversations that one without a transcript, and so without a turn, is among them.
