@@ -42,7 +42,7 @@ from ._load import Options, load
 if TYPE_CHECKING:
     from dlt.sources import DltSource
 
-__all__ = ["Source", "source"]
+__all__ = ["source"]
 
 
 def source(
