@@ -156,6 +156,8 @@ class Target:
 def plain(rows: list[dict[str, Any]]) -> list[str]:
     """Return rows as texts, in the same order and with the same time zone for all libraries."""
     for row in rows:
+        # Postgres cannot store NUL.
+        row |= {k: v.replace("\0", "") for k, v in row.items() if isinstance(v, str)}
         times = {key: value for key, value in row.items() if isinstance(value, datetime)}
         row |= {key: value.astimezone(UTC).isoformat() for key, value in times.items()}
     return sorted(map(repr, rows))
@@ -258,7 +260,7 @@ def fetched(received: list[Received]) -> list[str]:
 def test_the_tables_hold_what_the_api_has(
     target: Target, client: DataClient, sandbox: Sandbox
 ) -> None:
-    odd = 'it\'s \\ "odd"\n\t\u2028🙂; --'
+    odd = '\0it\'s \\ "odd"\n\t\u2028🙂; --'
     add(sandbox, "CA-odd", tags=[odd, "b"], turns=[(odd, odd)], shortSummary=odd, new={odd: [odd]})
     add(sandbox, "CA-drift", duration="soon", turns=[{"turn_id": "x", "barge_in": "no"}, 5])
     target.load(client, batch_size=7)
