@@ -19,6 +19,7 @@ SNAPSHOT = ROOT / "tests" / "api.txt"
 SEARCH_PATHS = (ROOT / "facade", ROOT / "generated")
 MODULES = (
     "polyai_data",
+    "polyai_data.dlt",
     "polyai_data.errors",
     "polyai_data.frames",
     "polyai_data.models",

@@ -51,6 +51,13 @@ USE_EXTRAS = {
         from polyai_data.spark import PolyAIDataSource  # without Java
         print(len(PolyAIDataSource({}).schema().split(", ")), "columns in Spark")
         """,
+    "dlt": """
+        import dlt
+        import polyai_data.dlt
+        from polyai_data import DataClient
+        with DataClient() as client:  # without a destination, which has packages of its own
+            print([*polyai_data.dlt.source(client).resources], "in a source of dlt")
+        """,
 }
 """Code that uses each extra."""
 ALLOWED = {

@@ -28,7 +28,7 @@ def fences(page: Path) -> list[Any]:
 def python_examples() -> Iterator[tuple[str, str, str | None]]:
     """Yield each Python example as its name, its source, and the output that the page shows.
 
-    A block that says `continued` continues the one before. Tests, and code for Spark or for
+    A block that says `continued` continues the one before. Tests, and code for Spark, dlt or
     notebooks with plots, are left out: test_testing_plugin.py and tests/data run them.
     """
     for page in PAGES:
@@ -37,7 +37,7 @@ def python_examples() -> Iterator[tuple[str, str, str | None]]:
         for block, following in zip(blocks, [*blocks, None][1:], strict=True):
             if block.info.split()[:1] != ["python"] or "def test_" in block.content:
                 continue
-            if block.info in ("python notebook", "python spark"):
+            if block.info in ("python notebook", "python spark", "python dlt"):
                 continue
             assert block.info in ("python", "python continued")
             source = block.content

@@ -18,6 +18,7 @@ import pytest
 LAZY = {
     "aiohttp",
     "asyncio",
+    "dlt",
     "duckdb",
     "msgspec",
     "pyarrow",
@@ -25,6 +26,7 @@ LAZY = {
     "starlette",
     "polyai_data._async",
     "polyai_data.cli",
+    "polyai_data.dlt",
     "polyai_data.frames",
     "polyai_data.sandbox",
     "polyai_data.spark",

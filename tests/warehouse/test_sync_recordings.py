@@ -208,7 +208,7 @@ def test_saving_ends_if_every_recording_fails(
     monkeypatch: pytest.MonkeyPatch,
     sync: Syncs,
 ) -> None:
-    monkeypatch.setattr("polyai_data.warehouse._sync._MAX_CONSECUTIVE_FAILURES", 3)
+    monkeypatch.setattr("polyai_data.frames._walk._MAX_CONSECUTIVE_FAILURES", 3)
     sandbox.faults.add(Fault(status, path=RECORDINGS))
     kind = PermissionDeniedError if status == 403 else APIStatusError
     with pytest.raises(kind):

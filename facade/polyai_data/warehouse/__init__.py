@@ -28,10 +28,11 @@ except ModuleNotFoundError as _error:
     ) from _error
 
 from polyai_data import DataClient
+from polyai_data.frames._redact import REDACTED
+from polyai_data.frames._walk import Source
 
 from ._copy import CopyError, connect
-from ._redact import REDACTED
-from ._sync import OnProgress, Options, Source, Sync, SyncResult
+from ._sync import OnProgress, Options, Sync, SyncResult
 
 __all__ = ["REDACTED", "CopyError", "OnProgress", "Source", "SyncResult", "connect", "sync"]
 

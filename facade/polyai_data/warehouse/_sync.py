@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 import pyarrow as pa
 
-from polyai_data import (
-    AuthenticationError,
-    ConversationNotFoundError,
-    ConversationSummary,
-    DataClient,
-    FoundConversation,
-    PermissionDeniedError,
-    PolyAIError,
-    UnreadableFoundConversation,
-    UnreadableRecord,
-)
-from polyai_data._data.search import Environment
+from polyai_data import DataClient
 from polyai_data.frames import to_arrow
 from polyai_data.frames._build import json_text
-from polyai_data.frames._v3 import is_v3
+from polyai_data.frames._redact import redact as without_personal_data
+from polyai_data.frames._walk import (
+    Listed,
+    Source,
+    Walk,
+    digest,
+    id_of,
+    is_in_progress,
+    start_of,
+    unreadable,
+)
 
 from ._copy import PARTS, WITHOUT_DETAILS, Copy, CopyError
 from ._recordings import Recordings
-from ._redact import redact as without_personal_data
 
-ENVIRONMENTS: tuple[Environment, ...] = get_args(Environment)
-Listed: TypeAlias = ConversationSummary | FoundConversation
-Pages: TypeAlias = Generator[Sequence[Listed], None, None]
-_MAX_CONSECUTIVE_FAILURES = 100
-_SECOND = timedelta(seconds=1)
 _TIME = pa.timestamp("us", tz="UTC")
 
 
@@ -70,8 +61,6 @@ class SyncResult:
     recordings_damaged: int = 0
 
 
-Source = Literal["data", "v3"]
-"""Where conversations come from: the Data API, or the Conversations API v3."""
 OnProgress = Callable[[SyncResult, int | None], None]
 """A callback with what a sync did so far, and the number of all conversations or None."""
 
@@ -118,10 +107,15 @@ class Sync:
         self._result = SyncResult()
         self._without_id = 0
         self._newest: datetime | None = None
-        self._consecutive_failures = 0
         self._todo: dict[str, tuple[str, dict[str, Any]]] = {}
         self._agent_checked = False
-        self._total: int | None = None
+        self._walk = Walk(
+            client,
+            source=options.source,
+            page_size=options.page_size,
+            concurrency=options.concurrency,
+            agent_id=options.agent_id,
+        )
 
     def run(self) -> SyncResult:
         """Update the copy."""
@@ -139,13 +133,13 @@ class Sync:
                 source=options.source,
             )
             covered = copy.covered_until(details=options.details)
-            self._walk(copy, self._oldest_needed(covered))
+            self._look(copy, self._oldest_needed(covered))
             self._fetch(copy)
             if options.source == "v3":
                 self._find_unfinished(copy)
             else:
                 self._fetch_unfinished(copy)
-            if not result.ended_early and copy.counts_agree(self._total, self._without_id):
+            if not result.ended_early and copy.counts_agree(self._walk.total, self._without_id):
                 result.vanished += copy.sweep(self._started, delete=options.delete_vanished)
             if not result.ended_early:
                 copy.forget_unreadable(self._started)
@@ -164,12 +158,12 @@ class Sync:
         if options.verify:
             result.recordings_damaged = recordings.verify()
         results = recordings.save(
-            options.lookback, options.concurrency, options.agent_id, self._check_failure
+            options.lookback, options.concurrency, options.agent_id, self._walk.check_failure
         )
         with closing(results):
             for is_saved in results:
                 result.recordings_saved += is_saved
-                options.on_progress(result, self._total)
+                options.on_progress(result, self._walk.total)
         result.recordings_failed = recordings.failed(self._started)
 
     def _oldest_needed(self, covered: datetime | None) -> datetime | None:
@@ -178,47 +172,16 @@ class Sync:
             return None
         return min(covered - self._options.lookback, self._started - self._options.refresh)
 
-    def _walk(self, copy: Copy, oldest_needed: datetime | None) -> None:
+    def _look(self, copy: Copy, oldest_needed: datetime | None) -> None:
         """Look at all conversations that are needed, newest first, and fetch what changed."""
-        find = self._searched if self._options.source == "v3" else self._listed
-        with closing(find(oldest_needed)) as pages:
+        with closing(self._walk.pages(oldest_needed)) as pages:
             for page in pages:
                 self._check_agent(copy, page)
                 self._look_at(copy, page)
                 while len(self._todo) >= self._options.batch_size:
                     self._fetch(copy)
-                self._options.on_progress(self._result, self._total)
-
-    def _listed(self, oldest_needed: datetime | None) -> Pages:
-        """Yield the pages of the list, up to the first one that is too old."""
-        listing = self._client.list_conversations(
-            page_size=self._options.page_size, agent_id=self._options.agent_id
-        )
-        for page in listing.pages():
-            self._total = listing.total
-            yield page.conversations
-            if oldest_needed and page.conversations:
-                times = [_start_of(one) for one in page.conversations]
-                if all(moment is not None and moment < oldest_needed for moment in times):
-                    self._result.ended_early = True
-                    break
-
-    def _searched(self, oldest_needed: datetime | None) -> Pages:
-        """Yield the pages of a search of each environment, with turns."""
-        self._result.ended_early = oldest_needed is not None
-        for environment in ENVIRONMENTS:
-            yield from self._search(environment, since=oldest_needed)
-
-    def _search(self, environment: Environment, **period: Any) -> Pages:
-        search = self._client.search_conversations(
-            environment=environment,
-            include_latency=True,
-            page_size=self._options.page_size,
-            agent_id=self._options.agent_id,
-            **period,
-        )
-        for page in search.pages():
-            yield page.conversations
+                self._options.on_progress(self._result, self._walk.total)
+        self._result.ended_early = self._walk.ended_early
 
     def _check_agent(self, copy: Copy, conversations: Sequence[Listed]) -> None:
         """Make sure that the copy has the conversations of one agent.
@@ -240,34 +203,32 @@ class Sync:
     def _look_at(self, copy: Copy, conversations: Sequence[Listed]) -> None:
         """Decide which conversations of a page to fetch."""
         self._result.looked_at += len(conversations)
-        unreadable = _Batch()
+        without_id = _Batch()
         by_id: dict[str, Listed] = {}
         for one in conversations:
-            conversation_id = _id_of(one)
+            conversation_id = id_of(one)
             if conversation_id is None:
                 self._without_id += 1
-                unreadable.failed[f"unreadable:{_digest(one.raw)}"] = (
-                    getattr(one, "reason", "") or "The ID is not a string."
-                )
+                without_id.failed.update([unreadable(one)])
             else:
                 by_id[conversation_id] = one
         known = copy.known(by_id)
         for conversation_id, one in by_id.items():
-            moment = _start_of(one)
+            moment = start_of(one)
             if moment is not None:
                 self._newest = max(moment, self._newest or moment)
-            with_details = _digest(one.raw)
-            digest = self._marked(with_details)
+            with_details = digest(one.raw)
+            marked = self._marked(with_details)
             before, was_in_progress = known.get(conversation_id, ("", True))
-            is_unchanged = before in (digest, with_details) and not was_in_progress
+            is_unchanged = before in (marked, with_details) and not was_in_progress
             is_recent = moment is None or moment >= self._started - self._options.refresh
             needs_refresh = bool(self._options.refresh) and is_recent
             if is_unchanged and not needs_refresh:
                 self._result.unchanged += 1
             else:
-                self._todo[conversation_id] = digest, one.raw
-        if unreadable.failed:
-            self._store(copy, unreadable)
+                self._todo[conversation_id] = marked, one.raw
+        if without_id.failed:
+            self._store(copy, without_id)
 
     def _fetch(self, copy: Copy) -> None:
         """Fetch and store a batch of the conversations that were found."""
@@ -275,7 +236,7 @@ class Sync:
         wanted = {each: self._todo.pop(each) for each in ids}
         if not wanted:
             return
-        digests = {each: digest for each, (digest, _) in wanted.items()}
+        digests = {each: marked for each, (marked, _) in wanted.items()}
         if self._options.details and self._options.source == "data":
             self._store(copy, self._get(digests))
         else:
@@ -296,52 +257,27 @@ class Sync:
         ids = copy.unfinished(details=self._options.details)
         for conversation_id, started_at, environment in copy.places(ids):
             batch = _Batch()
-            period = {"since": started_at - _SECOND, "until": started_at + _SECOND}
-            try:
-                found = (
-                    one
-                    for each in ([environment] if environment in ENVIRONMENTS else ENVIRONMENTS)
-                    for page in self._search(each, **period)
-                    for one in page
-                    if _id_of(one) == conversation_id
-                )
-                one = next(found, None)
-            except PolyAIError as error:
-                self._check_failure(error)
-                batch.failed[conversation_id] = str(error)
+            one = self._walk.find(conversation_id, started_at, environment)
+            if one is None:
+                batch.gone.append(conversation_id)
+            elif isinstance(one, Exception):
+                batch.failed[conversation_id] = str(one)
             else:
-                self._check_failure(None)
-                if one is None:
-                    batch.gone.append(conversation_id)
-                else:
-                    batch.seen[conversation_id] = self._marked(_digest(one.raw))
-                    batch.raws[conversation_id] = one.raw
+                batch.seen[conversation_id] = self._marked(digest(one.raw))
+                batch.raws[conversation_id] = one.raw
             self._store(copy, batch)
 
     def _get(self, digests: dict[str, str], *, listed: bool = True) -> _Batch:
         batch = _Batch()
-        results = self._client.get_conversations(
-            digests, concurrency=self._options.concurrency, agent_id=self._options.agent_id
-        )
-        for result in results:
-            error = result.error
-            if error is None:
-                self._check_failure(None)
-                batch.seen[result.id] = digests[result.id]
-                batch.raws[result.id] = {**result.value.raw, "conversationId": result.id}
-            elif isinstance(error, ConversationNotFoundError) and not listed:
-                batch.gone.append(result.id)
+        for conversation_id, found in self._walk.get(digests, listed=listed):
+            if found is None:
+                batch.gone.append(conversation_id)
+            elif isinstance(found, Exception):
+                batch.failed[conversation_id] = str(found)
             else:
-                self._check_failure(error)
-                batch.failed[result.id] = str(error)
+                batch.seen[conversation_id] = digests[conversation_id]
+                batch.raws[conversation_id] = found
         return batch
-
-    def _check_failure(self, error: Exception | None) -> None:
-        """Raise the error of a call if all other calls would fail, too."""
-        self._consecutive_failures = 0 if error is None else self._consecutive_failures + 1
-        is_final = isinstance(error, AuthenticationError | PermissionDeniedError)
-        if error and (is_final or self._consecutive_failures >= _MAX_CONSECUTIVE_FAILURES):
-            raise error
 
     def _store(self, copy: Copy, batch: _Batch) -> None:
         now = _now()
@@ -352,7 +288,7 @@ class Sync:
         seen = {
             "conversation_id": pa.array(ids, pa.string()),
             "digest": pa.array([batch.seen[each] for each in ids], pa.string()),
-            "in_progress": pa.array([_is_in_progress(raw) for raw in raws], pa.bool_()),
+            "in_progress": pa.array([is_in_progress(raw) for raw in raws], pa.bool_()),
             "fetched_at": pa.array([now] * len(ids), _TIME),
         }
         failed = {
@@ -364,15 +300,15 @@ class Sync:
         self._result.fetched += len(ids)
         self._result.failed += len(batch.failed)
         self._result.vanished += len(batch.gone)
-        self._options.on_progress(self._result, self._total)
+        self._options.on_progress(self._result, self._walk.total)
 
     def _table(self, raws: list[dict[str, Any]], name: Any) -> pa.Table:
         table = to_arrow(raws, name)
         return without_personal_data(name, table) if self._options.redact else table
 
-    def _marked(self, digest: str) -> str:
+    def _marked(self, text: str) -> str:
         """Return a digest that says whether this run stores details."""
-        return digest if self._options.details else f"{WITHOUT_DETAILS}{digest}"
+        return text if self._options.details else f"{WITHOUT_DETAILS}{text}"
 
     def _conversations(self, raws: list[dict[str, Any]], now: datetime) -> pa.Table:
         keep_raw = self._options.raw and not self._options.redact
@@ -385,25 +321,3 @@ class Sync:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _id_of(one: Listed) -> str | None:
-    if isinstance(one, UnreadableRecord | UnreadableFoundConversation):
-        return None
-    value: Any = one.id if isinstance(one, FoundConversation) else one.conversation_id
-    return value if isinstance(value, str) else None
-
-
-def _is_in_progress(raw: dict[str, Any]) -> bool:
-    return raw.get("in_progress" if is_v3(raw) else "inProgress") is True
-
-
-def _start_of(conversation: Listed) -> datetime | None:
-    moment: Any = conversation.started_at
-    return moment if isinstance(moment, datetime) else None
-
-
-def _digest(raw: Any) -> str:
-    """Return a digest of a listed conversation."""
-    text = f"{json.dumps(raw, sort_keys=True)}details"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -6,8 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from polyai_data.frames import TableName
-from polyai_data.frames._tables import TABLES
+from ._tables import TABLES, TableName
 
 _TEXT: dict[TableName, set[str]] = {
     "conversations": {"from_number", "to_number", "heading", "summary_text", "note"},
