@@ -6,27 +6,18 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 from pyspark.sql.datasource import InputPartition
 
-from polyai_data import (
-    AuthenticationError,
-    ConversationSummary,
-    DataClient,
-    FoundConversation,
-    PermissionDeniedError,
-    PolyAIError,
-)
-from polyai_data._data.search import Environment
+from polyai_data import AuthenticationError, DataClient, PermissionDeniedError, PolyAIError
 from polyai_data.frames import SCHEMAS, TableName, to_batches
 from polyai_data.frames._build import json_text
+from polyai_data.frames._walk import ENVIRONMENTS, Listed, id_of, start_of, unreadable
 
 from ._options import Options
 
-ENVIRONMENTS: tuple[Environment, ...] = get_args(Environment)
-Listed: TypeAlias = ConversationSummary | FoundConversation
 Result: TypeAlias = tuple[str | None, Any, Exception | None]
 """The ID of a conversation, its JSON, and why it could not be read."""
 _BATCH = 1000
@@ -112,17 +103,17 @@ class Job:
 
     def _list_ids(self, start: datetime | None, end: datetime | None) -> Iterator[Ids]:
         ids: list[str] = []
-        unreadable: list[tuple[Any, str]] = []
+        rest: list[tuple[Any, str]] = []
         with self.options.client() as client:
             for one in self.listed(client, start, end):
-                conversation_id = _id_of(one)
+                conversation_id = id_of(one)
                 if conversation_id is None:
-                    unreadable.append((one.raw, _reason(one)))
+                    rest.append((one.raw, unreadable(one)[1]))
                 else:
                     ids.append(conversation_id)
         size = self.options.ids_per_partition
         for first in range(0, max(len(ids), 1), size):
-            yield Ids(ids[first : first + size], [] if first else unreadable)
+            yield Ids(ids[first : first + size], [] if first else rest)
 
     def listed(
         self,
@@ -150,8 +141,8 @@ class Job:
 
     def _is_before(self, one: Listed, end: datetime | None) -> bool:
         """Return whether a conversation started before the end, which a server may count in."""
-        moment: Any = one.started_at
-        if not isinstance(moment, datetime):
+        moment = start_of(one)
+        if moment is None:
             return not self.in_stream
         return end is None or moment < end
 
@@ -181,8 +172,8 @@ class Job:
     def _read(self, client: DataClient, part: Ids | Window) -> Generator[Result, None, None]:
         if isinstance(part, Window):
             for one in self.listed(client, part.start, part.end):
-                conversation_id = _id_of(one)
-                error = PolyAIError(_reason(one)) if conversation_id is None else None
+                conversation_id = id_of(one)
+                error = PolyAIError(unreadable(one)[1]) if conversation_id is None else None
                 yield conversation_id, one.raw, error
             return
         for raw, reason in part.unreadable:
@@ -216,12 +207,3 @@ def _windows(start: datetime, end: datetime | None, size: timedelta) -> Iterator
     while start < end:
         yield Window(start, min(start + size, end))
         start += size
-
-
-def _id_of(one: Listed) -> str | None:
-    value: Any = one.id if isinstance(one, FoundConversation) else one.conversation_id
-    return value if isinstance(value, str) and value else None
-
-
-def _reason(one: Listed) -> str:
-    return getattr(one, "reason", "") or "The ID is not a string."
