@@ -8,7 +8,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-data check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures docs docs-serve test-lowest test-latest \
+.PHONY: help demo test test-fast test-data check check-rest lint types api call-path sync check-sync check-generated check-wheel format fuzz fuzz-deep bench bench-profile faults soak pictures notebooks docs docs-serve test-lowest test-latest \
 	audit check-workflows release vendor generate bump check-bump record lock build clean
 
 help: ## List the targets
@@ -56,7 +56,7 @@ format: .venv/ready ## Format the code and fix lint
 types: .venv/ready ## Check the types, and that the public API is typed completely
 	@$(RUN) -m mypy
 	@mkdir -p build
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(RUN) -m pyright --verifytypes polyai_data --ignoreexternal --level error \
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH=typings $(RUN) -m pyright --verifytypes polyai_data --ignoreexternal --level error \
 		> build/types.txt || { cat build/types.txt; exit 1; }
 
 fuzz: .venv/ready ## Read 100,000 damaged responses
@@ -86,6 +86,9 @@ build/docs-env/ready: .venv/ready requirements-docs.txt
 	@rm -rf build/docs-env
 	@$(RUN) -m uv pip install --quiet --target build/docs-env --require-hashes --requirement requirements-docs.txt
 	@touch $@
+
+notebooks: build/data/ready ## Run the notebooks of the documentation, and write their outputs
+	@PYTHONPATH=build/data $(RUN) scripts/notebooks.py
 
 docs: build/docs-env/ready ## Build the documentation site in build/docs; warnings are errors
 	@rm -rf build/docs

@@ -18,6 +18,7 @@ author = "The polyai-data developers"
 copyright = author  # noqa: A001
 version = release = polyai_data.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "markdown", ".ipynb": "markdown"}  # docs_site makes Markdown of notebooks
 exclude_patterns = []
 nitpicky = True
 smartquotes = False  # which would turn -- into a dash

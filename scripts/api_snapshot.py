@@ -24,6 +24,7 @@ MODULES = (
     "polyai_data.frames",
     "polyai_data.models",
     "polyai_data.sandbox",
+    "polyai_data.spark",
     "polyai_data.testing",
     "polyai_data.warehouse",
 )

@@ -47,6 +47,10 @@ USE_EXTRAS = {
             warehouse.sync(client, "duckdb:copy.duckdb")
             print(warehouse.sync(client, "duckdb:copy.duckdb"))  # reads times from the copy
         """,
+    "spark": """
+        from polyai_data.spark import PolyAIDataSource  # without Java
+        print(len(PolyAIDataSource({}).schema().split(", ")), "columns in Spark")
+        """,
     "dlt": """
         import dlt
         import polyai_data.dlt

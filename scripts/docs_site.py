@@ -3,17 +3,19 @@
 The pages are made to be read on a code host, too. For the site, the links between them become
 links to pages, a picture with a dark and a light form follows the theme, and a line that ends with
 `<!-- insert: … -->` is replaced by a file of the repository, or by what a function here makes of
-the code.
+the code. Notebooks become pages with their outputs.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import os.path
 import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from html import escape
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -32,6 +34,7 @@ PAGES = {
     "CONTRIBUTING.md": "maintainers/contributing.md",
     "SECURITY.md": "explanation/security.md",
 }
+NOTEBOOKS = "notebooks/"
 # The public modules. A name that two of them have is shown in the later one.
 MODULES = (
     "polyai_data",
@@ -52,8 +55,40 @@ PICTURE = re.compile(
 
 
 def page(docname: str, text: str) -> str:
-    """Return the Markdown that the site shows for a page of docs/."""
+    """Return the Markdown that the site shows for a page or a notebook of docs/."""
+    if docname.startswith(NOTEBOOKS):
+        text = notebook(docname, text)
     return _for_site(docname, f"docs/{docname}.md", text)
+
+
+def notebook(docname: str, text: str) -> str:
+    """Return a notebook as Markdown: its text, its code, and the outputs that are stored in it."""
+    name = docname.removeprefix(NOTEBOOKS)
+    parts = []
+    heading = ""
+    for cell in json.loads(text)["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            outputs = [_output(output, heading) for output in cell["outputs"]]
+            parts += [f"```python\n{source}\n```", *outputs]
+        else:
+            heading = next(iter(re.findall(r"^#+ (.*)$", source, re.M)), heading)
+            parts.append(source)
+    parts.insert(1, f"{{download}}`Download this notebook <{name}.ipynb>`")
+    return "\n\n".join(parts) + "\n"
+
+
+def _output(output: dict[str, Any], heading: str) -> str:
+    data = output.get("data", {})
+    if "text/html" in data:
+        html = "".join(data["text/html"])
+    elif "image/png" in data:
+        picture = "".join(data["image/png"]).replace("\n", "")
+        html = f'<img alt="Plot: {escape(heading)}" src="data:image/png;base64,{picture}">'
+    else:
+        printed = "".join(output.get("text") or data["text/plain"])
+        return f"```text\n{printed.rstrip()}\n```"
+    return f'`````{{raw}} html\n<div class="output">\n{html}\n</div>\n`````'
 
 
 def _for_site(docname: str, file: str, text: str) -> str:

@@ -379,7 +379,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.pluginmanager.hasplugin("_cov"):
         # Whichever test would be the first to import a module: its lines count.
         for module in pkgutil.walk_packages(polyai_data.__path__, "polyai_data."):
-            if not module.name.endswith(("__main__", ".dlt")):  # dlt is not everywhere
+            # dlt and Spark are not everywhere.
+            if not module.name.endswith(("__main__", ".dlt", ".spark")):
                 importlib.import_module(module.name)
 
 

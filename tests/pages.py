@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 
 
 def read(page: str) -> str:
@@ -26,8 +28,8 @@ def fences(page: Path) -> list[Any]:
 def python_examples() -> Iterator[tuple[str, str, str | None]]:
     """Yield each Python example as its name, its source, and the output that the page shows.
 
-    A block that says `continued` continues the one before. Tests, notebooks and dlt are left out:
-    test_testing_plugin.py, test_with_libraries.py and test_dlt.py run them.
+    A block that says `continued` continues the one before. Tests, and code for Spark, dlt or
+    notebooks with plots, are left out: test_testing_plugin.py and tests/data run them.
     """
     for page in PAGES:
         blocks = fences(page)
@@ -35,7 +37,7 @@ def python_examples() -> Iterator[tuple[str, str, str | None]]:
         for block, following in zip(blocks, [*blocks, None][1:], strict=True):
             if block.info.split()[:1] != ["python"] or "def test_" in block.content:
                 continue
-            if block.info in ("python notebook", "python dlt"):
+            if block.info in ("python notebook", "python spark", "python dlt"):
                 continue
             assert block.info in ("python", "python continued")
             source = block.content
@@ -46,6 +48,13 @@ def python_examples() -> Iterator[tuple[str, str, str | None]]:
                 continue
             output = following.content if following and following.info == "text" else None
             yield f"{page.relative_to(ROOT)}:{block.map[0] + 1}", source, output
+    for notebook in NOTEBOOKS:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        code = [cell for cell in cells if cell["cell_type"] == "code"]
+        source = "\n".join("".join(cell["source"]) for cell in code)
+        printed = [line for cell in code for one in cell["outputs"] for line in one.get("text", [])]
+        if "pandas" not in source:
+            yield str(notebook.relative_to(ROOT)), source, "".join(printed)
 
 
 def pytest_examples() -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,38 @@ def test_a_file_of_the_repository_is_a_page_of_the_site() -> None:
     opening = site("index.md")
     assert "## Examples" not in opening
     assert "This is an independent project" in opening
+
+
+def test_a_notebook_is_a_page_with_its_outputs() -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["# Title\n", "[a](../how-to/list.md)"]},
+        {
+            "cell_type": "code",
+            "source": ["print(1)\n", "2"],
+            "outputs": [
+                {"output_type": "stream", "name": "stdout", "text": ["1\n"]},
+                {"output_type": "execute_result", "data": {"text/plain": ["2"]}},
+                {"data": {"text/plain": ["3"], "text/html": ["<b>\n", "3</b>"]}},
+                {"data": {"text/plain": ["<Figure>"], "image/png": "aW1h\nZ2U=\n"}},
+            ],
+        },
+        {"cell_type": "markdown", "source": ["No heading"]},
+    ]
+    page = docs_site.page("notebooks/one", json.dumps({"cells": cells}))
+    assert page == (
+        "# Title\n[a](/how-to/list.md)\n\n"
+        "{download}`Download this notebook <one.ipynb>`\n\n"
+        "```python\nprint(1)\n2\n```\n\n```text\n1\n```\n\n```text\n2\n```\n\n"
+        '`````{raw} html\n<div class="output">\n<b>\n3</b>\n</div>\n`````\n\n'
+        '`````{raw} html\n<div class="output">\n'
+        '<img alt="Plot: Title" src="data:image/png;base64,aW1hZ2U=">\n</div>\n`````\n\n'
+        "No heading\n"
+    )
+
+
+def test_a_heading_in_the_alt_text_of_a_plot_is_escaped() -> None:
+    output = {"data": {"image/png": ""}}
+    assert 'alt="Plot: &lt;a&gt; &quot;b&quot;"' in docs_site._output(output, '<a> "b"')
 
 
 def test_pictures_follow_the_theme() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from polyai_data.sandbox import __main__ as sandbox_command
 
-from tests.pages import ROOT, console_examples, read
+from tests.pages import PAGES, ROOT, console_examples, fences, read
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run, Sandbox
@@ -110,6 +110,23 @@ def console(run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Cons
 def test_the_commands_of_a_page_run(console: Console, name: str) -> None:
     for command, shown in EXAMPLES[name]:
         console.check(command, shown)
+
+
+def scheduled_commands() -> list[str]:
+    """Return the commands in the scripts, units and tasks of pages about jobs."""
+    return [
+        command
+        for page in PAGES
+        for block in fences(page)
+        if block.info.split()[0] in ("ini", "sh", "python")
+        for command in re.findall(r"polyai-data (sync[\w -]*)", block.content)
+    ]
+
+
+@pytest.mark.parametrize("command", [*scheduled_commands(), "sync --lookback never"])
+def test_the_commands_of_scheduled_jobs_run(console: Console, command: str) -> None:
+    ended = console._run(*shlex.split(command))
+    assert ended.code == (2 if "never" in command else 0), ended.err
 
 
 def test_a_wrong_output_fails(console: Console) -> None:
