@@ -263,7 +263,7 @@ def test_the_tables_hold_what_the_api_has(
     odd = '\0it\'s \\ "odd"\n\t\u2028🙂; --'
     add(sandbox, "CA-odd", tags=[odd, "b"], turns=[(odd, odd)], shortSummary=odd, new={odd: [odd]})
     add(sandbox, "CA-drift", duration="soon", turns=[{"turn_id": "x", "barge_in": "no"}, 5])
-    target.load(client, batch_size=7)
+    target.load(client, batch_size=20)
     check(target, client)
     assert target.rows("sync_failed") == []
 
@@ -334,7 +334,7 @@ def test_what_was_in_progress_is_fetched_by_id(
     for name in ("CA-ends", "CA-lasts", "CA-gone", "CA-fails"):
         add(sandbox, name, days=1000, inProgress=True)
     add_others()
-    options: dict[str, Any] = {"page_size": 2, "lookback": timedelta(0), "batch_size": 3}
+    options: dict[str, Any] = {"page_size": 2, "lookback": timedelta(0)}
     delta.load(client, **options)
     add(sandbox, "CA-ends", days=1000, turns=[("a", "b")])
     add_others()
@@ -416,10 +416,14 @@ def test_agents_share_tables(delta: Target, client: DataClient) -> None:
         other = DataClient(base_url=url, api_key="sandbox", agent_id="OTHER")
         with other:
             delta.load(other)
-            delta.load(client)
-            ids = {row["conversation_id"] for row in delta.rows("conversations")}
-            assert {one.conversation_id for one in other.list_conversations()} < ids
-    assert {one.conversation_id for one in client.list_conversations()} < ids
+            added = {one.conversation_id for one in other.list_conversations()}
+    ids = {row["conversation_id"] for row in delta.rows("conversations")}
+    assert ids == added | {one.conversation_id for one in client.list_conversations()}
+    state = delta.pipeline().state["sources"]["polyai"]["resources"]["conversations"]
+    assert {agent: bool(each["covered_until"]) for agent, each in state.items()} == {
+        "PROJECT-DEMO": True,
+        "OTHER": True,
+    }
 
 
 # --- What fails --------------------------------------------------------------------------------
