@@ -36,8 +36,8 @@ build/data/ready: .venv/ready requirements-data.txt
 	@touch $@
 
 test-data: build/data/ready ## Run the tests of tables and copies with pandas, Polars, dlt, Spark and 50 kills
-	@PYTHONPATH=build/data KILLS=$(or $(KILLS),50) $(RUN) -m pytest --quiet --cov --cov-config=tests/data/coverage.toml \
-		--numprocesses auto --dist worksteal $(or $(TESTS),tests/data tests/frames tests/warehouse)
+	@PYTHONPATH="$(CURDIR)/build/data" KILLS=$(or $(KILLS),50) $(RUN) -m pytest --quiet --cov --cov-config=tests/data/coverage.toml \
+		--numprocesses auto --dist loadgroup $(or $(TESTS),tests/data tests/frames tests/warehouse)
 
 # --- For changes -------------------------------------------------------------------------------
 
