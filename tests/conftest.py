@@ -362,12 +362,36 @@ WITHOUT_COVERAGE = {
 }
 """Tests that try out much at once, or hold the scripts. They take three times as long when coverage
 is measured; each line of the package is covered by a test that is about it."""
-ONLY_EXAMPLES_COVER = {"test_html.py", "test_pagination.py"}
+ONLY_EXAMPLES_COVER = {"test_pagination.py"}
+COVERING_CASES = 8
+"""So many cases of a test, spread evenly, cover the lines that it is about."""
+EVERY_CASE_COVERS = {
+    "test_a_value_that_drifted_is_null_and_kept",
+    "test_an_invalid_option_is_refused_at_the_call",
+    "test_bad_body",
+    "test_both_clients_reject_the_response_for_the_same_reason",
+    "test_decompression_gives_what_was_compressed",
+    "test_invalid_filters",
+    "test_times_are_read_as_the_models_read_them",
+    "test_what_cannot_be_asked_is_refused_before_anything_is_sent",
+    "test_what_no_chat_can_be_started_with_is_refused_and_nothing_is_sent",
+}
+"""Tests whose cases have lines of their own, mostly refusals. If a line that has a test is not
+covered, add the test here."""
 TOO_MANY_STEPS = {"test_a_body_in_tiny_chunks_needs_no_more_memory"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Measure no coverage where many examples are tried."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for name, of_test in cases.items():
+        if name.rpartition(":")[2] not in EVERY_CASE_COVERS:
+            step = max(1, len(of_test) // COVERING_CASES)
+            for number, item in enumerate(of_test):
+                if number % step:
+                    item.add_marker("no_cover")
     for item in items:
         is_hypothesis_test = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if (

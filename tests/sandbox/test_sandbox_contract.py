@@ -104,7 +104,7 @@ def explore(
                 "base-url": base_url,
                 # As the document spells it, or it would not be left out to try that.
                 "headers": {("x-api-key" if key == "sandbox-v3" else "X-API-KEY"): key},
-                "generation": {"deterministic": True, "max-examples": 20},
+                "generation": {"deterministic": True, "max-examples": 10},
                 "checks": {name: {"enabled": False} for name in excluded_checks},
                 "dictionaries": {
                     "conversations": {"values": ids},
