@@ -32,12 +32,12 @@ test-fast: .venv/ready ## Run the quick tests of the facade alone, with few exam
 build/data/ready: .venv/ready requirements-data.txt
 	@rm -rf build/data
 	@echo "Setting up build/data with pandas, Polars, dlt and PySpark …"
-	@$(RUN) -m uv pip install --quiet --target build/data --require-hashes --requirement requirements-data.txt
+	@$(RUN) -m uv pip install --quiet --target build/data --compile-bytecode --require-hashes --requirement requirements-data.txt
 	@touch $@
 
 test-data: build/data/ready ## Run the tests of tables and copies with pandas, Polars, dlt, Spark and 50 kills
-	@PYTHONPATH=build/data KILLS=$(or $(KILLS),50) $(RUN) -m pytest --quiet --cov --cov-config=tests/data/coverage.toml \
-		--numprocesses auto --dist worksteal $(or $(TESTS),tests/data tests/frames tests/warehouse)
+	@PYTHONPATH="$(CURDIR)/build/data" KILLS=$(or $(KILLS),50) $(RUN) -m pytest --quiet --cov --cov-config=tests/data/coverage.toml \
+		--numprocesses auto --dist loadgroup $(or $(TESTS),tests/data tests/frames tests/warehouse)
 
 # --- For changes -------------------------------------------------------------------------------
 

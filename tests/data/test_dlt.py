@@ -29,7 +29,10 @@ from pyarrow.types import is_list
 
 from tests.pages import read as read_page
 
-pytestmark = pytest.mark.filterwarnings("default")  # of dlt and what it uses
+pytestmark = [
+    pytest.mark.filterwarnings("default"),  # of dlt and what it uses
+    pytest.mark.xdist_group("dlt"),  # which is slow to start
+]
 dlt: Any = pytest.importorskip("dlt", reason="dlt is not installed")
 deltalake: Any = pytest.importorskip("deltalake", reason="deltalake is not installed")
 psycopg2: Any = pytest.importorskip("psycopg2", reason="psycopg2 is not installed")

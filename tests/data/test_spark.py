@@ -38,7 +38,10 @@ from pyspark.sql.types import StructType
 
 from tests.pages import read
 
-pytestmark = pytest.mark.filterwarnings("default")  # of PySpark and py4j
+pytestmark = [
+    pytest.mark.filterwarnings("default"),  # of PySpark and py4j
+    pytest.mark.xdist_group("spark"),  # which is slow to start
+]
 
 KEY = "key-that-nobody-may-see-5d1c0b7e"
 V3_KEY = "v3-key-that-nobody-may-see-90ff3a"
