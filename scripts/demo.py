@@ -130,7 +130,7 @@ def main() -> None:
         except PolyAIError as error:
             for line in f"{type(error).__name__}: {error}".splitlines():
                 entry("", line, width=0)
-    print("\nREADME.md has the code for all of this. `make help` lists the other commands.")
+    print("\ndocs/how-to has the code for all of this. `make help` lists the other commands.")
 
 
 if __name__ == "__main__":

@@ -364,6 +364,19 @@ def test_it_yields_each_conversation_once(
     assert all(each == others[0] for each in others)
 
 
+def test_a_search_is_shown_without_what_it_searches_for_and_sends_nothing(
+    call: Caller, shelf: Shelf
+) -> None:
+    client = call.client(shelf, **MADE_UP)
+    search = client.search_conversations(query="Ada", environment="pre-release", **WHEN)
+    name = type(search).__name__
+    assert repr(search) == f"<{name} in pre-release>"
+    advice = "Iterate over it to read it."
+    assert search._repr_html_() == f"<div>{name} in pre-release. {advice}</div>"
+    assert shelf.asked == []
+    call.close(client)
+
+
 def test_a_page_has_the_cursor_to_continue_in_another_process(call: Caller, shelf: Shelf) -> None:
     pages = call(shelf, paged(page_size=10), **MADE_UP)
     assert [(len(page.conversations), page.cursor) for page in pages] == [

@@ -56,6 +56,7 @@ class Console:
         self._monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
         ended = self._run(*arguments)
         assert ended.code == 0, ended.err
+        assert ended.out or arguments[0] != "search"
         return ended.out
 
     def _jq(self, arguments: list[str], text: str) -> str:
@@ -83,6 +84,11 @@ class Console:
         for name, _, value in (argument.partition("=") for argument in arguments):
             assert value
             assert f"`{name}`" in page
+        return ""
+
+    def _unset(self, arguments: list[str], _: str) -> str:
+        page = read("reference/settings.md")
+        assert all(f"`{name}`" in page for name in arguments)
         return ""
 
     def _pip(self, arguments: list[str], _: str) -> str:
@@ -137,6 +143,7 @@ def test_a_wrong_output_fails(console: Console) -> None:
             console.check(command, wrong)
 
 
+@pytest.mark.usefixtures("with_searches")
 @pytest.mark.parametrize(
     "command",
     [
@@ -144,6 +151,8 @@ def test_a_wrong_output_fails(console: Console) -> None:
         "make no-such-target",
         "pip install '.[nothing]'",
         "export POLYAI_REGOIN=us",
+        "unset POLYAI_REGOIN",
+        'polyai-data search "said by nobody" --since 7d',
         "unknown-command",
         "polyai-data list --json | jq .unknown",
         "python -m polyai_data.nothing",

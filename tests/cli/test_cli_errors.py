@@ -285,6 +285,21 @@ def test_usage_errors_have_a_message_and_a_hint(run: Run) -> None:
         assert remedy in second
 
 
+@pytest.mark.parametrize(
+    ("arguments", "suggested"),
+    [
+        ("login --api-key-file x", ""),
+        ("doctor --apikey x", " (Possible options: --api-key-file)"),
+        ("list --api-key-fil x", " (Possible options: --api-key-file)"),
+    ],
+)
+def test_the_option_that_is_always_rejected_is_not_suggested(
+    run: Run, arguments: str, suggested: str
+) -> None:
+    typed = arguments.split()[1]
+    assert run(*arguments.split()).err.startswith(f"error: No such option: {typed}{suggested}\n")
+
+
 def test_usage_errors_do_not_name_an_exception(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise typer.BadParameter("Value error, 'xml' is not one of 'text', 'json'.")

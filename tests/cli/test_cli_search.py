@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ NOW = "2026-06-03T13:19:06Z"
 PERIOD = ("--since", "2026-01-01", "--until", NOW)
 ENVIRONMENTS = ("live", "pre-release", "sandbox")
 FILE = Path("calls.jsonl")
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def found(base_url: str, **options: Any) -> list[dict[str, Any]]:
@@ -110,6 +112,34 @@ def test_a_search_that_feeds_a_command_prints_no_summary(
     sandbox()
     monkeypatch.setattr("polyai_data.cli._terminal.Terminal.feeds_a_command", True)
     assert run("search", "-n", 1).err == ""
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (20, ["ID"]),
+        (46, ["ID"]),
+        (60, ["Text", "ID"]),
+        (80, ["Started", "Text", "ID"]),
+        (90, ["Started", "Length", "Text", "ID"]),
+        (120, ["Started", "Length", "Channel", "Text", "ID"]),
+        (200, ["Started", "Length", "Channel", "Text", "ID"]),
+    ],
+)
+def test_a_table_fits_the_terminal_with_every_id_whole(
+    run: Run, sandbox: Sandbox, on_terminal: Callable[..., None], width: int, titles: list[str]
+) -> None:
+    sandbox()
+    on_terminal(width)
+    arguments = ("search", "dog", *PERIOD, "-n", 20)
+    ids = [one["id"] for one in lines(run(*arguments, "--json").out)]
+    shown = ESCAPES.sub("", run(*arguments).out).splitlines()
+    assert max(map(len, shown)) <= width
+    assert shown[0].split() == titles
+    if width > 44:
+        assert [line.split()[-1] for line in shown[1:]] == ids
+    else:  # wrapped, but not truncated
+        assert "".join(line.strip() for line in shown[1:]) == "".join(ids)
 
 
 def test_odd_records_are_shown(

@@ -13,6 +13,7 @@ from .._data.arguments import check_int
 from .._data.pagination import ListUnstable
 from .._data.search import SearchCursor
 from .._http.request import PreparedRequest
+from .._models import html
 from .._models.found import FoundConversation, FoundPage
 from ..errors import PolyAIError
 from .list import origin
@@ -50,6 +51,7 @@ class AsyncConversationSearch:
             agent_id=agent_id,
         )
         self._send = send
+        self._environment = filters["client_env"].value
         self._new_cursor = partial(SearchCursor, build, page_size, max_items, cursor)
         self._new_cursor()  # raises now if an argument is invalid
 
@@ -64,6 +66,13 @@ class AsyncConversationSearch:
         async with aclosing(self._pages()) as pages:
             while page := await pages.next():
                 yield page
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} in {self._environment}>"
+
+    def _repr_html_(self) -> str:
+        name = type(self).__name__
+        return html.paragraph(f"{name} in {self._environment}. Iterate over it to read it.")
 
     def _pages(self) -> AsyncPages[FoundPage]:
         return AsyncPages(self._send, _Walk(self._new_cursor()), prefetch=True)

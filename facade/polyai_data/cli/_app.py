@@ -51,6 +51,8 @@ def _usage_error(error: BaseException) -> CommandError | None:
     else:
         remedy = f"See `{path} --help`."
     formatted: Any = error
+    if similar := getattr(error, "possibilities", None):  # --api-key is there to be rejected
+        formatted.possibilities = [name for name in similar if name != "--api-key"]
     message = str(formatted.format_message())
     for pattern, replacement in _REPHRASED.items():
         message = re.sub(pattern, replacement, message, flags=re.DOTALL)

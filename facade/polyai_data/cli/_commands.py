@@ -431,7 +431,7 @@ def _sandbox(
         int, typer.Option(metavar="N", help="Seed for generating the conversations.")
     ] = 0,
 ) -> None:
-    """Run a sandbox of the API, with invented conversations."""
+    """Run a sandbox of the API, with made-up conversations."""
     from ._sandbox import run
 
     run(port=port, host=host, key=key, agent=agent, conversations=conversations, seed=seed)

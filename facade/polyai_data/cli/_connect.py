@@ -33,7 +33,7 @@ _HOW_TO_SET = {
 """,
 }
 _SANDBOX_HELP = """
-No account? Try it with invented conversations on your own machine:
+No account? Try it with made-up conversations on your own machine:
 
   {install}
   polyai-data sandbox

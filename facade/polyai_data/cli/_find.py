@@ -5,22 +5,21 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.table import Table
 from rich.text import Text
 
 from polyai_data import DataClient, FoundConversation, UnreadableFoundConversation
 
 from ._command import CommandError
 from ._connect import ResolvedSettings
-from ._format import duration, pluralize, timestamp
+from ._format import duration, pluralize
 from ._options import FilterOptions, SearchConnectionOptions, SearchOptions
 from ._rows import batches, row_limit
+from ._table import STARTED, STARTED_SHORT, Column, Step, lay_out
 from ._terminal import Terminal
 from ._text import clean
 from ._times import now
 
 ENVIRONMENTS = ("live", "pre-release", "sandbox")
-_MAX_TEXT = 60
 
 
 def run(
@@ -73,6 +72,28 @@ class Hit(NamedTuple):
     problem: str = ""
 
 
+def _text_cell(hit: Hit) -> Text:
+    if hit.problem:
+        return Text(f"unreadable: {clean(hit.problem)}", "red")
+    return Text(clean(" ".join(hit.text.split())))
+
+
+_COLUMNS = (
+    STARTED,
+    Column("Length", lambda hit: Text(duration(hit.seconds)), 7, align_right=True),
+    Column("Channel", lambda hit: Text(clean(hit.channel or "")), 14),
+    Column("Text", _text_cell, 60),
+    Column("ID", lambda hit: Text(clean(hit.id))),
+)
+_STEPS = (
+    Step(24, "Started", STARTED_SHORT),
+    Step(24, "Channel"),
+    Step(24, "Length"),
+    Step(16, "Started"),
+    Step(4, "Text"),
+)
+
+
 def print_hits(terminal: Terminal, hits: Iterator[Hit], *, as_json: bool) -> int:
     """Print what was found, and return the number of conversations."""
     count = 0
@@ -81,8 +102,11 @@ def print_hits(terminal: Terminal, hits: Iterator[Hit], *, as_json: bool) -> int
             for hit in batch:
                 terminal.show_json(hit.json)
         else:
+            width = None if terminal.is_piped else terminal.width
             with_header = count == 0 or not terminal.is_piped
-            terminal.show(_table(batch, terminal, with_header=with_header))
+            terminal.show(
+                lay_out(batch, _COLUMNS, "Text", _STEPS, width=width, with_header=with_header)
+            )
         count += len(batch)
     return count
 
@@ -143,30 +167,6 @@ def matches(client: DataClient, filters: FilterOptions, limit: int | None) -> It
                     yield one
 
 
-def _table(hits: list[Hit], terminal: Terminal, *, with_header: bool) -> Table:
-    table = Table(
-        box=None,
-        padding=(0, 2, 0, 0),
-        pad_edge=False,
-        show_header=with_header,
-        header_style="bold",
-    )
-    for title in ("Started", "Length", "Channel", "Text", "ID"):
-        fits = title == "ID"
-        table.add_column(title, no_wrap=not fits, overflow="fold" if fits else "ellipsis")
-    for hit in hits:
-        table.add_row(
-            Text(timestamp(hit.started_at, "%Y-%m-%d %H:%M")),
-            Text(duration(hit.seconds)),
-            Text(clean(hit.channel or "")),
-            Text(f"unreadable: {clean(hit.problem)}", "red")
-            if hit.problem
-            else Text(_shorten(hit.text, None if terminal.is_piped else _MAX_TEXT)),
-            Text(clean(hit.id)),
-        )
-    return table
-
-
 def _hit(one: FoundConversation, query: str | None) -> Hit:
     return Hit(
         one.raw,
@@ -186,8 +186,3 @@ def _excerpt(one: FoundConversation, query: str | None) -> str:
     hits = [each for each in said if word and word in each.text.casefold()]
     hits = hits or [each for each in said if each.role == "user"] or list(said)
     return hits[0].text if hits else ""
-
-
-def _shorten(text: str, width: int | None) -> str:
-    text = clean(" ".join(text.split()))
-    return text if width is None or len(text) <= width else f"{text[: width - 1]}…"

@@ -1,7 +1,7 @@
 """Lays out conversations as a table, with the columns that fit."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -16,18 +16,32 @@ from ._text import clean
 
 _GAP = 2
 
-Cell = Callable[[ConversationSummary], Text]
+Cell = Callable[[Any], Text]
 
 
-class _Column(NamedTuple):
+class Column(NamedTuple):
+    """A column of a table. The last one is the ID, which is never cut, so that it can be copied."""
+
     title: str
     cell: Cell
-    max_width: int  # on a terminal
+    max_width: int = 10**6  # on a terminal
     align_right: bool = False
 
 
+class Step(NamedTuple):
+    """How to shrink a table while its text has less than a width: replace or drop a column."""
+
+    min_width: int
+    title: str
+    replacement: Column | None = None
+
+
 def _started_cell(pattern: str) -> Cell:
-    return lambda conversation: Text(_format.timestamp(conversation.started_at, pattern))
+    return lambda row: Text(_format.timestamp(row.started_at, pattern))
+
+
+STARTED = Column("Started", _started_cell("%Y-%m-%d %H:%M"), 16)
+STARTED_SHORT = Column("Started", _started_cell("%m-%d %H:%M"), 11)
 
 
 def _heading_cell(conversation: ConversationSummary) -> Text:
@@ -59,31 +73,30 @@ def _id_cell(settings: ResolvedSettings) -> Cell:
     return cell
 
 
-def _columns(settings: ResolvedSettings) -> list[_Column]:
+def _columns(settings: ResolvedSettings) -> list[Column]:
     return [
-        _Column("Started", _started_cell("%Y-%m-%d %H:%M"), 16),
-        _Column("Length", lambda one: Text(_format.duration(one.duration)), 7, align_right=True),
-        _Column("From", _attribute("from_number"), 24),
-        _Column("Channel", _attribute("channel"), 14),
-        _Column("Handoff", _handoff_cell, 16),
-        _Column("Score", lambda one: _format.score(one.poly_score, with_band=True), 12),
-        _Column("Heading", _heading_cell, 60),
-        _Column("ID", _id_cell(settings), 10**6),  # never cut, so that it can be copied
+        STARTED,
+        Column("Length", lambda one: Text(_format.duration(one.duration)), 7, align_right=True),
+        Column("From", _attribute("from_number"), 24),
+        Column("Channel", _attribute("channel"), 14),
+        Column("Handoff", _handoff_cell, 16),
+        Column("Score", lambda one: _format.score(one.poly_score, with_band=True), 12),
+        Column("Heading", _heading_cell, 60),
+        Column("ID", _id_cell(settings)),
     ]
 
 
-_SHRINK_STEPS = (
-    (24, "Started", _Column("Started", _started_cell("%m-%d %H:%M"), 11)),
-    (24, "Score", _Column("Score", lambda one: _format.score(one.poly_score), 5)),
-    (16, "Channel", None),
-    (16, "From", None),
-    (16, "Handoff", None),
-    (16, "Length", None),
-    (8, "Score", None),
-    (8, "Started", None),
-    (4, "Heading", None),
+_STEPS = (
+    Step(24, "Started", STARTED_SHORT),
+    Step(24, "Score", Column("Score", lambda one: _format.score(one.poly_score), 5)),
+    Step(16, "Channel"),
+    Step(16, "From"),
+    Step(16, "Handoff"),
+    Step(16, "Length"),
+    Step(8, "Score"),
+    Step(8, "Started"),
+    Step(4, "Heading"),
 )
-"""How to shrink the table. While the heading has less than this width, replace or drop a column."""
 
 
 def table(
@@ -103,9 +116,33 @@ def table(
         with_header: Whether to print the column titles.
         keep: The titles of columns to keep, even if the heading is short then.
     """
-    columns = _columns(settings)
+    steps = [step for step in _STEPS if step.replacement or step.title not in keep]
+    return lay_out(
+        conversations, _columns(settings), "Heading", steps, width=width, with_header=with_header
+    )
+
+
+def lay_out(
+    rows: Sequence[Any],
+    columns: Sequence[Column],
+    text: str,
+    steps: Sequence[Step],
+    *,
+    width: int | None,
+    with_header: bool,
+) -> Table:
+    """Return rows as a table.
+
+    Args:
+        rows: The rows.
+        columns: Its columns, if they fit.
+        text: The title of the column that gets the width that the others leave.
+        steps: How to shrink the table, in this order.
+        width: The maximum width; None for no limit.
+        with_header: Whether to print the column titles.
+    """
     if width is not None:
-        columns = _fit(columns, conversations, width, keep)
+        columns = _fit(list(columns), rows, text, steps, width)
     rendered = Table(
         box=None,
         padding=(0, _GAP, 0, 0),
@@ -121,36 +158,31 @@ def table(
             overflow="fold" if column.title == "ID" else "ellipsis",
             max_width=column.max_width if width is not None else None,
         )
-    for conversation in conversations:
-        rendered.add_row(*[column.cell(conversation) for column in columns])
+    for row in rows:
+        rendered.add_row(*[column.cell(row) for column in columns])
     return rendered
 
 
 def _fit(
-    columns: list[_Column],
-    conversations: Sequence[ConversationSummary],
-    width: int,
-    keep: Collection[str],
-) -> list[_Column]:
-    """Return the columns that fit; the heading gets the width that is left."""
+    columns: list[Column], rows: Sequence[Any], text: str, steps: Sequence[Step], width: int
+) -> list[Column]:
+    def text_width() -> int:
+        others = [column for column in columns if column.title != text]
+        return width - sum(_column_width(column, rows) + _GAP for column in others)
 
-    def heading_width() -> int:
-        others = [column for column in columns if column.title != "Heading"]
-        return width - sum(_column_width(column, conversations) + _GAP for column in others)
-
-    for min_heading, title, replacement in _SHRINK_STEPS:
-        if heading_width() < min_heading and (replacement is not None or title not in keep):
-            index = [column.title for column in columns].index(title)
-            columns[index : index + 1] = [replacement] if replacement is not None else []
-    max_width = heading_width()
+    for step in steps:
+        if text_width() < step.min_width:
+            index = [column.title for column in columns].index(step.title)
+            columns[index : index + 1] = [step.replacement] if step.replacement else []
+    max_width = text_width()
     return [
         column._replace(max_width=min(column.max_width, max_width))
-        if column.title == "Heading"
+        if column.title == text
         else column
         for column in columns
     ]
 
 
-def _column_width(column: _Column, conversations: Sequence[ConversationSummary]) -> int:
-    widths = [cell_len(column.cell(conversation).plain) for conversation in conversations]
+def _column_width(column: Column, rows: Sequence[Any]) -> int:
+    widths = [cell_len(column.cell(row).plain) for row in rows]
     return min(max([len(column.title), *widths]), column.max_width)
