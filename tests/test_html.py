@@ -191,6 +191,7 @@ def harmless(page: Page) -> None:
 def test_no_field_can_break_out_of_its_place(sample: Sample, field: str, value: str) -> None:
     tags = [made._repr_html_().count("<") for made in both_pages(sample())]
     odd: Any
+    made: Any
     for odd in (value, [value], {value: value}, {"heading": value, "content": value}):
         for made, most in zip(both_pages(sample(**{field: odd})), tags, strict=True):
             html = made._repr_html_()
