@@ -234,6 +234,12 @@ def measured(change: Callable[[Any], object]) -> impact.Impact:
     return impact.measure(old, json.dumps(new).encode(), name=V3)
 
 
+def to_do(result: impact.Impact) -> list[str]:
+    """Return what is to be decided, without operations that maintainers left out of the facade."""
+    found = [task.what for task in result.tasks]
+    return [what for what in found if not what.startswith("the facade does not wrap")]
+
+
 @pytest.mark.usefixtures("without_types")
 def test_a_new_version_of_the_other_spec_is_measured_by_what_is_taken() -> None:
     def change(new: Any) -> None:
@@ -243,9 +249,7 @@ def test_a_new_version_of_the_other_spec_is_measured_by_what_is_taken() -> None:
         found.append({"name": "moon_phase", "in": "query", "schema": {"type": "string"}})
 
     result = measured(change)
-    assert [task.what for task in result.tasks] == [
-        "search_conversations has a new parameter, moon_phase"
-    ]
+    assert to_do(result) == ["search_conversations has a new parameter, moon_phase"]
     (changed,) = result.changes
     assert not changed.is_breaking
     assert SEARCH in changed.where
@@ -259,8 +263,7 @@ def test_nothing_is_to_be_decided_about_the_same_spec() -> None:
         new["info"]["version"] = "3.0.1"
         new["paths"].pop("/v1/agents/{agentId}/debug-chat")
 
-    result = measured(change)
-    assert result.tasks == []
+    assert to_do(measured(change)) == []
 
 
 @pytest.mark.usefixtures("without_types")
