@@ -387,7 +387,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for name, of_test in cases.items():
-        if name.rpartition(":")[2] not in EVERY_CASE_COVERS:
+        is_measured = (
+            of_test[0].path.parent.name == "data" or name.rpartition(":")[2] in EVERY_CASE_COVERS
+        )
+        if not is_measured:
             step = max(1, len(of_test) // COVERING_CASES)
             for number, item in enumerate(of_test):
                 if number % step:
