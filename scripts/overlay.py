@@ -245,7 +245,7 @@ class _Action:
             return "; ".join(hints) or (
                 f"{prefix} exists, but nothing in it matches any more: delete the action"
             )
-        return ""  # pragma: no cover: the caller found no match
+        return ""  # the caller found no match
 
 
 def _where_name_is(

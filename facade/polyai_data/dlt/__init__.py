@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 try:
     import dlt
@@ -35,7 +35,7 @@ except ModuleNotFoundError as _error:
 from dlt.common.runtime.telemetry import stop_telemetry
 
 from polyai_data import DataClient
-from polyai_data.frames._walk import Source
+from polyai_data.frames._walk import Source, check_options
 
 from ._load import Options, load
 
@@ -81,12 +81,7 @@ def source(
     Raises:
         ValueError: if an argument is out of range.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size}: expected 1 or more.")
-    if lookback < timedelta(0) or refresh < timedelta(0):
-        raise ValueError("lookback and refresh must not be negative.")
-    if source not in get_args(Source):
-        raise ValueError(f"source={source!r}: expected one of {', '.join(get_args(Source))}.")
+    check_options(source, lookback, refresh, batch_size)
     options = Options(
         client=client,
         source=source,

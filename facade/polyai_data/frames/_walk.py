@@ -34,6 +34,16 @@ _MAX_CONSECUTIVE_FAILURES = 100
 _SECOND = timedelta(seconds=1)
 
 
+def check_options(source: str, lookback: timedelta, refresh: timedelta, batch_size: int) -> None:
+    """Raise ValueError if an option is out of range."""
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size}: expected 1 or more.")
+    if lookback < timedelta(0) or refresh < timedelta(0):
+        raise ValueError("lookback and refresh must not be negative.")
+    if source not in get_args(Source):
+        raise ValueError(f"source={source!r}: expected one of {', '.join(get_args(Source))}.")
+
+
 class Walk:
     """Reads the list of an agent's conversations, newest first, and single conversations.
 

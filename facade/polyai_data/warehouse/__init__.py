@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import get_args
 
 try:
     import duckdb  # noqa: F401
@@ -29,7 +28,7 @@ except ModuleNotFoundError as _error:
 
 from polyai_data import DataClient
 from polyai_data.frames._redact import REDACTED
-from polyai_data.frames._walk import Source
+from polyai_data.frames._walk import Source, check_options
 
 from ._copy import CopyError, connect
 from ._sync import OnProgress, Options, Sync, SyncResult
@@ -96,12 +95,7 @@ def sync(
     scheme, _, path = target.partition(":")
     if scheme != "duckdb" or not path:
         raise ValueError(f"target={target!r}: expected duckdb: and a path.")
-    if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size}: expected 1 or more.")
-    if lookback < timedelta(0) or refresh < timedelta(0):
-        raise ValueError("lookback and refresh must not be negative.")
-    if source not in get_args(Source):
-        raise ValueError(f"source={source!r}: expected one of {', '.join(get_args(Source))}.")
+    check_options(source, lookback, refresh, batch_size)
     if source == "v3" and (delete_vanished or recordings is not None):
         raise ValueError("delete_vanished and recordings need source='data'.")
     if verify and recordings is None:
