@@ -11,8 +11,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+import h11
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from polyai_data import Annotation, AsyncDataClient, DataClient, PolyAIError
+from polyai_data._http.aiohttp_protocol import read_plain_head
 
 Listening = Callable[..., AbstractContextManager[str]]
 
@@ -233,3 +237,80 @@ def test_both_clients_reject_the_response_for_the_same_reason(
 
 def test_enough_responses_are_compared() -> None:
     assert len(READ) + len(REJECTED) >= 100
+
+
+# --- Plain heads, which the async client reads without h11 ----------------------------------------
+
+NOT_PLAIN = {
+    *("no reason and no space", "HTTP/1.0", "HTTP/2.0", "HTTP/1.0 without a length"),
+    *("until the connection ends", "without any header", "the same length twice"),
+    *("the same length in a list", "length with zeros in front", "100 Continue first"),
+    *("early hints first", "bytes after Connection: close", "5,000 headers"),
+    *("a header of 60,000 bytes", "a header in Latin-1", "a folded header"),
+    *("lines that end in LF", "gzip until the connection ends"),
+}
+PIECES = [
+    b"",
+    *(bytes([byte]) for byte in b"\r\n\t :,;0159-+aA\0\x1f\x7f\x80\xff"),
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\n\n",
+    b"\r\nX-Other: 1",
+    b"\r\nConnection: close",
+    b"\r\nConnection: keep-alive",
+    b"\r\nTransfer-Encoding: chunked",
+    b"\r\nContent-Length: 7",
+    b"HTTP/1.0",
+    b"204",
+    b"304",
+    b"100",
+    b"101",
+]
+
+
+def read_with_h11(data: bytes) -> tuple[h11.Response, bytes]:
+    """Return a response and its body."""
+    connection = h11.Connection(h11.CLIENT)
+    connection.send(h11.Request(method="GET", target="/", headers=[("Host", "")]))
+    connection.send(h11.EndOfMessage())
+    connection.receive_data(data)
+    response, body = connection.next_event(), b""
+    assert isinstance(response, h11.Response)
+    while isinstance(event := connection.next_event(), h11.Data):
+        body += event.data
+    assert isinstance(event, h11.EndOfMessage)
+    assert connection.their_state is h11.DONE
+    return response, body
+
+
+@given(
+    st.sampled_from(list((READ | REJECTED).values())),
+    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 20), st.sampled_from(PIECES))),
+)
+def test_a_plain_head_is_read_as_h11_reads_it(
+    response: bytes, changes: list[tuple[int, int, bytes]]
+) -> None:
+    for start, length, piece in changes:
+        response = response[:start] + piece + response[start + length :]
+    plain = read_plain_head(response)
+    if plain is None:
+        return
+    message, length, start = plain
+    body = bytes(min(length, 10_000))
+    if length != len(body):
+        return
+    expected, read = read_with_h11(response[:start] + body)
+    assert read == body
+    assert (message.code, message.reason) == (expected.status_code, expected.reason.decode())
+    assert list(message.raw_headers) == expected.headers.raw_items()
+
+
+def test_only_plain_heads_are_read_without_h11() -> None:
+    """What the bodies contain does not matter here."""
+    others = {name for name, response in READ.items() if read_plain_head(response) is None}
+    assert others == NOT_PLAIN | {name for name in READ if "chunk" in name or name == "trailers"}
+
+
+@pytest.mark.parametrize("status", [100, 101, 103, 199, 204, 304, 600])
+def test_a_head_with_an_odd_status_is_not_a_plain_head(status: int) -> None:
+    assert read_plain_head(reply(LENGTH, status=f"HTTP/1.1 {status} OK")) is None
