@@ -136,7 +136,7 @@ class Impact:
                 if what.endswith(":"):  # the error is on the next line
                     what = " ".join([what, *details[:1]])
                 lines += _row(f"{number:3}. ", what)
-                lines.append(_one_line(f"     → {task.todo}"))
+                lines += _row("     → ", task.todo)
             lines += _more(self.tasks)
         else:
             lines += ["", "Nothing to decide."]

@@ -212,6 +212,7 @@ def test_a_new_version_is_taken_in(case: Bump, forks: Forks, project: Path) -> N
     assert all(task.partition(" → ")[0] in whole for task in outcome["tasks"])
     assert len(report.splitlines()) <= 43, report  # two more say what was written
     assert max(len(line) for line in report.splitlines()) <= 120, report
+    assert not re.search(r"^     → .*(\n {7}.*)?…$", report, re.M), report  # never cut
 
     assert stale_actions(outcome["strict"]) == stale_actions(outcome["out"]) == case.stale
     assert bool(outcome["strict"]) == bool(case.stale), outcome["strict"]

@@ -68,6 +68,17 @@ def test_an_id_that_cannot_be_a_path_segment_is_refused(
     assert server.requests == []
 
 
+@pytest.mark.parametrize("name", ["agent_id", "conversation_id"])
+def test_a_url_is_not_an_id(call: Caller, server: FakeServer, name: str) -> None:
+    url = "https://studio.us.poly.ai/account/PROJECT-1/conversations/CA1"
+    ids = {"agent_id": "A", "conversation_id": "CA1", name: url}
+    with pytest.raises(
+        ValueError, match=f"^{name} is a URL. Pass the ID alone, as it is in the URL.$"
+    ):
+        call(server, lambda client: client.get_conversation(**ids))
+    assert server.requests == []
+
+
 def test_an_id_with_any_control_character_or_lone_surrogate_is_refused(
     call: Caller, server: FakeServer
 ) -> None:

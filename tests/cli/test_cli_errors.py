@@ -439,6 +439,7 @@ def test_a_key_in_another_variable_is_not_repeated(
         ("list --api-key-file no-such-file-2026.txt", "key file no-such-file-2026.txt: No such"),
         ("list --base-url http://example.com", "'http://example.com' would send the API key"),
         ("export -o . --overwrite", ". is a directory."),
+        ("export -o missing/calls.jsonl", "The directory missing does not exist."),
     ],
 )
 def test_arguments_that_are_no_keys_are_repeated(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from polyai_data import DataClient
-from polyai_data.cli import _find, _times
+from polyai_data.cli import _search, _times
 from polyai_data.sandbox import Fault, Received
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def test_a_search_ends_now_by_default(
     sandbox(now=None)
     assert lines(run("search", "dog", "--since", "3d", "--json").out)
     moment = _times.now()
-    monkeypatch.setattr(_find, "now", lambda: moment.replace(year=2020))
+    monkeypatch.setattr(_search, "now", lambda: moment.replace(year=2020))
     ended = run("search", "dog", "--since", "3d", "--json")
     assert (ended.code, ended.err.partition("\n")[0]) == (2, "error: since is later than until.")
 

@@ -447,7 +447,7 @@ def test_a_port_in_use_is_an_error(run: Run, sandbox: Sandbox) -> None:
     port = sandbox().rpartition(":")[2]
     ended = run("sandbox", "--port", port)
     assert (ended.code, ended.out) == (1, "")
-    assert f"cannot listen on 127.0.0.1 port {port}: " in ended.err
+    assert ended.err.startswith(f"error: cannot listen on 127.0.0.1 port {port}: ")
 
 
 # --- Retries ---------------------------------------------------------------------------------

@@ -273,7 +273,9 @@ def test_command_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
         port = int(base_url.rpartition(":")[2])
         assert command.main(["--port", str(port)]) == 1
     err = capsys.readouterr().err
-    assert err == f"cannot listen on 127.0.0.1 port {port}: Address already in use (try --port 0)\n"
+    assert err == (
+        f"error: cannot listen on 127.0.0.1 port {port}: Address already in use. Try --port 0.\n"
+    )
 
 
 def test_command_bad_option(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,6 +45,8 @@ def check_id(name: str, value: str) -> str:
             f"{name} contains an invalid character, U+{ord(forbidden[0]):04X} at position "
             f"{forbidden.start()}. If you read it from a file, strip the line break."
         )
+    if value.startswith(("https://", "http://")):
+        raise ValueError(f"{name} is a URL. Pass the ID alone, as it is in the URL.")
     return value
 
 

@@ -137,7 +137,7 @@ def _search(
     Uses the Conversations API v3, which has API keys of its own. With --copy, finds the text in the
     local copy, ignoring case: in what was said, headings, summaries and notes.
     """
-    from ._find import run
+    from ._search import run
 
     run(
         connection,

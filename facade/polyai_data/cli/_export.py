@@ -10,15 +10,15 @@ from rich.progress import Progress
 
 from polyai_data import DataClient, RecordingNotFoundError
 
-from . import _find
+from . import _search
 from ._command import CommandError
 from ._connect import ResolvedSettings
 from ._csv import CsvFile, CsvOutput
 from ._failures import Failures
+from ._filtered_list import FilteredList
 from ._format import pluralize
 from ._options import FilterOptions, RecordingOptions, SearchConnectionOptions
 from ._part import JsonLinesFile, StandardOutput, make_directory
-from ._search import Search
 from ._terminal import Terminal
 
 Lines = JsonLinesFile | StandardOutput
@@ -70,7 +70,7 @@ def run(
         destination = CsvOutput(terminal) if as_csv else StandardOutput(terminal)
     connect = settings.search_client if from_v3 else settings.client
     with connect(terminal) as client, destination as lines:
-        search = Search(client, filters.as_of(lines.started), limit)
+        filtered = FilteredList(client, filters.as_of(lines.started), limit)
         writer = _Writer(client, lines, failures, recordings)
         try:
             if directory is not None:  # fail early if it cannot be created
@@ -78,10 +78,10 @@ def run(
             with terminal.item_progress() as progress:
                 if from_v3:
                     writer.copy(
-                        _find.matches(client, filters.as_of(lines.started), limit), progress
+                        _search.matches(client, filters.as_of(lines.started), limit), progress
                     )
                 else:
-                    writer.write(search, progress, with_details=with_details)
+                    writer.write(filtered, progress, with_details=with_details)
                 if directory is not None:
                     writer.save_recordings(directory, progress)
         except BaseException as error:
@@ -107,9 +107,9 @@ def _check_v3(filters: FilterOptions, *, with_details: bool, directory: Path | N
     ):
         if is_set:
             raise CommandError(f"{option} cannot be combined with --source v3.", reason)
-    unknown = set(filters.env or ()) - set(_find.ENVIRONMENTS)
+    unknown = set(filters.env or ()) - set(_search.ENVIRONMENTS)
     if unknown:
-        expected = ", ".join(_find.ENVIRONMENTS)
+        expected = ", ".join(_search.ENVIRONMENTS)
         raise CommandError(f"Unknown environment {min(unknown)!r}.", f"Use one of {expected}.")
 
 
@@ -131,9 +131,9 @@ class _Writer:
         self._saved_recordings: int | None = None
         self._without_id = 0
 
-    def write(self, search: Search, progress: Progress, *, with_details: bool) -> None:
+    def write(self, filtered: FilteredList, progress: Progress, *, with_details: bool) -> None:
         """Write each matching conversation that is not in the file yet."""
-        ids = self._ids_to_fetch(search, progress, with_details=with_details)
+        ids = self._ids_to_fetch(filtered, progress, with_details=with_details)
         options = self._recordings.concurrency_option
         with closing(self._client.get_conversations(ids, in_order=True, **options)) as results:
             for result in results:
@@ -144,12 +144,12 @@ class _Writer:
                     self._add(result.value.raw)
 
     def _ids_to_fetch(
-        self, search: Search, progress: Progress, *, with_details: bool
+        self, filtered: FilteredList, progress: Progress, *, with_details: bool
     ) -> Iterator[str]:
         """Yield the IDs to fetch details for; write all other conversations as they are listed."""
         task = progress.add_task("conversations", total=None)
-        for conversation in search.matches():
-            progress.update(task, completed=search.scanned, total=search.total)
+        for conversation in filtered.matches():
+            progress.update(task, completed=filtered.scanned, total=filtered.total)
             if self._lines.has(conversation.raw):
                 continue
             conversation_id: Any = conversation.conversation_id

@@ -6,10 +6,10 @@ from contextlib import closing
 from polyai_data import ConversationSummary
 
 from ._connect import ResolvedSettings
+from ._filtered_list import FilteredList
 from ._format import pluralize
 from ._options import ConnectionOptions, FilterOptions
 from ._rows import batches, row_limit
-from ._search import Search
 from ._table import table
 from ._terminal import Terminal
 
@@ -27,14 +27,14 @@ def run(
     limit = row_limit(terminal, limit, get_all=get_all, as_json=as_json)
     settings = ResolvedSettings.from_options(connection)
     with settings.client(terminal) as client:
-        search = Search(client, filters, limit)
-        with closing(search.matches()) as found:
+        filtered = FilteredList(client, filters, limit)
+        with closing(filtered.matches()) as found:
             if as_json:
                 for conversation in found:
                     terminal.show_json(conversation.raw)
             else:
                 _show(terminal, settings, filters, found)
-    _print_summary(terminal, search, limit)
+    _print_summary(terminal, filtered, limit)
 
 
 def _show(
@@ -52,27 +52,27 @@ def _show(
         )
 
 
-def _print_summary(terminal: Terminal, search: Search, limit: int | None) -> None:
+def _print_summary(terminal: Terminal, filtered: FilteredList, limit: int | None) -> None:
     """Print how many conversations there are, and how to see more."""
-    total = "an unknown number of" if search.total is None else f"{search.total:,}"
-    if search.unreadable:
+    total = "an unknown number of" if filtered.total is None else f"{filtered.total:,}"
+    if filtered.unreadable:
         terminal.warning(
-            f"{search.unreadable} could not be read. Use --json to see what the server sent."
+            f"{filtered.unreadable} could not be read. Use --json to see what the server sent."
         )
     if terminal.feeds_a_command:
         return  # a summary would break its progress bar
-    if not search.matched:
-        for option, values in search.seen.items():
+    if not filtered.matched:
+        for option, values in filtered.seen.items():
             if values:
                 terminal.hint(f"Values of --{option} here: {', '.join(sorted(values))}.")
     more = f" For more, use --limit {2 * limit} or --all." if limit else ""
-    if search.is_filtered:
-        scanned = f"scanned {search.scanned:,} of {total} conversations."
-        if search.is_exhausted:
-            terminal.hint(f"{search.matched:,} matching; {scanned}")
+    if filtered.is_filtered:
+        scanned = f"scanned {filtered.scanned:,} of {total} conversations."
+        if filtered.is_exhausted:
+            terminal.hint(f"{filtered.matched:,} matching; {scanned}")
         else:
-            terminal.hint(f"The newest {search.matched:,} matching; {scanned}{more}")
-    elif search.matched == search.total:
-        terminal.hint(f"{pluralize(search.matched, 'conversation')} in total.")
+            terminal.hint(f"The newest {filtered.matched:,} matching; {scanned}{more}")
+    elif filtered.matched == filtered.total:
+        terminal.hint(f"{pluralize(filtered.matched, 'conversation')} in total.")
     else:
-        terminal.hint(f"The newest {search.matched:,} of {total} conversations.{more}")
+        terminal.hint(f"The newest {filtered.matched:,} of {total} conversations.{more}")

@@ -76,6 +76,8 @@ class JsonLinesFile:
     def _check_target(self) -> None:
         if self._target.is_dir():
             raise CommandError(f"{self._target} is a directory.", "Pass a file to -o.")
+        if not self._target.parent.is_dir():
+            raise CommandError(f"The directory {self._target.parent} does not exist.")
         _require_regular(self._target)
         if self._target.exists() and not self._overwrite:
             raise _exists(self._target)

@@ -1,104 +1,188 @@
-"""Filters the list of conversations on this machine, because the API has no filters."""
+"""Implements `polyai-data search`, and searches for `polyai-data export`."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from polyai_data import ConversationPage, ConversationSummary, DataClient, UnreadableRecord
+from rich.text import Text
 
-from ._format import is_number
-from ._options import FilterOptions
+from polyai_data import DataClient, FoundConversation, UnreadableFoundConversation
 
-_MAX_SEEN = 10
+from ._command import CommandError
+from ._connect import ResolvedSettings
+from ._format import duration, pluralize
+from ._options import FilterOptions, SearchConnectionOptions, SearchOptions
+from ._rows import batches, row_limit
+from ._table import STARTED, STARTED_SHORT, Column, Step, lay_out
+from ._terminal import Terminal
+from ._text import clean
+from ._times import now
+
+ENVIRONMENTS = ("live", "pre-release", "sandbox")
 
 
-class Search:
-    """Pages through the list, newest first, and yields matching conversations.
+def run(
+    connection: SearchConnectionOptions,
+    options: SearchOptions,
+    *,
+    query: str | None,
+    limit: int | None,
+    get_all: bool,
+    as_json: bool,
+    copy: Path | None,
+) -> None:
+    """Search for conversations, or list them: on the server, or in a local copy."""
+    terminal = Terminal()
+    limit = row_limit(terminal, limit, get_all=get_all, as_json=as_json)
+    if copy is not None:
+        from ._search_copy import run as run_in_copy
+
+        run_in_copy(options, copy, query=query, limit=limit, as_json=as_json)
+        return
+    arguments = _arguments(options, query)
+    settings = ResolvedSettings.from_options(connection)
+    with settings.search_client(terminal) as client:
+        search = client.search_conversations(**arguments, max_items=limit)
+        with closing(iter(search)) as found:
+            hits = (_hit(one, query) for one in found)
+            count = print_hits(terminal, hits, as_json=as_json)
+    print_count(terminal, count, limit)
+
+
+class Hit(NamedTuple):
+    """A conversation that was found.
 
     Attributes:
-        matched: The number of conversations yielded.
-        scanned: The number of conversations seen.
-        total: The number of conversations on the server, or None if it is not known.
-        unreadable: The number of yielded records that could not be read.
-        is_exhausted: Whether everything that can match has been seen.
-        seen: The channels and environments seen, if they are filtered by, up to a few.
+        json: What --json prints.
+        started_at: When it started.
+        seconds: How long it took.
+        channel: Its channel.
+        text: What was said where the query was found.
+        id: Its ID.
+        problem: Why it cannot be read; empty if it can.
     """
 
-    def __init__(
-        self, client: DataClient, filters: FilterOptions, limit: int | None = None
-    ) -> None:
-        self.matched = 0
-        self.scanned = 0
-        self.total: int | None = None
-        self.unreadable = 0
-        self.is_exhausted = False
-        self.seen: dict[str, set[str]] = {"channel": set(), "env": set()}
-        self._client = client
-        self._filters = filters
-        self._limit = limit
+    json: Any
+    started_at: Any
+    seconds: Any
+    channel: str | None
+    text: str
+    id: str
+    problem: str = ""
 
-    @property
-    def is_filtered(self) -> bool:
-        """Whether any filter is set."""
-        return bool(self._filters.selecting)
 
-    def matches(self) -> Generator[ConversationSummary, None, None]:
-        """Yield matching conversations, up to the limit."""
-        if self._limit == 0:
-            return
-        is_recent = self._filters.since is not None  # probably on the first pages
-        conversations = self._client.list_conversations(
-            page_size=self._filters.page_size or (250 if is_recent else 1000),
-            max_items=None if self.is_filtered else self._limit,
-            # Do not fetch a page beyond the last one needed.
-            prefetch=1 if self._limit is None and not is_recent else 0,
+def _text_cell(hit: Hit) -> Text:
+    if hit.problem:
+        return Text(f"unreadable: {clean(hit.problem)}", "red")
+    return Text(clean(" ".join(hit.text.split())))
+
+
+_COLUMNS = (
+    STARTED,
+    Column("Length", lambda hit: Text(duration(hit.seconds)), 7, align_right=True),
+    Column("Channel", lambda hit: Text(clean(hit.channel or "")), 14),
+    Column("Text", _text_cell, 60),
+    Column("ID", lambda hit: Text(clean(hit.id))),
+)
+_STEPS = (
+    Step(24, "Started", STARTED_SHORT),
+    Step(24, "Channel"),
+    Step(24, "Length"),
+    Step(16, "Started"),
+    Step(4, "Text"),
+)
+
+
+def print_hits(terminal: Terminal, hits: Iterator[Hit], *, as_json: bool) -> int:
+    """Print what was found, and return the number of conversations."""
+    count = 0
+    for batch in batches(hits):
+        if as_json:
+            for hit in batch:
+                terminal.show_json(hit.json)
+        else:
+            width = None if terminal.is_piped else terminal.width
+            with_header = count == 0 or not terminal.is_piped
+            terminal.show(
+                lay_out(batch, _COLUMNS, "Text", _STEPS, width=width, with_header=with_header)
+            )
+        count += len(batch)
+    return count
+
+
+def print_count(terminal: Terminal, count: int, limit: int | None) -> None:
+    """Print the number of conversations, and how to get more."""
+    if not terminal.feeds_a_command:
+        more = "" if count != limit else f" For more, use --limit {2 * count or 50} or --all."
+        terminal.hint(f"{pluralize(count, 'conversation')} found.{more}")
+
+
+def _arguments(options: SearchOptions, query: str | None) -> dict[str, Any]:
+    """Return the arguments of the search."""
+    if query is None and (options.meaning or options.said_by):
+        option = "--meaning" if options.meaning else "--said-by"
+        raise CommandError(f"{option} needs a text to search for.", "Pass the text.")
+    if options.meaning and options.said_by:
+        raise CommandError("--meaning and --said-by cannot be combined.", "Remove one of them.")
+    if query is not None and options.sample:
+        raise CommandError("--sample cannot be combined with a text.", "Remove one of them.")
+    since, until = options.since and options.since.at, options.until and options.until.at
+    if query is not None or options.sample:
+        if since is None:
+            what = "A search" if query is not None else "--sample"
+            raise CommandError(f"{what} needs --since.", "For example, pass --since 7d.")
+        until = until or now()
+    return {
+        "query": query,
+        "query_type": "semantic" if options.meaning else "transcript",
+        "turn_type": options.said_by,
+        "sample": options.sample,
+        "since": since,
+        "until": until,
+        "environment": options.environment or "live",
+        "channels": options.channel or None,
+        "variant_name": options.variant,
+        "in_progress": options.in_progress,
+    }
+
+
+def matches(client: DataClient, filters: FilterOptions, limit: int | None) -> Iterator[Any]:
+    """Yield the conversations of an export. Each environment is a search of its own."""
+    left = limit
+    for environment in filters.env or ENVIRONMENTS:
+        search = client.search_conversations(
+            since=filters.since and filters.since.at,
+            until=filters.until and filters.until.at,
+            environment=environment,  # type: ignore[arg-type]  # another one is refused
+            channels=filters.channel or None,
+            page_size=min(filters.page_size or 1000, 1000),
         )
-        with closing(conversations.pages()) as pages:
-            for page in pages:
-                self.total = conversations.total
-                yield from self._matching(page)
-                if self.matched == self._limit:
+        with closing(iter(search)) as found:
+            for one in found:
+                if left == 0:
                     return
-                if all(self._is_too_old(conversation) for conversation in page.conversations):
-                    break  # the list is newest first, so all further pages are older
-        self.total = conversations.total
-        self.is_exhausted = True
+                if filters.handoff is None or (one.handoff is True) is filters.handoff:
+                    left = None if left is None else left - 1
+                    yield one
 
-    def _matching(self, page: ConversationPage) -> Iterator[ConversationSummary]:
-        for conversation in page.conversations:
-            self.scanned += 1
-            if self._matches(conversation):
-                self.unreadable += isinstance(conversation, UnreadableRecord)
-                self.matched += 1
-                yield conversation
-                if self.matched == self._limit:
-                    return
 
-    def _is_too_old(self, conversation: ConversationSummary) -> bool:
-        started, since = conversation.started_at, self._filters.since
-        return since is not None and isinstance(started, datetime) and started < since.at
+def _hit(one: FoundConversation, query: str | None) -> Hit:
+    return Hit(
+        one.raw,
+        one.started_at,
+        one.total_duration,
+        one.channel,
+        _excerpt(one, query),
+        one.id,
+        one.reason if isinstance(one, UnreadableFoundConversation) else "",
+    )
 
-    def _matches(self, conversation: ConversationSummary) -> bool:
-        """Whether all filters accept a conversation. Unreadable records always match."""
-        if isinstance(conversation, UnreadableRecord):
-            return True
-        filters = self._filters
-        started, until = conversation.started_at, filters.until
-        if isinstance(started, datetime) and until is not None and started >= until.at:
-            return False
-        if self._is_too_old(conversation):
-            return False
-        if not self._matches_any("channel", conversation.channel, filters.channel):
-            return False
-        if not self._matches_any("env", conversation.client_env, filters.env):
-            return False
-        if filters.handoff is not None and (conversation.handoff is True) is not filters.handoff:
-            return False
-        score = conversation.poly_score
-        return filters.min_score is None or (is_number(score) and score >= filters.min_score)
 
-    def _matches_any(self, option: str, value: object, names: list[str] | None) -> bool:
-        seen = self.seen[option]
-        if names and isinstance(value, str) and len(seen) < _MAX_SEEN:
-            seen.add(value)
-        return not names or str(value).casefold() in [name.casefold() for name in names]
+def _excerpt(one: FoundConversation, query: str | None) -> str:
+    """Return what was said where the query was found, or first by the user."""
+    said = one.transcript
+    word = (query or "").casefold()
+    hits = [each for each in said if word and word in each.text.casefold()]
+    hits = hits or [each for each in said if each.role == "user"] or list(said)
+    return hits[0].text if hits else ""

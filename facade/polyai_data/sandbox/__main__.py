@@ -68,16 +68,14 @@ def run(*, host: str, port: int, key: str, agent: str, conversations: int, seed:
             seed=seed,
         ) as base_url:
             _print_welcome(base_url, host, key, agent)
-            while (
-                True
-            ):  # sleep instead of waiting on a lock: Ctrl-C interrupts it on every platform
+            while True:  # sleep, since not every platform can interrupt the wait for a lock
                 time.sleep(_DAY)
     except KeyboardInterrupt:
         return 0
     except OSError as error:
         reason = str(error.strerror).split(" (while")[0]  # Python appends the address
         print(
-            f"cannot listen on {host} port {port}: {reason} (try --port 0)",
+            f"error: cannot listen on {host} port {port}: {reason}. Try --port 0.",
             file=sys.stderr,
         )
         return 1

@@ -6,9 +6,9 @@ from typing import Any
 
 from ._command import CommandError
 from ._csv import json_value
-from ._find import Hit, print_count, print_hits
 from ._options import SearchOptions
 from ._query import open_copy
+from ._search import Hit, print_count, print_hits
 from ._terminal import Terminal
 
 _TEXTS = {
