@@ -44,6 +44,8 @@ MAX_ROWS = 6
 """Maximum number of tasks and of changes on the screen; the report has all of them."""
 MAX_NOTES = 3
 """Maximum number of things that are not generated on the screen."""
+MAX_FILES = 4
+"""Maximum number of files to list that have a name."""
 WIDTH = 120
 """Columns of the screen. Rows are cut to two lines."""
 
@@ -367,21 +369,22 @@ def _unsent(module: Path) -> list[str]:
 
 
 def places(words: list[str]) -> str:
-    """Return which files of the project contain one of the words."""
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, words))})\b")
+    """Return which files of the project have one of the names as a field or as a value."""
+    names = "|".join(map(re.escape, words))
+    pattern = re.compile(rf"[\"'`.](?:{names})\b|\b(?:{names})(?:=|: )")
     files = [
-        *(path for path in FACADE.rglob("*.py") if "_sync" not in path.parts),
-        *(ROOT / "tests").rglob("*.py"),
-        *(ROOT / "docs").rglob("*.md"),
-        *(ROOT / "scripts").glob("*.py"),
-        ROOT / "README.md",
+        *sorted(path for path in FACADE.rglob("*.py") if "_sync" not in path.parts),
+        *(ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))),
+        *sorted((ROOT / "scripts").glob("*.py")),
+        *sorted((ROOT / "tests").rglob("*.py")),
     ]
     found = [
         path.relative_to(ROOT).as_posix()
-        for path in sorted(files)
+        for path in files
         if path.exists() and pattern.search(path.read_text(encoding="utf-8"))
     ]
-    return ", ".join(found) or "no file"
+    more = f" and {len(found) - MAX_FILES:,} more" if len(found) > MAX_FILES else ""
+    return ", ".join(found[:MAX_FILES]) + more or "no file"
 
 
 def _listed(what: str, names: list[str]) -> str:

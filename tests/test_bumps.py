@@ -538,3 +538,11 @@ def test_a_bump_ends_with_what_is_done_and_what_is_left(failed: str) -> None:
     )
     nothing = Impact(("A", "A"), ("1", "1"), "0.1.0", [], [], "none", "")
     assert bump.summary(nothing, ["one"], "") == "Done: one."
+
+
+def test_files_with_a_name_are_listed_up_to_a_few() -> None:
+    listed = impact.places(["raw"])
+    assert listed.count(", ") == impact.MAX_FILES - 1
+    assert listed.startswith("facade/polyai_data/")
+    assert re.search(r" and \d+ more$", listed)
+    assert impact.places(["no_such" + "_field"]) == "no file"
