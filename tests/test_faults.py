@@ -94,7 +94,7 @@ def test_a_connection_that_is_not_released_is_found(client_class: faults.ClientC
 
 
 def test_every_kind_of_fault_is_tested() -> None:
-    assert {case.fault.get("kind", "answer") for case in CASES.values()} == set(KINDS)
+    assert {case.fault.get("kind", "response") for case in CASES.values()} == set(KINDS)
 
 
 def failed(error: PolyAIError, *, attempts: int = 1, outcome_unknown: bool = True) -> PolyAIError:

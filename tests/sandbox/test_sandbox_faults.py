@@ -245,7 +245,7 @@ def test_invalid_fault_headers(connect: Callable[..., httpx.Client]) -> None:
         ('{"status": 1}', "status must be from 200 to 599, not 1"),
         ('{"nth": 2}', "nth selects requests, so it cannot be set for a single one"),
         ('{"colour": "red"}', "unexpected keyword argument 'colour'"),
-        ('{"kind": "rude"}', "kind must be one of answer, late"),
+        ('{"kind": "rude"}', "kind must be one of response, late"),
     ):
         response = client.get(CONVERSATIONS, headers={"X-Sandbox-Fault": header})
         assert response.status_code == 400
@@ -277,9 +277,9 @@ def test_faults_that_need_a_server(connect: Callable[..., httpx.Client]) -> None
     [
         *(({"rate": rate}, "rate must be from 0 to 1") for rate in (-0.1, 1.1, float("nan"))),
         *(({"delay": delay}, "delay") for delay in (-1, float("inf"), float("nan"))),
-        ({"kind": "rude"}, "kind must be one of answer, late"),
-        ({"kind": "late", "status": 500}, 'are for kind "answer"'),
-        ({"kind": "late", "body": "x"}, 'are for kind "answer"'),
+        ({"kind": "rude"}, "kind must be one of response, late"),
+        ({"kind": "late", "status": 500}, 'are for kind "response"'),
+        ({"kind": "late", "body": "x"}, 'are for kind "response"'),
     ],
 )
 def test_invalid_options(options: dict[str, Any], named: str) -> None:

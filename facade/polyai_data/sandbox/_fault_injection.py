@@ -52,16 +52,16 @@ async def send_faulty_response(
         APIError: the fault needs a server that `serve` started.
     """
     transport: asyncio.Transport | None = scope.get("extensions", {}).get(TRANSPORT)
-    if transport is None and fault.kind not in ("answer", "late", "huge"):
+    if transport is None and fault.kind not in ("response", "late", "huge"):
         raise APIError(501, "NOT_IMPLEMENTED", f"Faults of the kind {fault.kind} need serve().")
     response = await respond() if fault.is_performed else Response()
     if fault.delay and fault.kind != "stall-in-body":
         await _pause(receive, fault.delay)
-    if fault.kind == "answer":
+    if fault.kind == "response":
         response = fault.response()
     if fault.kind == "huge":
         response = _huge_response()
-    if fault.kind in ("answer", "late", "huge"):
+    if fault.kind in ("response", "late", "huge"):
         await response(scope, receive, send)
         return
     writer = _FaultyWriter(fault, cast(asyncio.Transport, transport), receive)

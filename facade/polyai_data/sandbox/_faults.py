@@ -16,7 +16,7 @@ HEADER = "X-Sandbox-Fault"
 """The request header that requests a fault: a JSON object with its attributes."""
 
 Kind = Literal[
-    "answer",
+    "response",
     "late",
     "close-before-headers",
     "reset-before-headers",
@@ -34,7 +34,7 @@ Kind = Literal[
     "huge",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_WITHOUT_REAL_RESPONSE = ("answer", "close-before-headers", "reset-before-headers", "huge")
+_WITHOUT_REAL_RESPONSE = ("response", "close-before-headers", "reset-before-headers", "huge")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Fault:
         nth: the matching request that fails, counted from 1. If None, all of them fail.
         rate: the fraction of matching requests that fail, from 0 to 1. The choice is random but
             the same in every run.
-        kind: what happens. "answer" sends `status`, `body` and `headers`. The other kinds do not
+        kind: what happens. "response" sends `status`, `body` and `headers`. The other kinds do not
             use these:
 
             - "late" delays the real response by `delay` seconds; "stall-in-body" delays the
@@ -68,7 +68,7 @@ class Fault:
               send a body that cannot be decoded.
             - "huge" sends 1 GiB of JSON.
 
-            All but "answer", "late" and "huge" need a server that `serve` started.
+            All but "response", "late" and "huge" need a server that `serve` started.
         delay: seconds to wait before the response, or halfway through its body for
             "stall-in-body".
         performed: whether the request takes effect anyway, as if only its response was lost.
@@ -85,7 +85,7 @@ class Fault:
     path: str = "*"
     nth: int | None = None
     rate: float = 1.0
-    kind: Kind = "answer"
+    kind: Kind = "response"
     delay: float = 0.0
     performed: bool = False
 
@@ -101,8 +101,8 @@ class Fault:
             raise ValueError(f"rate must be from 0 to 1, not {self.rate!r}")
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
-        if self.kind != "answer" and (self.status, self.body, self.headers) != (502, b"", {}):
-            raise ValueError(f'status, body and headers are for kind "answer", not {self.kind!r}')
+        if self.kind != "response" and (self.status, self.body, self.headers) != (502, b"", {}):
+            raise ValueError(f'status, body and headers are for kind "response", not {self.kind!r}')
         if not 0 <= self.delay < float("inf"):
             raise ValueError(f"delay must be finite and at least 0, not {self.delay!r}")
 
@@ -112,7 +112,7 @@ class Fault:
         return self.performed or self.kind not in _WITHOUT_REAL_RESPONSE
 
     def response(self) -> Response:
-        """Return the response of the kind "answer"."""
+        """Return the response of the kind "response"."""
         if isinstance(self.body, Mapping):
             return JSONResponse(dict(self.body), self.status, dict(self.headers))
         is_html = isinstance(self.body, str) and self.body.lstrip().startswith("<")
