@@ -141,7 +141,7 @@ build: .venv/ready ## Build the wheel and the source distribution
 NEEDS_TOOLS := $(addprefix tests/,test_adapt.py test_api.py test_bumps.py test_cassettes.py test_clients.py test_contract.py test_docs_site.py test_documents.py \
 	test_fuzz.py test_generate.py test_generated.py test_makefile.py test_overlay.py test_release.py test_sources.py test_time_limit.py test_tools.py \
 	test_typing.py cli/test_cli_pictures.py sandbox/test_sandbox_contract.py)
-TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket pytest-timeout socksio trustme
+TEST_TOOLS := hypothesis markdown-it-py pytest pytest-socket pytest-timeout pytest-xdist socksio trustme
 define test-with # the name of the environment, and uv's resolution
 	@rm -rf build/$(1) && mkdir -p build
 	@$(RUN) -m uv venv --quiet --python $(RUN) build/$(1)
@@ -152,7 +152,7 @@ define test-with # the name of the environment, and uv's resolution
 	@$(RUN) -m uv pip install --quiet --python build/$(1) --constraints build/$(1)/constraints.txt \
 		'.[cli,sandbox,sync]' $(TEST_TOOLS)
 	@$(RUN) -m uv pip freeze --python build/$(1) | grep -E '^(aiohttp|attrs|duckdb|httpcore|httpx|keyring|msgspec|pyarrow|rich|starlette|typer|uvicorn|yarl)=='
-	@build/$(1)/bin/python -m pytest --quiet --assert=plain $(addprefix --ignore=,$(NEEDS_TOOLS)) -k "not (test_docs and tools)"
+	@build/$(1)/bin/python -m pytest --quiet --assert=plain --numprocesses auto --dist worksteal $(addprefix --ignore=,$(NEEDS_TOOLS)) -k "not (test_docs and tools)"
 endef
 
 test-lowest: .venv/ready ## Run the package's tests with the oldest dependencies
