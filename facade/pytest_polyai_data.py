@@ -1,6 +1,6 @@
-"""The pytest plugin: a sandbox and a client of its own for each test that uses the fixtures.
+"""The pytest plugin: a separate sandbox and client for each test that uses the fixtures.
 
-pytest imports this module in every run, wherever the package is installed. So it is outside of the
+pytest imports this module in every run, wherever the package is installed. So it is outside the
 package, and imports the package only for a test that uses a fixture: other runs are not slower, and
 coverage of the package is measured from its first line.
 """

@@ -97,7 +97,7 @@ def adapt_to_generator(
 
 @contextlib.contextmanager
 def _named(place: str) -> Iterator[None]:
-    """Name the place in errors: whatever is wrong there, it is refused."""
+    """Name the place in errors: whatever is wrong there, it is rejected."""
     try:
         yield
     except AdaptationError as error:

@@ -159,7 +159,7 @@ def _adapt_values(spec: dict[str, Any], context: Context) -> dict[str, Any]:
     kinds = list(dict.fromkeys(_TYPES.get(type(value), "object") for value in present))
     types = {spec["type"]} if isinstance(spec.get("type"), str) else {*_list(spec.get("type"))}
     if types - {"null"} == {"string"} and kinds in (["integer"], ["number"]):
-        # Of a YAML file without quotes: the type tells what is sent.
+        # From a YAML file without quotes: the type tells what is sent.
         present = [str(value) for value in present]
         values = [None if value is None else str(value) for value in values]
         spec["enum"], kinds = values, ["string"]

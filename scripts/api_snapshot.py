@@ -1,6 +1,6 @@
 """Writes tests/api.txt: every public name of polyai_data, with its signature and types.
 
-The file is committed, so that each change of the public API shows as a diff. `--check` fails where
+The file is committed, so that each change of the public API shows as a diff. `--check` fails if
 it is not up to date. The source is read and not imported: the result is the same on every Python.
 """
 

@@ -1,4 +1,4 @@
-"""Reads files as they were committed last, to compare a new spec with them.
+"""Reads files as they were last committed, to compare a new spec with them.
 
 The working tree may hold the result of an earlier trial.
 """

@@ -181,7 +181,7 @@ class _Comparison:
                 self.value("document", key, self.before.get(key), self.now.get(key))
 
     def value(self, where: str, place: str, old: Any, new: Any, topic: Topic = "") -> None:
-        """Report that a value changed which cannot break anything by itself."""
+        """Report a changed value that cannot break anything by itself."""
         if not same_json(old, new):
             self.add("modified", where, f"{place}: {short(old)} → {short(new)}", topic=topic)
 
@@ -201,7 +201,7 @@ class _Comparison:
                 self.add("modified", where, head, breaking=True, topic="security")
 
     def servers(self, old: Any, new: Any, same: Mapping[Any, Any]) -> None:
-        """Report which operations have other servers, in one row for those that changed alike."""
+        """Report operations with different servers, in one row for those that changed alike."""
         groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
         for place, previous in same.items():
             was = _urls(self.before, old[previous], previous)
@@ -253,7 +253,7 @@ class _Comparison:
                 schema = self.new.plain(spec.get("schema", {}))
                 head = f"new {'required' if needed else 'optional'} {kind} parameters"
                 if not needed and "default" in schema.limits:
-                    # What is returned may change for those who do not send it.
+                    # The response may change for clients that do not send it.
                     text = f"{spec['name']} = {short(schema.limits['default'])}"
                     self.add("added", where, f"{head} with a default", text, topic="default")
                 else:

@@ -1,4 +1,4 @@
-"""Joins the vendored OpenAPI specs to one: openapi.json, and single paths of the others."""
+"""Joins the vendored OpenAPI specs into one: openapi.json, and single paths of the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Other:
     """What is taken from a spec beside openapi.json.
 
     Attributes:
-        prefix: What its components are named with, so that they differ from those of other specs.
+        prefix: What its components' names start with, so that they differ from those of others.
         paths: The paths. They keep the spec's servers and its authentication.
     """
 
@@ -30,8 +30,8 @@ class Other:
 
 
 OTHERS = {
-    # The list that succeeds that of the Data API. It also describes get a conversation, its
-    # recording and debug chats, which openapi.json describes in more detail.
+    # The successor of the Data API's list. This spec also describes single conversations,
+    # recordings and debug chats, which openapi.json describes in more detail.
     "openapi.conversations-v3.json": Other("V3", ("/v3/{account_id}/{project_id}/conversations",)),
 }
 """The other specs, by file name. A path that is not listed here is not generated."""

@@ -56,7 +56,7 @@ TEMPORARY = ".generate-"
 LOCAL_NAMES = frozenset(
     ("params", "headers", "cookies", "body", "client", "response", "errors", "quote", "httpx")
 )
-"""The names that generated functions use for something else than parameters."""
+"""The names that generated functions use for something other than parameters."""
 DO_NOT_EDIT = "# Written by `make generate`. Do not edit: the next run overwrites it.\n"
 
 
@@ -113,7 +113,7 @@ def corrected_document(
 
 
 def _known_fields() -> dict[str, frozenset[str]]:
-    """Return the fields of each schema in the spec that was committed last."""
+    """Return the fields of each schema in the spec that was last committed."""
     names = _committed(PACKAGE / "wire_names.py")
     configuration = _committed(GENERATOR_CONFIG)
     if names is None or configuration is None:
@@ -125,7 +125,7 @@ def _known_fields() -> dict[str, frozenset[str]]:
 
 
 def _committed(path: Path) -> bytes | None:
-    """Return the committed content of a file, or the present one outside a repository."""
+    """Return the committed content of a file, or the current one outside a repository."""
     content = committed.read(ROOT, path)
     return content if content is not None or not path.exists() else path.read_bytes()
 
@@ -317,7 +317,7 @@ def _rename_parameters(endpoint: Endpoint, config: Config) -> None:
 
 
 def _check_lengths(data: GeneratorData) -> None:
-    """Refuse names that are too long for the name of a file."""
+    """Reject names that are too long for a file name."""
     names = [
         (str(each.class_info.module_name), f"the class {str(each.class_info.name)[:60]}…")
         for each in (*data.models, *data.enums)

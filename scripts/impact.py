@@ -45,7 +45,7 @@ MAX_ROWS = 6
 MAX_NOTES = 3
 """Maximum number of things that are not generated on the screen."""
 MAX_FILES = 4
-"""Maximum number of files to list that have a name."""
+"""Maximum number of files to list for a name."""
 WIDTH = 120
 """Columns of the screen. Rows are cut to two lines."""
 

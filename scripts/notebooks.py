@@ -25,14 +25,14 @@ from traitlets.config import Config
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 NOW = datetime(2026, 6, 15, 17, 30, tzinfo=UTC)
-# The share of pixels that may differ clearly. Other builds of the libraries smooth edges otherwise.
+# The share of pixels that may differ clearly. Builds of the libraries smooth edges differently.
 MAX_DIFFERENCE = 0.001
 
 
 def execute(notebook: Any) -> None:
     """Run a notebook in a kernel of its own, and replace its outputs."""
     with serve(now=NOW) as sandbox, tempfile.TemporaryDirectory() as directory:
-        # Neither the settings of this machine nor of its user change the outputs.
+        # Neither this machine's settings nor its user's change the outputs.
         environment = {name: value for name, value in os.environ.items() if "POLYAI" not in name}
         environment |= {
             "POLYAI_BASE_URL": sandbox,
@@ -60,7 +60,7 @@ def execute(notebook: Any) -> None:
 
 
 def differences(committed: Any, executed: Any) -> list[str]:
-    """Return what the outputs of an executed notebook have that the committed ones have not."""
+    """Return what the outputs of an executed notebook have and the committed ones lack."""
     found = []
     for number, (old, new) in enumerate(zip(committed.cells, executed.cells, strict=True), 1):
         for output in new.get("outputs", []):

@@ -3,7 +3,7 @@
 Stricter than the specification, so that an overlay cannot outlive the spec that it corrects. An
 action is stale if its target, or a name in it, matches nothing; if the spec now says what it adds,
 or something else in that place; or if it refers to a schema that does not exist. To replace what
-the spec says, remove it in an action before.
+the spec says, remove it in an earlier action.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ async def record(scenario: Scenario, *, real: bool) -> None:
 
 
 def _valid_key(api_key: str) -> str:
-    """Return the key for searches: the sandbox's own, unless another is to be refused."""
+    """Return the key for searches: the sandbox's own, unless another is to be rejected."""
     return CONVERSATIONS_KEY if api_key == "sandbox" else api_key
 
 

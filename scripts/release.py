@@ -1,7 +1,7 @@
 """Builds the sdist and the wheel, checks them, and prints what is left to do for a release.
 
 They are built twice: here, and in a clone of the last commit, where the wheel is built from the
-sdist, as pip does it. Both must have the same bytes. Times in the archives are that of the last
+sdist, as pip does it. Both must have the same bytes. Each time in the archives is that of the last
 commit, so that anyone can build them again and compare the hashes.
 """
 
@@ -32,7 +32,7 @@ def main(tag: str) -> int:
     """Build, check and report; return the exit code.
 
     Args:
-        tag: The tag of the release, such as `v0.2.0`; empty to try what a release would be.
+        tag: The tag of the release, such as `v0.2.0`; empty for a trial run.
     """
     try:
         todo = changes_before_release(

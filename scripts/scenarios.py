@@ -148,7 +148,7 @@ def _search(**options: Any) -> Step:
 
 
 def _refused(step: Step) -> tuple[Scenario, ...]:
-    """Return the outcomes of every operation: an invalid API key, another agent."""
+    """Return the outcomes that every operation has: an invalid API key, another agent."""
     real = step.operation == "get_conversation"
     return (
         Scenario("401", step, api_key="wrong-key", from_real_api=real),

@@ -60,7 +60,7 @@ def read_document(
         sources: Paths and https URLs of one spec or page, or of several pages of one spec.
         vendored: The spec that it replaces.
         merge_pages: Whether pages that do not have all its operations are merged into it (True) or
-            replace it (False). None refuses them.
+            replace it (False). None rejects them.
 
     Raises:
         SourceError: if a source cannot be read, is not an OpenAPI spec, or contradicts another; or

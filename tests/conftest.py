@@ -1,4 +1,4 @@
-"""What the tests share: a clean environment, made-up answers, and calls on both clients."""
+"""What the tests share: a clean environment, made-up responses, and calls on both clients."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def get_conversation(client: Any) -> Any:
 
 
 class FakeServer:
-    """Answers every request alike, and keeps what it was asked."""
+    """Sends the same response to every request, and keeps the requests."""
 
     def __init__(self) -> None:
         self.requests: list[httpx.Request] = []
@@ -147,13 +147,13 @@ class Caller:
         self.kind = kind
 
     def client(self, answer: Handler | None = None, **options: Any) -> Any:
-        """Return a client; without an answer, one that uses real sockets."""
+        """Return a client; without `answer`, one that uses real sockets."""
         if answer is not None:
             options["transport"] = httpx.MockTransport(answer)
         return self.kind(**options)
 
     def use(self, client: DataClient | AsyncDataClient, *steps: Do) -> list[Any]:
-        """Return what each step gives, done with a client that stays open."""
+        """Return the result of each step, with a client that stays open."""
         if isinstance(client, DataClient):
             return [step(client) for step in steps]
 
@@ -163,7 +163,7 @@ class Caller:
         return asyncio.run(use())
 
     def run(self, client: DataClient | AsyncDataClient, *steps: Do) -> list[Any]:
-        """Return what each step gives, done with a client in a with statement."""
+        """Return the result of each step, with a client in a with statement."""
         if isinstance(client, DataClient):
             with client:
                 return [step(client) for step in steps]
@@ -177,11 +177,11 @@ class Caller:
     def __call__(
         self, answer: Handler | None = None, do: Do = get_conversation, **options: Any
     ) -> Any:
-        """Return what one call on a client gives; the settings that are not given are made up."""
+        """Return the result of one call on a client; settings that are not given are made up."""
         return self.run(self.client(answer, **{**SETTINGS, **options}), do)[0]
 
     def play(self, client: Any, script: Play) -> Any:
-        """Return what a script gives: it yields each call, and gets the call's result back."""
+        """Return the result of a script, which yields each call and gets the call's result back."""
         if isinstance(client, DataClient):
             with client:
                 steps, result = script(client), None
@@ -222,7 +222,7 @@ class Caller:
 
 
 class Operation:
-    """An operation of the API: a call for it, and how a server answers that."""
+    """An operation of the API: a call for it, and a server's response to that."""
 
     def __init__(self, status: int, play: Play, **content: Any) -> None:
         self.status, self.play, self.content = status, play, content
@@ -360,11 +360,11 @@ WITHOUT_COVERAGE = {
     "test_sources.py",
     "test_typing.py",
 }
-"""Tests that try out much at once, or hold the scripts. They take three times as long when coverage
-is measured; each line of the package is covered by a test that is about it."""
+"""Tests that try many things at once, or test the scripts. They take three times as long when
+coverage is measured; each line of the package is covered by a test that is about it."""
 ONLY_EXAMPLES_COVER = {"test_pagination.py"}
 COVERING_CASES = 8
-"""So many cases of a test, spread evenly, cover the lines that it is about."""
+"""This many cases of a test, spread evenly, cover the lines that it is about."""
 EVERY_CASE_COVERS = {
     "test_a_value_that_drifted_is_null_and_kept",
     "test_an_invalid_option_is_refused_at_the_call",
@@ -382,7 +382,7 @@ TOO_MANY_STEPS = {"test_a_body_in_tiny_chunks_needs_no_more_memory"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Measure no coverage where many examples are tried."""
+    """Do not measure coverage where many examples are tried."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
@@ -404,16 +404,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ):
             item.add_marker("no_cover")
     if config.pluginmanager.hasplugin("_cov"):
-        # Whichever test would be the first to import a module: its lines count.
+        # A module's lines count, whichever test is the first to import it.
         for module in pkgutil.walk_packages(polyai_data.__path__, "polyai_data."):
-            # dlt and Spark are not everywhere.
+            # dlt and Spark are not installed everywhere.
             if not module.name.endswith(("__main__", ".dlt", ".spark")):
                 importlib.import_module(module.name)
 
 
 @contextmanager
 def listen(behave: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Listen on loopback and treat each connection as told; yield the address."""
+    """Listen on loopback and pass each connection to `behave`; yield the address."""
     stopping = False
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -458,13 +458,13 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture(scope="session", params=[DataClient, AsyncDataClient], ids=["sync", "async"])
 def call(request: pytest.FixtureRequest) -> Caller:
-    """Calls of the one client, then of the other."""
+    """Calls of one client, then of the other."""
     return Caller(request.param)
 
 
 @pytest.fixture(scope="session")
 def operations() -> dict[str, Operation]:
-    """Every operation of the API, by the name that the corrected document gives it."""
+    """Every operation of the API, by its name in the corrected spec."""
     return OPERATIONS
 
 
@@ -506,5 +506,5 @@ def found() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def conversation(sample: Callable[..., dict[str, Any]]) -> Callable[..., Conversation]:
-    """Returns the conversation that the sample describes, likewise."""
+    """Returns the conversation of `sample`, with other values for the fields that are named."""
     return lambda **changes: Conversation.from_dict(sample(**changes))

@@ -166,7 +166,7 @@ def resolve_config(
 
 
 def _plain(value: Any) -> Any:
-    """Return an integer, such as one of numpy, as an `int`, and anything else as it is."""
+    """Return an integer, such as numpy's, as an `int`, and anything else as it is."""
     number = to_int(value)
     return value if number is None else number
 

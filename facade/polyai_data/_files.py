@@ -99,9 +99,9 @@ def _part_path(target: Path) -> Path:
 
 @contextmanager
 def part_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """Open a file for writing under a temporary name; rename it when the `with` block is over.
+    """Open a file for writing under a temporary name; rename it when the `with` block ends.
 
-    The name is `<name>.<random>.part`, so two downloads never share a file. The content is on the
+    The name is `<name>.<random>.part`, so two downloads never share a file. The content is on
     disk before the file gets its name. If the block raises, no file is left.
     """
     part = _part_path(target)
@@ -111,7 +111,7 @@ def part_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        check_target(target, overwrite=True)  # it may have been created meanwhile
+        check_target(target, overwrite=True)  # it may exist by now
         if overwrite:
             os.replace(part, target)
         else:
@@ -121,7 +121,7 @@ def part_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 
 
 def link_new(part: Path, target: Path) -> None:
-    """Give a file its final name. Raise FileExistsError if there is such a file."""
+    """Give a file its final name. Raise FileExistsError if that name is taken."""
     try:
         os.link(part, target)
     except OSError as failure:

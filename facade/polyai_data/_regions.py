@@ -69,7 +69,7 @@ class Region(StrEnum):
 
 
 def find_server_url(region: Region | None, servers: Iterable[str]) -> str | None:
-    """Return the first server of a region, or for None the first that belongs to no region.
+    """Return the first server of a region, or, for None, the first that belongs to no region.
 
     The last label of a host that is a region's name says its region: `media.eu.poly.ai`.
     """

@@ -1,4 +1,4 @@
-"""The version of the package, read by the build as well, and that of the API's document."""
+"""The version of the package, which the build reads too, and that of the API's spec."""
 
 from polyai_data_generated.origin import DOCUMENT_VERSION as __spec_version__
 

@@ -164,7 +164,7 @@ class ServerError(APIStatusError):
 
 
 class ResponseDecodeError(PolyAIError):
-    """A success that cannot be read: an HTML page, truncated JSON, or no `conversationId`."""
+    """A success response that cannot be read: HTML, truncated JSON, or no `conversationId`."""
 
 
 def to_int(value: object) -> int | None:

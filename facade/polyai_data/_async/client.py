@@ -38,21 +38,21 @@ class AsyncDataClient(AsyncSender):
     """An asynchronous client for PolyAI's Data API.
 
     Use it in `async with`, or call `close`. Creating a client sends nothing. Threads, or the tasks
-    of one event loop, may share a client. A forked process needs its own. Each method raises a
-    `PolyAIError` for any failure, a more specific one if there is one: see `polyai_data.errors`.
+    of one event loop, may share a client. A forked process needs its own. Each method raises
+    `PolyAIError`, or a subclass of it, for any failure: see `polyai_data.errors`.
 
     Args:
         api_key: The API key, created in Agent Studio. Default: `POLYAI_API_KEY_<REGION>`, such as
             `POLYAI_API_KEY_US`, or `POLYAI_API_KEY`.
         region: Your workspace's region: `us`, `eu`, `uk` or `studio`. Default: `POLYAI_REGION`.
-            Required, unless there is a base URL.
+            Required unless there is a base URL.
         agent_id: The agent, also called project ID. Default: `POLYAI_AGENT_ID`.
         account_id: The account, also called workspace ID. Only searches need it. Default:
             `POLYAI_ACCOUNT_ID`.
         conversations_api_key: The key of the Conversations API v3, which only searches need. PolyAI
             issues it on request. Default: `POLYAI_CONVERSATIONS_API_KEY_<REGION>`, or
-            `POLYAI_CONVERSATIONS_API_KEY`. If one key is for both APIs, pass it twice: no key is
-            sent to the host of the other API.
+            `POLYAI_CONVERSATIONS_API_KEY`. If one key works for both APIs, pass it twice: no key is
+            sent to the other API's host.
         base_url: The URL of the API if it is not the region's, for example a gateway or the
             sandbox: https, or http on loopback. Default: `POLYAI_BASE_URL`, unless there is a
             `region`.
@@ -66,7 +66,7 @@ class AsyncDataClient(AsyncSender):
         max_response_bytes: Maximum size of a JSON response. Default: 64 MiB.
         max_requests_per_second: Maximum rate, retries included. Default: none. After a 429, all
             calls pause as long as the server asks, up to a minute, and resume at half their rate.
-        on_retry: A callback with a `Retry`, before each retry.
+        on_retry: Called with a `Retry` before each retry.
         transport: An httpx transport to use, for example `httpx.AsyncHTTPTransport(proxy=…)`.
 
     Raises:
@@ -149,7 +149,7 @@ class AsyncDataClient(AsyncSender):
             max_retries: Maximum number of retries.
             deadline: Seconds for a call with all its retries.
             max_response_bytes: Maximum size of a JSON response.
-            on_retry: A callback before each retry.
+            on_retry: Called before each retry.
 
         Raises:
             ConfigurationError: if an option is invalid.
@@ -180,16 +180,17 @@ class AsyncDataClient(AsyncSender):
         """Return an iterable over all conversations of the agent, newest first.
 
         No request is sent until you iterate. Then the next page is fetched while you use the
-        current one. New and deleted conversations cause neither repeated nor missing ones.
+        current one. No conversation is repeated or missing if others are added or deleted in the
+        meantime.
 
         Args:
             page_size: Number of conversations to request at a time, 1 or more.
             offset: Number of conversations to skip at the start.
             max_items: Maximum number of conversations. Default: all.
             since: Only conversations that started at this time or later: a datetime with a time
-                zone, or a date, which stands for its start in UTC. The API cannot filter, so the
-                client reads the list, and stops where the rest is older. Conversations whose start
-                is not known are included.
+                zone, or a date, which means the start of that day in UTC. The API cannot filter, so
+                the client reads the list, and stops where the rest is older. Conversations whose
+                start is not known are included.
             until: Only conversations that started before this time.
             strict: Whether to raise an exception for a record that has `problems`.
             prefetch: 1, or 0 to fetch a page only when the previous one is used up. With 1,
@@ -235,25 +236,25 @@ class AsyncDataClient(AsyncSender):
     ) -> AsyncConversationSearch:
         """Return an iterable over the conversations that the server finds, with their turns.
 
-        It uses the Conversations API v3, which has hosts and keys of its own: see `account_id` and
-        `conversations_api_key` of the client. No request is sent until you iterate. Conversations
-        that begin meanwhile cause neither repeated nor missing ones.
+        It uses the Conversations API v3, which has its own hosts and keys: see the client's
+        `account_id` and `conversations_api_key`. No request is sent until you iterate. No
+        conversation is repeated or missing if others begin in the meantime.
 
         Args:
             since: Only conversations that started at this time or later: a datetime with a time
-                zone, or a date, which stands for its start in UTC.
+                zone, or a date, which means the start of that day in UTC.
             until: Only conversations that started before this time. Searches with `query` or
                 `sample` need both.
             environment: The environment: `live`, `pre-release` or `sandbox`.
             channels: Only these channels, such as `["VOICE-SIP"]`.
             variant_id: Only this variant of the agent.
-            variant_name: Only the variant of this name; excludes `variant_id`.
+            variant_name: Only the variant with this name; not together with `variant_id`.
             in_progress: True for conversations that are still running, False for finished ones.
             query: What to search for.
-            query_type: Where to search: in the words (`transcript`), or their meaning (`semantic`).
+            query_type: How to search: by words (`transcript`) or by meaning (`semantic`).
             turn_type: Whose words to search: `user` or `agent`; for `transcript` only.
-            sample: Whether to return a random sample; excludes `query`.
-            include_latency: Whether turns have their latency.
+            sample: Whether to return a random sample; not together with `query`.
+            include_latency: Whether to include the latency of turns.
             page_size: Number of conversations to request at a time, 1 to 1000.
             max_items: Maximum number of conversations. Default: all.
             cursor: Where to start: the `cursor` of a page of an earlier search with the same
@@ -262,7 +263,7 @@ class AsyncDataClient(AsyncSender):
             agent_id: The agent, if not the client's.
 
         Raises:
-            ValueError: if arguments are invalid, or exclude each other. No request is sent.
+            ValueError: if arguments are invalid or conflict. No request is sent.
             ConfigurationError: if there is no account or key, or the region has no such API.
         """
         filters = search_filters(
@@ -342,7 +343,7 @@ class AsyncDataClient(AsyncSender):
                 log(result.id, result.error)
         ```
 
-        A failed call does not end the others. At most 2 × `concurrency` IDs are read ahead. If you
+        A failed call does not stop the others. At most 2 × `concurrency` IDs are read ahead. If you
         stop early, closing the iterator (see `contextlib.aclosing`) cancels the running calls; with
         a custom transport, the synchronous client waits for them instead.
 
@@ -386,7 +387,7 @@ class AsyncDataClient(AsyncSender):
 
         Raises:
             ValueError: if the ID or the direction is invalid. No request is sent.
-            RecordingNotFoundError: if there is no recording, as for a chat (404).
+            RecordingNotFoundError: if there is no recording, for example for a chat (404).
             ResponseDecodeError: if the response is not audio.
         """
         request = operations.get_recording(
@@ -433,20 +434,20 @@ class AsyncDataClient(AsyncSender):
 
         Args:
             conversation_id: The conversation's ID.
-            path: The file, or a directory, then the file is named after the conversation. A path
+            path: The file, or a directory; then the file is named after the conversation. A path
                 that ends in a slash is a directory, and is created.
             direction: Which side: `combined`, `user` or `agent`.
             redacted: Whether to remove personal data.
             overwrite: Whether to replace an existing file.
             allow_unverified: Whether to save a recording even if nothing says how long it is.
-            progress: A callback with the bytes so far, and the total or None.
+            progress: Called with the bytes so far, and the total or None.
             agent_id: The agent, if not the client's.
 
         Raises:
             FileExistsError: if the file exists, unless `overwrite` is set, or if it is a device, a
                 pipe or a symbolic link. No request is sent.
             ValueError: if the ID or the direction is invalid. No request is sent.
-            RecordingNotFoundError: if there is no recording, as for a chat (404).
+            RecordingNotFoundError: if there is no recording, for example for a chat (404).
             APIConnectionError: if the download is interrupted, and retries do not help.
         """
         operations.check_recording(conversation_id, direction, redacted)
@@ -492,7 +493,7 @@ class AsyncDataClient(AsyncSender):
             A `BulkResult` for each ID, with the path as `value`, or an `error`.
 
         Raises:
-            NotADirectoryError: if there is a file of that name.
+            NotADirectoryError: if there is a file with that name.
             TypeError: if `ids` is a single string, or not iterable.
             ValueError: if `concurrency` is less than 1, or the direction is invalid.
         """
@@ -609,7 +610,7 @@ class AsyncDataClient(AsyncSender):
         tts_language: str | None = None,
         agent_id: str | None = None,
     ) -> AsyncChat:
-        """Return a chat that was started before, to send more messages. No request is sent.
+        """Return a chat that was started earlier, to send more messages. No request is sent.
 
         Args:
             conversation_id: The chat's ID.

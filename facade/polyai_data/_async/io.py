@@ -146,7 +146,7 @@ async def call_many(
     """Call a method for each ID, several at once, and yield the results.
 
     At most twice `concurrency` IDs are read ahead, so that finished calls do not hold up others
-    while nobody asks for their results.
+    before anyone asks for their results.
     """
     results: dict[int, BulkResult[Any]] = {}  # by the position of the ID
     read = yielded = 0

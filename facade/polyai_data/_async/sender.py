@@ -98,7 +98,7 @@ class AsyncSender:
         except BaseException as failure:
             late, sent = state.deadline_exceeded, state.sent
             error = to_error(request, response, failure, deadline_exceeded=late, sent=sent)
-        # Outside of the except clause: the frames of the failure hold the key.
+        # Outside the except clause: the frames of the failure hold the key.
         raise error
 
     async def close(self) -> None:

@@ -67,7 +67,7 @@ def check_bool(name: str, value: bool) -> bool:
 def check_int(
     name: str, value: SupportsIndex, *, minimum: int, maximum: float = float("inf")
 ) -> int:
-    """Return an integer, such as one of numpy, as an `int`."""
+    """Return an integer, such as numpy's, as an `int`."""
     number = to_int(value)
     if number is None:
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}.")

@@ -41,7 +41,7 @@ from .arguments import (
 # With the values as literals, type checkers report a misspelled one.
 Direction: TypeAlias = RecordingDirection | Literal["combined", "user", "agent"]
 
-MAX_PAGE_SIZE = 1000  # of a search, by the OpenAPI spec
+MAX_PAGE_SIZE = 1000  # of a search, according to the OpenAPI spec
 
 _CONVERSATION_ERRORS = {404: errors.ConversationNotFoundError}
 _CHAT_ERRORS = {**_CONVERSATION_ERRORS, 410: errors.ChatEndedError}

@@ -83,7 +83,7 @@ class Cursor:
             if self._empty_pages == _MAX_EMPTY_PAGES:
                 place = f"nothing at offset {offset:,}"
                 raise ListUnstable(f"The list has {place}, but a count of {total:,}.")
-            return []  # the records may have gone after they were counted: send the request again
+            return []  # records may have been deleted after the count: send the request again
         self._empty_pages = 0
         grown = self.total is not None and total is not None and total > self.total
         # A full page may have pushed out a record that was counted.

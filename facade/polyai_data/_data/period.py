@@ -14,9 +14,9 @@ _MIN_OLD = 50
 class Period:
     """A filter for the pages of one iteration.
 
-    The list is newest first, but by which time, the API does not say; a conversation that was long
-    in progress may be out of place. So the rest of the list is too old only after many in a row
-    whose times are all before the period, and not in ascending order.
+    The list is newest first, but the API does not say by which time; a conversation that was in
+    progress for long may be out of place. So the rest of the list is too old only after many in a
+    row whose times are all before the period, and not in ascending order.
 
     Attributes:
         is_over: Whether there is nothing more to find.
@@ -79,7 +79,7 @@ def check_period(since: date | None, until: date | None) -> tuple[datetime | Non
 
 
 def check_time(name: str, value: date | None) -> datetime | None:
-    """Return a time with an offset. A date stands for its start in UTC."""
+    """Return a time with an offset. A date means the start of that day in UTC."""
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise ValueError(

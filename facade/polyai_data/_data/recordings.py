@@ -17,7 +17,7 @@ SNIFF_BYTES = 64
 """How much of a body tells audio from text."""
 
 Progress = Callable[[int, int | None], object]
-"""A callback with the bytes so far, and the total or None."""
+"""A callback that gets the bytes so far, and the total or None."""
 
 
 def is_audio_type(headers: Mapping[str, str]) -> bool:

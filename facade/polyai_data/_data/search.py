@@ -82,7 +82,7 @@ def search_filters(
 def _in_utc(moment: datetime | None) -> Any:
     if moment is None:
         return UNSET
-    with suppress(OverflowError):  # in the first or last hours that Python knows
+    with suppress(OverflowError):  # in the first or last hours that Python can represent
         moment = moment.astimezone(UTC)
     return moment
 
@@ -103,7 +103,7 @@ class SearchCursor:
     """A position in a search. Send `request` and `accept` its page, until `request` is None.
 
     The server's cursors do not drift when conversations begin, so each page continues where the
-    last one ended. A conversation that the last page had, too, is dropped.
+    last one ended. A conversation that was also on the last page is dropped.
     """
 
     def __init__(

@@ -51,7 +51,7 @@ class Protocol(ResponseHandler):
             self.data_received(tail)
 
     def is_connected(self) -> bool:
-        """Whether the connection may be used: neither closed nor with bytes that nobody awaits."""
+        """Whether the connection may be used: it is open, without bytes that nobody expects."""
         return super().is_connected() and not self.should_close and not _has_data(self.transport)
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ class Protocol(ResponseHandler):
 
 
 def _has_data(transport: asyncio.Transport | None) -> bool:
-    """Whether bytes or the end of the connection have arrived, and the event loop has not run."""
+    """Whether bytes or the end of the connection have arrived that the event loop has not read."""
     sock: Any = transport and transport.get_extra_info("socket")
     if sock is None or sock.fileno() < 0:
         return False
@@ -86,7 +86,7 @@ def _has_data(transport: asyncio.Transport | None) -> bool:
 class _Parser:
     """Reads one response. It has the methods of aiohttp's parser.
 
-    h11 reads all responses but those with a plain head, for which it takes ten times as long as is
+    h11 reads all responses except those with a plain head, for which it takes ten times as long as
     needed.
     """
 
@@ -153,7 +153,7 @@ class _Parser:
             return
         if self._h11 is None:
             self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADERS_SIZE)
-            self._h11.send(_REQUEST)  # the response to any GET or POST is read alike
+            self._h11.send(_REQUEST)  # responses to any GET or POST are read the same way
             self._h11.send(h11.EndOfMessage())
         self._h11.receive_data(data)
         self._read_events(self._h11, messages)
@@ -209,7 +209,7 @@ class _Parser:
 def read_plain_head(data: bytes) -> tuple[RawResponseMessage, int, int] | None:
     """Return the head of a response, the length of its body, and where the body starts.
 
-    Return None unless all of the head is there, and nothing in it but its length says how to read
+    Return None unless the whole head is there, and nothing in it but its length says how to read
     the body.
     """
     match = _PLAIN_HEAD.match(data, 0, _PLAIN_HEAD_SIZE)

@@ -16,7 +16,7 @@ from yarl import URL
 from .aiohttp_protocol import Connector
 
 READ_SIZE = 256 * 1024  # bytes; at most twice as much is buffered before it is read
-PIECE = 64 * 1024  # bytes of a request body, for each of which the write timeout holds
+PIECE = 64 * 1024  # bytes of a request body; the write timeout applies to each piece
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -118,7 +118,7 @@ def _timeout(connect: float, read: float) -> aiohttp.ClientTimeout:
 async def _send_once(
     request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Send a request. aiohttp repeats none of these exceptions, because it does not know them."""
+    """Send a request. aiohttp does not retry after these exceptions: it does not know them."""
     try:
         return await send(request)
     except (aiohttp.ClientError, OSError) as failure:
@@ -172,6 +172,6 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         slots, self._slots = self._slots, None
-        self._response.close()  # a connection is reused all the same if its response is complete
+        self._response.close()  # the connection is still reused if the response is complete
         if slots is not None:
             slots.release()

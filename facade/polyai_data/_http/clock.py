@@ -1,11 +1,11 @@
-"""The clock that deadlines go by."""
+"""The clock for deadlines."""
 
 from __future__ import annotations
 
 import time
 from functools import partial
 
-# In a partial, it is real even where a test of the user's freezes the clock. Our tests replace it.
+# As a partial, it stays real even if a user's test freezes the clock. Our tests replace it.
 monotonic = partial(time.monotonic)
 
 

@@ -101,7 +101,7 @@ def _text(value: object) -> str | None:
 
 
 def _summarize(raw: RawResponse, body: Any) -> str:
-    """Describe a response whose body has no message of the API."""
+    """Describe a response whose body has no message from the API."""
     if raw.is_success:
         return "the server reports a failure"
     reason = httpx.codes.get_reason_phrase(raw.status) or "non-standard status"
@@ -117,7 +117,7 @@ def _summarize(raw: RawResponse, body: Any) -> str:
 
 
 def _parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a Retry-After header, which has seconds or a date.
+    """Return the seconds of a Retry-After header, given in seconds or as a date.
 
     A date is compared with the response's own: the clock of this machine may be wrong.
     """
@@ -177,7 +177,7 @@ def to_error(
     Args:
         request: The request.
         response: The response, once its headers have arrived.
-        failure: What was raised. If it is not about the connection, it is returned as it is.
+        failure: What was raised. If it is not about the connection, it is returned unchanged.
         deadline_exceeded: Whether the deadline has passed.
         sent: Whether the request was sent, if the transport tells.
     """
@@ -276,7 +276,7 @@ def _describe_failure(request: AnyRequest, failure: BaseException) -> str:
         return f"{host} did not accept the request within {read:g} s"
     if isinstance(failure, _TIMEOUTS):
         return f"no data from {host} for {read:g} s"
-    # Redacted before it is cut, because a part of the key would stay.
+    # Redact before cutting, or a part of the key would stay.
     detail = errors.truncate(request.config.key.redact(str(failure))) or "no details"
     if isinstance(failure, RuntimeError) and "shutdown" in detail:  # of Python's thread pools
         return SHUTTING_DOWN
@@ -294,7 +294,7 @@ def _describe_failure(request: AnyRequest, failure: BaseException) -> str:
         if isinstance(cause, ConnectionRefusedError):
             return f"{peer} refused the connection"
     if isinstance(failure, httpx.RemoteProtocolError):
-        # What follows are the bytes that broke the rules of HTTP. They may be about a caller.
+        # What follows are the bytes that violate HTTP. They may be about a caller.
         return f"{host} dropped the connection: {detail.partition(': bytearray(')[0]}"
     return f"{type(failure).__name__}: {detail}"
 

@@ -22,12 +22,12 @@ _SOCKET_ERRORS = (ConnectionError, socket.gaierror, ssl.SSLError)
 def find_foreign(failure: BaseException) -> BaseException | None:
     """Return the exception that other code raised while a request was sent, or None.
 
-    The HTTP libraries map every TimeoutError and OSError to their own exceptions, also the one that
-    a signal handler raised while they were waiting for a socket.
+    The HTTP libraries map every TimeoutError and OSError to their own exceptions, even one that a
+    signal handler raised while they were waiting for a socket.
     """
     while _is_of_library(type(failure)) and _is_raised_by_library(failure):
         cause = failure.__cause__ or failure.__context__
-        # A timeout of asyncio cancels what it limits. (The sync client does not import asyncio.)
+        # An asyncio timeout cancels what it limits. (The sync client does not import asyncio.)
         if cause is None or type(cause).__name__ == "CancelledError" or not _is_inside(cause):
             return None
         failure = cause
@@ -62,7 +62,7 @@ def _is_inside(error: BaseException) -> bool:
 
 
 def _is_raised_by_library(error: BaseException) -> bool:
-    """Whether the innermost frame outside of the standard library is one of a library."""
+    """Whether the innermost frame outside the standard library belongs to a library."""
     owners = [owner for one in _frames(error) if (owner := _owner(one))]
     return not owners or owners[-1] in _LIBRARIES
 

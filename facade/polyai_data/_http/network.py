@@ -1,6 +1,6 @@
 """What the default transports add to httpx's: deadlines, and no reuse of a connection with surplus.
 
-The deadlines are the synchronous client's; asyncio has its own.
+The deadlines are for the synchronous client; asyncio has its own.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _left(timeout: float | None, error: type[Exception]) -> float | None:
 def _in_thread(
     connect: Callable[[], httpcore.NetworkStream], seconds: float | None
 ) -> httpcore.NetworkStream:
-    """Connect in a thread of its own: nothing else bounds the time that resolving a name takes."""
+    """Connect in a thread of its own: nothing else limits how long resolving a name takes."""
     try:
         future = ThreadCall(connect, name="connect")
     except PolyAIError:  # the interpreter is shutting down

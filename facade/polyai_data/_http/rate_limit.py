@@ -40,7 +40,7 @@ class RateLimiter:
             return start - now
 
     def remaining_pause(self, now: float) -> float:
-        """Return the seconds left of a pause after a 429, which holds for every request."""
+        """Return the seconds left of a pause after a 429, which applies to every request."""
         with self._lock:
             return max(0.0, self._paused_until - now)
 
@@ -60,7 +60,7 @@ class RateLimiter:
         return max(MIN_RATE, len(self._started) / (now - self._started[0]))
 
     def _rate(self, now: float) -> float | None:
-        """Return the present limit in requests per second, if there is one."""
+        """Return the current limit in requests per second, if there is one."""
         before = self._rate_before_429
         if before is None:
             return self._max_rate

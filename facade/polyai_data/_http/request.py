@@ -40,10 +40,10 @@ class PreparedRequest(Generic[_T]):
     parse: Callable[[Any], _T] = field(repr=False)  # returns what the method returns
     accept: str = "application/json"
     accept_encoding: Sequence[str] = ACCEPTED_ENCODINGS
-    idempotent: bool = True  # whether sending it twice has the effect of sending it once
+    idempotent: bool = True  # whether sending it twice has the same effect as once
     error_types: Mapping[int, type[APIStatusError]] = field(factory=dict)  # if there is no code
     reports_success: bool = False  # whether a success has `success: true`
-    # It finds the request in PolyAI's logs.
+    # Identifies the request in PolyAI's logs.
     correlation_id: str = field(init=False, factory=lambda: f"polyai-data-{os.urandom(16).hex()}")
 
     @property
@@ -120,7 +120,7 @@ def build_request(
     """Return the request for what `_get_kwargs` returned, with other fields as `options`.
 
     Raises:
-        PolyAIError: if it has parts that are not sent here, after a change of the OpenAPI spec.
+        PolyAIError: if it has parts that are not sent here, after a change to the OpenAPI spec.
     """
     headers = request.get("headers", {}).items() - _HEADERS
     unsent = [f"header {name}: {value}" for name, value in headers] + [*request.keys() - _SENT]

@@ -46,7 +46,7 @@ def backoff(
 
 
 class Cancelled(BaseException):
-    """Nobody waits for the result any more. Like asyncio.CancelledError, it is not an error."""
+    """The result is no longer needed. Like asyncio.CancelledError, this is not an error."""
 
 
 class RetryState:
@@ -89,7 +89,7 @@ class RetryState:
         self.sent = bool(self.sent) or (starts and info["request"].method != b"CONNECT")
 
     def check(self) -> None:
-        """Raise TimeoutError after the deadline, Cancelled if nobody waits any more."""
+        """Raise TimeoutError after the deadline, Cancelled if nobody is waiting any more."""
         self._check_cancelled()
         if self.deadline_exceeded:
             raise TimeoutError
@@ -117,8 +117,8 @@ class RetryState:
                 return
             yield pause
             self._check_cancelled()
-            # Meanwhile, the server may have refused a request of another call. The time of the
-            # pause has passed even if a test of the user's has stopped the clock.
+            # In the meantime, the server may have rejected a request of another call. The pause
+            # is over even if a user's test has stopped the clock.
             now = max(clock.monotonic(), now + pause)
             pause = self._limiter.remaining_pause(now)
 

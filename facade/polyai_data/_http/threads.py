@@ -1,4 +1,4 @@
-"""Calls in a thread of their own, which also start while the program ends."""
+"""Calls in threads of their own, which start even while the program is ending."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class ThreadCall(Future[Any]):
         return self._thread.is_alive()
 
     def join(self) -> None:
-        """Wait until the thread has ended, unless this is it, or the interpreter is ending.
+        """Wait until the thread has ended, unless it is this one, or the interpreter is ending.
 
-        That stops daemon threads where they are. Python 3.13 would wait for them without end.
+        An ending interpreter stops daemon threads. Python 3.13 would wait for them forever.
         """
         if not sys.is_finalizing():
             with suppress(RuntimeError):

@@ -122,7 +122,7 @@ def _ssl_context(base_url: str) -> ssl.SSLContext:
 def proxy_for(url: str) -> str | None:
     """Return the URL of the proxy for an https URL, or None.
 
-    HTTPS_PROXY and ALL_PROXY name it, or else the settings of macOS or Windows. NO_PROXY lists
+    HTTPS_PROXY or ALL_PROXY names it, or else the settings of macOS or Windows. NO_PROXY lists
     exceptions: hosts and their subdomains, IP addresses, networks such as 10.0.0.0/8, each with or
     without a port, or `*`.
     """

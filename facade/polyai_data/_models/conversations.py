@@ -176,7 +176,7 @@ class FunctionCall(SafeRepr):
 
 
 def function_call(key: str, event: FunctionEvent) -> FunctionCall:
-    """Return the call of a function event, and of the turn under whose key it is."""
+    """Return the call for a function event and the turn whose key it is under."""
     turn: Any = int(key) if key.isdecimal() and len(key) < 10 else event.turn_id
     duration: Any = event.duration
     try:

@@ -1,7 +1,7 @@
 """What models inherit, and how JSON is decoded into them.
 
 A value of another type is returned as it came, and described by a FieldProblem. Only a record
-without a required field (one that is neither nullable nor has a default) is refused.
+without a required field (one that is neither nullable nor has a default) is rejected.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ResponseMeta:
     Attributes:
         status_code: The HTTP status.
         headers: The headers, with their names in lower case.
-        correlation_id: The ID to give to PolyAI's support, of the response or else the request.
+        correlation_id: The ID to give to PolyAI's support, from the response or else the request.
         elapsed: The time from sending the request to the end of the response.
         attempts: The number of requests that were sent.
     """
@@ -118,7 +118,7 @@ class LazyModel(JsonModel):
             if name in schema.fields:
                 data, first, field = self.raw, self._first_read, schema.fields[name]
                 if first is not None and field.is_flat:
-                    value = getattr(self, first)  # it may have been changed meanwhile
+                    value = getattr(self, first)  # may have been changed in the meantime
                     schema.set_flat(self, data)
                     schema.setters[first](self, value)
                     return getattr(self, name)
@@ -170,7 +170,7 @@ def _decode_all(model: Any, data: dict[str, Any], problems: Problems) -> Any:
 
 
 def columns_of(instance: Any) -> dict[str, Any]:
-    """Return the fields that fit in a table, with JSON types: no arrays but those of strings."""
+    """Return the fields that fit in a table, with JSON types: no arrays except of strings."""
     fields = _schema(type(instance)).fields
     return {
         name: column(getattr(instance, name), field.exact, is_array=list in field.readers)

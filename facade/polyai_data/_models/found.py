@@ -18,9 +18,8 @@ from .summaries import PageModel, decode_record, record_of, safe_repr
 class FoundTurn(TurnFields, generated.FoundTurn):
     """One exchange of a conversation that a search returned.
 
-    A text is empty if that side said nothing. The fields have the names of those of Turn, but
-    `latency` is a number of seconds, and only there with `include_latency`. `raw` is the JSON
-    object as it came.
+    A text is empty if that side said nothing. The fields are named as in Turn, but `latency` is a
+    number of seconds, present only with `include_latency`. `raw` is the JSON object as it came.
     """
 
     raw: dict[str, Any] = field(factory=dict, eq=False, kw_only=True)
@@ -42,7 +41,7 @@ class _Found(generated.FoundConversation):
 class FoundConversation(LazyModel, _Found):
     """A conversation as a search returns it, with its turns.
 
-    It has no score, summary, tags, language and note: for these, pass `id` to `get_conversation`.
+    It has no score, summary, tags, language or note: for these, pass `id` to `get_conversation`.
 
     Attributes:
         id: The ID; the one field that every conversation has.
@@ -131,7 +130,7 @@ class FoundPage(PageModel, generated.FoundPage):
             cannot be read.
         cursor: Where the next page starts: pass it as `cursor` to continue, with the same filters.
             None on the last page.
-        next_offset: The server's older way to say that, which is not used.
+        next_offset: The server's older form of `cursor`, which is not used.
         additional_properties: Fields that the OpenAPI spec does not name, by JSON key.
         raw: The JSON object as it came.
         meta: The HTTP side of the response.

@@ -32,7 +32,7 @@ _SIDES = {
 def chat(utterances: Iterable[Utterance], calls: Iterable[FunctionCall] = ()) -> str:
     """Return the utterances as chat bubbles: the agent left, the user right.
 
-    The calls of a turn are before what the agent says in it. Calls without a turn are at the end.
+    A turn's calls come before what the agent says in it. Calls without a turn come at the end.
     """
     parts: list[str] = []
     pending = list(calls)

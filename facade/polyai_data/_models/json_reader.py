@@ -1,6 +1,6 @@
-"""Reads JSON. A value that Python, or JSON itself, cannot hold costs that value only.
+"""Reads JSON. A value that Python, or JSON itself, cannot represent costs only that value.
 
-Such a value becomes an `Unreadable` string, which can be written as JSON. It is of none of the
+Such a value becomes an `Unreadable` string, which can be written as JSON. It has none of the
 types that fields have, so the field that holds it is listed in `problems`.
 """
 
@@ -49,7 +49,7 @@ class NestedTooDeeply(Unreadable):
 
 
 def read_json(content: bytes) -> Any:
-    """Read JSON, once there is enough of it with msgspec, which is twice as fast.
+    """Read JSON, with msgspec if there is enough of it: that is twice as fast.
 
     Raises:
         ValueError: if it is not JSON.

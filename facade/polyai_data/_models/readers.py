@@ -151,7 +151,7 @@ def _read_datetime(value: str, problems: Problems) -> Any:
         return None  # turns have empty strings where there is nothing
     try:
         moment = datetime.fromisoformat(value)
-        # Python takes a date alone for midnight, and any character for the T.
+        # Python reads a date alone as midnight, and accepts any character for the T.
         if len(value) > 13 and (value[10] in "T " or value[8] == "T"):
             return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except ValueError:

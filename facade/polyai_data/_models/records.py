@@ -28,10 +28,10 @@ def finite(value: Any) -> Any:
 
 
 def time_text(moment: datetime | None) -> str | None:
-    """Return a time in UTC as ISO 8601, always with microseconds, so that texts sort as times."""
+    """Return a time in UTC as ISO 8601, always with microseconds, so that strings sort as times."""
     if moment is None:
         return None
-    with suppress(OverflowError):  # in the first or last hours that Python knows
+    with suppress(OverflowError):  # in the first or last hours that Python can represent
         moment = moment.astimezone(UTC)
     return moment.isoformat(timespec="microseconds")
 

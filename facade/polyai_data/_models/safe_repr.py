@@ -1,4 +1,4 @@
-"""Reprs that name fields and show no values, also for printers that look past `repr`."""
+"""Reprs that name fields and show no values, even for printers that bypass `repr`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from polyai_data_generated.types import UNSET
 
 
 class SafeRepr:
-    """Makes rich print the `repr`. Otherwise it prints all fields of a class of attrs."""
+    """Makes rich print the `repr`. Otherwise it prints all fields of an attrs class."""
 
     __slots__ = ()
 
@@ -37,7 +37,7 @@ def _rich_repr(instance: object) -> Iterator[Any]:
 def adapt(model: type) -> None:
     """Give a generated class a repr with the names of its set fields, and no subscripts.
 
-    Its subscripts would find undocumented fields only, which are in `additional_properties`.
+    Its subscripts would only find undocumented fields, which are in `additional_properties`.
     """
 
     def name_fields(self: Any) -> str:

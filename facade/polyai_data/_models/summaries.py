@@ -56,7 +56,7 @@ class ConversationFields(LazyModel):
 
         It has the fields that are strings, numbers, booleans, times or arrays of strings, by name.
         Times are ISO 8601 in UTC, durations have `_seconds` in their names. `heading` and
-        `summary_text` stand for the summary. A value that does not have the documented type is
+        `summary_text` stand in for the summary. A value that does not have the documented type is
         None, and its field is in `problems`.
         """
         texts = {"heading": self.heading, "summary_text": self.summary_text}
@@ -77,7 +77,7 @@ def record_of(conversation: Any, **texts: str | None) -> dict[str, Any]:
 
 
 def safe_repr(conversation: Any, conversation_id: object, duration: object) -> str:
-    """Return a repr without phone numbers and texts, which do not belong in logs."""
+    """Return a repr without phone numbers or text, which do not belong in logs."""
     parts = (conversation_id, conversation.channel)
     details = [part for part in parts if isinstance(part, str)]
     if isinstance(conversation.started_at, datetime):

@@ -57,7 +57,7 @@ class Annotation:
 
     Raises:
         TypeError: if the turn is not an integer.
-        ValueError: if the turn is negative, or the role or type unknown.
+        ValueError: if the turn is negative, or the role or type is unknown.
     """
 
     turn: int = field(converter=_turn)

@@ -12,10 +12,10 @@ from .._http.compression import ACCEPTED_ENCODINGS, Decompressor, content_encodi
 
 
 def iter_body(response: httpx.Response, headers: Mapping[str, str]) -> Iterable[bytes]:
-    """Return the chunks of the body, also if a transport has read it before.
+    """Return the chunks of the body, even if a transport has already read it.
 
-    Only the compressions of the request are decompressed: with others, a few hundred bytes become
-    gigabytes before any limit applies.
+    Only encodings that the request accepts are decompressed: with others, a few hundred bytes
+    become gigabytes before any limit applies.
     """
     if response.is_stream_consumed:
         return response.iter_bytes()

@@ -84,7 +84,7 @@ class Chat:
 
         Raises:
             ChatEndedError: if the chat is over. If that is known, no request is sent.
-            ConversationNotFoundError: if the chat does not exist any more.
+            ConversationNotFoundError: if the chat no longer exists.
         """
         options = self._options.with_languages(language, asr_language, tts_language)
         request = self._message_request(message, options, metadata)

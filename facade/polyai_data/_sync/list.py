@@ -26,9 +26,9 @@ from .pages import Pages
 class ConversationList:
     """All conversations of an agent, newest first; from `DataClient.list_conversations`.
 
-    Iterate it with `for`, as often as you like. Pages are fetched as they are needed. New and
-    deleted conversations cause neither repeated nor missing ones. A record that cannot be read is
-    an UnreadableRecord.
+    Iterate it with `for`, as often as you like. Pages are fetched as they are needed. No
+    conversation is repeated or missing if others are added or deleted in the meantime. A record
+    that cannot be read is an UnreadableRecord.
     """
 
     def __init__(

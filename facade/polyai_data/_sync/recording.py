@@ -32,8 +32,8 @@ class Recording:
         redacted: Whether personal data was removed.
         content_length: The size in bytes, or None if the server did not say.
         content_type: The media type, such as `audio/wav`, or None.
-        is_complete: Once it was read: True if it is whole, or None if nothing tells, neither a
-            length in the response nor one in the WAV header. Before, None.
+        is_complete: True once all of it was read. None before that, and if neither the response
+            nor the WAV header states its length.
         meta: The HTTP side of the response.
     """
 
@@ -89,7 +89,7 @@ class Recording:
                 yield cast(bytes, chunk)
 
     def read(self) -> bytes:
-        """Return the whole recording. It may be large: `save` does not need the memory.
+        """Return the whole recording. It may be large; `save` does not hold it in memory.
 
         Raises:
             APIConnectionError: if the download is interrupted, and retries do not help.
@@ -119,14 +119,14 @@ class Recording:
         Args:
             path: The file, or a directory; then the file is named after the conversation.
             overwrite: Whether to replace an existing file.
-            allow_unverified: Whether to save it if `is_complete` is None in the end.
-            progress: A callback with the bytes so far, and the total or None.
+            allow_unverified: Whether to save it even if `is_complete` is None at the end.
+            progress: Called with the bytes so far, and the total or None.
 
         Raises:
             FileExistsError: if the file exists, unless `overwrite` is set, or if it is a device, a
                 pipe or a symbolic link.
             APIConnectionError: if the download is interrupted, and retries do not help.
-            ResponseDecodeError: if it is not audio, or nothing tells whether it is complete.
+            ResponseDecodeError: if it is not audio, or there is no way to tell if it is complete.
         """
         target = recording_target(
             path, self.conversation_id, self.direction, self.redacted, overwrite=overwrite
@@ -178,7 +178,7 @@ class Recording:
                 yield chunk
             if error is None:
                 return
-            # Outside of the except clause: the frames of the failure hold the key.
+            # Outside the except clause: the frames of the failure hold the key.
             self._sleep(self._state, self._next_delay(error, allow_restart=allow_restart))
             self._response.close()
             response, raw = self._reopen()

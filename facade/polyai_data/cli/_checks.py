@@ -129,7 +129,7 @@ def check_network(settings: ResolvedSettings, terminal: Terminal) -> Iterator[Ch
 
 
 def check_searches(settings: ResolvedSettings, terminal: Terminal) -> Check:
-    """Check whether the key for the Conversations API v3 opens it."""
+    """Check whether the Conversations API v3 accepts its key."""
     name, key = "searches", for_searches(settings.region)
     if key is None:
         detail = "POLYAI_CONVERSATIONS_API_KEY is not set; the key above is for the Data API only"

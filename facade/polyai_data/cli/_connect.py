@@ -56,7 +56,7 @@ _SEARCH_SETTINGS = {
 
 
 def _account_of(studio_url: str) -> str:
-    """Return the account in an Agent Studio URL, which is valid."""
+    """Return the account in a valid Agent Studio URL."""
     from urllib.parse import unquote
 
     path = studio_url.strip().partition("://")[2] or studio_url.strip()

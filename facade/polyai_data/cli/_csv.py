@@ -46,11 +46,11 @@ def cell(value: Any) -> str:
 def csv_line(row: Iterable[Any]) -> str:
     """Return JSON values as a line of CSV, without the line end.
 
-    A text that a spreadsheet would run as a formula gets a quote in front. What callers say gets
-    into these texts. Numbers, phone numbers among them, stay as they are.
+    Text that a spreadsheet would run as a formula gets a quote in front: it may be what a caller
+    said. Numbers, including phone numbers, stay as they are.
     """
     line = io.StringIO()
-    # Python 3.11 quotes line breaks only if the line ends with them, too.
+    # Python 3.11 quotes line breaks only if the line also ends with them.
     csv.writer(line, lineterminator="\r\n").writerow(map(_safe_cell, row))
     return clean_lines(line.getvalue().removesuffix("\r\n"))
 
@@ -70,14 +70,14 @@ def _lines(frames: Any, records: Iterable[Any]) -> Iterator[str]:
     for batch in frames.to_batches(records, size=_ROWS_AT_A_TIME):
         columns = [column.to_pylist() for column in batch.columns]
         others = columns[batch.schema.names.index("other")]
-        # JSON, whose control characters have other escapes than those of texts.
+        # JSON, whose control characters are escaped differently from those of plain text.
         others[:] = [text and to_json(json.loads(text)) for text in others]
         for row in zip(*columns, strict=True):
             yield csv_line(map(json_value, row))
 
 
 class CsvFile(JsonLinesFile):
-    """A CSV file, which is written when all conversations are there.
+    """A CSV file, which is written when all conversations have arrived.
 
     Until then, they are in the `.part` file as JSON Lines, so that an export can resume it.
     """
@@ -90,7 +90,7 @@ class CsvFile(JsonLinesFile):
         """Write the file, and delete the `.part` file."""
         frames = import_module_of_extra("frames")
         table = self.part.with_name(f"{self.part.name}.csv")
-        table.unlink(missing_ok=True)  # of a run that was killed
+        table.unlink(missing_ok=True)  # left by a killed run
         try:
             with table.open("x", encoding="utf-8", newline="") as file:
                 for line in chain([_header(frames)], _lines(frames, self)):
@@ -100,7 +100,7 @@ class CsvFile(JsonLinesFile):
             self.publish(table)
         finally:
             table.unlink(missing_ok=True)
-        self._file.close()  # Windows deletes no open file
+        self._file.close()  # Windows cannot delete an open file
         self.part.unlink()
 
 
@@ -123,7 +123,7 @@ class CsvOutput(StandardOutput):
             self.complete()
 
     def complete(self) -> None:
-        """Print the lines that wait."""
+        """Print the lines that are waiting."""
         for line in _lines(self._frames, self._waiting):
             self._terminal.show_plain(line)
         self.count += len(self._waiting)

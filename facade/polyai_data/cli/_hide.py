@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 _HIDDEN = "[not shown: it may be an API key]"
-_MIN_LENGTH = 12  # shorter strings are no keys, and may be a part of other words
+_MIN_LENGTH = 12  # shorter strings are not keys, and may be a part of other words
 _NOT_KEYS = re.compile(
     r".*://.*"  # a URL
     r"|(CA|KA-|LOCAL-|AS_CHAT_)[0-9a-f-]{32,36}|PROJECT-[A-Za-z0-9]+"  # IDs of the API

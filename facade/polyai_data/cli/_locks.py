@@ -15,7 +15,7 @@ if sys.platform == "win32":
         Raises:
             PermissionError: if another process has locked it.
         """
-        # A byte far behind the end, because other handles cannot read what is locked.
+        # A byte far beyond the end, because other handles cannot read what is locked.
         file.seek(2**40)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         file.seek(0, os.SEEK_END)

@@ -30,7 +30,7 @@ class JsonLinesFile:
         name: The path of the complete file, for messages.
         part: The path of the incomplete file.
         count: The number of lines.
-        started: When the export was started first.
+        started: When the export was first started.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class JsonLinesFile:
     def __enter__(self) -> Self:
         with suppress(FileNotFoundError):
             if os.path.samestat(os.lstat(self.part), os.lstat(self._target)):
-                self.part.unlink()  # an export was killed when it had just been completed
+                self.part.unlink()  # an export was killed just after it was completed
         self._check_target()
         _require_regular(self.part)
         try:

@@ -56,7 +56,7 @@ class Hit(NamedTuple):
     Attributes:
         json: What --json prints.
         started_at: When it started.
-        seconds: How long it took.
+        seconds: How long it lasted.
         channel: Its channel.
         text: What was said where the query was found.
         id: Its ID.

@@ -41,7 +41,7 @@ def run(
 
 
 def _query(options: SearchOptions, query: str | None, limit: int | None) -> tuple[str, list[Any]]:
-    """Return the query, whose texts are all ours, and its values."""
+    """Return the query, whose text is all ours, and its values."""
     sides = [options.said_by] if options.said_by else [*_TEXTS]
     columns = [("turns", "turn", column) for side in sides for column in _TEXTS[side]]
     if options.said_by is None:

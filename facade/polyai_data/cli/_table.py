@@ -29,7 +29,7 @@ class Column(NamedTuple):
 
 
 class Step(NamedTuple):
-    """How to shrink a table while its text has less than a width: replace or drop a column."""
+    """How to shrink a table while its text is narrower than a width: replace or drop a column."""
 
     min_width: int
     title: str

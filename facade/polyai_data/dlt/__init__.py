@@ -5,15 +5,15 @@
     from polyai_data import DataClient
 
     pipeline = dlt.pipeline("polyai", destination="postgres", dataset_name="polyai")
-    pipeline.run()  # loads what a run left that was killed
+    pipeline.run()  # loads what a killed run left behind
     with DataClient() as client:
         pipeline.run(polyai_data.dlt.source(client))
 
-The first run loads everything, the next ones load what is new or changed. The tables are those of
+The first run loads everything, later ones load what is new or changed. The tables are those of
 `polyai_data.frames`. The module needs the extra `dlt`. docs/how-to/other-destinations.md has more.
 
-dlt reports what its users do to its maker. Importing this module turns that off, unless your
-configuration of dlt has turned it on.
+dlt reports usage to its maker. Importing this module turns that off, unless your dlt configuration
+has turned it on.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ def source(
 
     Args:
         client: The client. It must be open while the pipeline runs.
-        source: The Data API (`data`), or the Conversations API v3 (`v3`). Conversations of v3 have
-            their turns already, so nothing else is fetched.
+        source: The Data API (`data`), or the Conversations API v3 (`v3`). Conversations of v3
+            already have their turns, so nothing else is fetched.
         lookback: How far before the last run to look for conversations that changed.
         refresh: How far back to fetch the details of all conversations again. Annotations do not
             show in the list, so this is how they get into the tables.
         details: Whether to fetch turns, function calls and metrics, with a request for each
             conversation that is new or changed.
-        redact: Whether to leave the columns empty that may hold personal data, as in a local copy.
+        redact: Whether to leave columns that may hold personal data empty, as in a local copy.
         page_size: The number of conversations to list with each request.
         batch_size: The number of conversations to fetch together.
         concurrency: Number of calls at a time.

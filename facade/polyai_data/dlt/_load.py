@@ -55,7 +55,7 @@ def load(options: Options) -> Iterator[Any]:
 
     Raises:
         PolyAIError: if the list cannot be read, or 100 conversations in a row cannot be fetched.
-        ValueError: if the destination, or what it has already, does not fit.
+        ValueError: if the destination, or what it already has, does not fit.
     """
     tables = tables_for(dlt.current.pipeline(), dlt.current.resource())
     agents = dlt.current.resource_state()
@@ -167,7 +167,7 @@ class _Run:
                 and moment < self._oldest_needed
                 and not was_unfinished
             ):
-                continue  # what is that old is not remembered
+                continue  # anything that old is not remembered
             needs_refresh = bool(self._options.refresh) and (
                 moment is None or moment >= self.started - self._options.refresh
             )
@@ -247,5 +247,5 @@ def _place(one: Listed) -> list[str | None]:
 
 
 def _mark(one: Listed) -> str:
-    """Return a short digest of a listed conversation, ID included. The state has many of them."""
+    """Return a short digest of a listed conversation, ID included. The state holds many of them."""
     return digest(one.raw)[:16]

@@ -1,12 +1,13 @@
-"""How dlt writes the tables, so that no row stays of what a conversation has no longer.
+"""How dlt writes the tables, so that rows that a conversation no longer has are deleted.
 
-dlt merges tables by their primary keys. That alone leaves the last turns of a conversation that got
-shorter. dlt deletes rows that are loaded with `deleted`. Such rows are added in one of two ways:
+dlt merges tables by their primary keys. That alone leaves behind the last turns of a conversation
+that got shorter. dlt deletes rows that are loaded with `deleted`. Such rows are added in one of two
+ways:
 
 - Most databases also have a merge key: before dlt inserts the turns of a conversation, it deletes
-  all that it had. A conversation without turns needs one row, to be among those.
+  all that it had. A conversation without turns needs one row for that.
 - Delta tables on a file system have no merge key. The tables are searched for rows that the loaded
-  conversations have no longer.
+  conversations no longer have.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def tables_for(pipeline: Any, resource: Any) -> Tables:
     """Return how to write the tables of a pipeline.
 
     Raises:
-        ValueError: if the destination would append to the tables, or lose rows of them.
+        ValueError: if the destination would append to the tables, or lose rows.
     """
     table = resource.compute_table_schema()
     if table["write_disposition"] != "merge":
@@ -79,7 +80,7 @@ class Tables:
             yield from self._part(name, tables[name], conversations["conversation_id"])
 
     def stale(self) -> Iterator[Any]:
-        """Yield what makes dlt delete rows that the loaded conversations have no longer."""
+        """Yield what makes dlt delete rows that the loaded conversations no longer have."""
         return iter(())
 
     def failed(self, table: pa.Table) -> Iterator[Any]:
@@ -122,7 +123,7 @@ class DeltaTables(Tables):
         self._keys: dict[TableName, list[pa.Table]] = {name: [] for name in PARTS}
 
     def stale(self) -> Iterator[Any]:
-        """Yield what makes dlt delete rows that the loaded conversations have no longer."""
+        """Yield what makes dlt delete rows that the loaded conversations no longer have."""
         from dlt.common.libs.deltalake import DeltaTable, deltalake_storage_options
 
         with self._pipeline.destination_client() as client:
@@ -149,7 +150,7 @@ class DeltaTables(Tables):
         return pa.concat_tables([schema.empty_table(), *found])
 
     def _convert(self, table: pa.Table) -> pa.Table:
-        """Return a table as Delta has it: the same."""
+        """Return a table as Delta has it: unchanged."""
         return table
 
     def _part(self, name: TableName, table: pa.Table, ids: pa.ChunkedArray) -> Iterator[Any]:

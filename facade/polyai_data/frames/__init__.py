@@ -5,7 +5,7 @@
     table = frames.to_arrow(client.list_conversations())
     turns = frames.to_pandas(client.get_conversations(ids), "turns")
 
-Conversations of `search_conversations` give the same tables. What only they have is in `other`.
+Conversations from `search_conversations` give the same tables. What only they have is in `other`.
 
 There are four tables: `conversations`, `turns`, `function_calls` and `metrics`; `SCHEMAS` has
 their columns. Times are UTC, durations have their unit in the name, and what has no fixed shape is
@@ -69,10 +69,10 @@ def to_batches(
         items: The conversations, for example from `list_conversations` or `get_conversations`, or
             the raw JSON of each. Only conversations with details have rows in the other tables.
         table: The table: `conversations`, `turns`, `function_calls` or `metrics`.
-        size: The maximum number of rows of a batch.
+        size: The maximum number of rows per batch.
 
     Raises:
-        Exception: the error of a bulk read that failed.
+        Exception: the error of a failed bulk read.
         ValueError: if there is no such table, or the size is less than 1.
     """
     _check(table, size)
@@ -87,7 +87,7 @@ def to_arrow(items: Iterable[Item], table: TableName = "conversations") -> pa.Ta
         table: The table: `conversations`, `turns`, `function_calls` or `metrics`.
 
     Raises:
-        Exception: the error of a bulk read that failed.
+        Exception: the error of a failed bulk read.
         ValueError: if there is no such table.
     """
     return pa.Table.from_batches(to_batches(items, table), schema=SCHEMAS[table])
@@ -101,10 +101,10 @@ async def to_batches_async(
     Args:
         items: The conversations, from an async iterator.
         table: The table: `conversations`, `turns`, `function_calls` or `metrics`.
-        size: The maximum number of rows of a batch.
+        size: The maximum number of rows per batch.
 
     Raises:
-        Exception: the error of a bulk read that failed.
+        Exception: the error of a failed bulk read.
         ValueError: if there is no such table, or the size is less than 1.
     """
     _check(table, size)
@@ -127,7 +127,7 @@ async def to_arrow_async(
         table: The table: `conversations`, `turns`, `function_calls` or `metrics`.
 
     Raises:
-        Exception: the error of a bulk read that failed.
+        Exception: the error of a failed bulk read.
         ValueError: if there is no such table.
     """
     found = [batch async for batch in to_batches_async(items, table)]
@@ -135,14 +135,14 @@ async def to_arrow_async(
 
 
 def to_pandas(items: Iterable[Item], table: TableName = "conversations") -> pandas.DataFrame:
-    """Return the rows of a table as a pandas DataFrame, whose columns have Arrow's types.
+    """Return the rows of a table as a pandas DataFrame whose columns have Arrow types.
 
     Args:
         items: The conversations, as for `to_batches`.
         table: The table: `conversations`, `turns`, `function_calls` or `metrics`.
 
     Raises:
-        Exception: the error of a bulk read that failed.
+        Exception: the error of a failed bulk read.
         ImportError: if pandas is not installed.
         ValueError: if there is no such table.
     """
@@ -159,7 +159,7 @@ def to_polars(items: Iterable[Item], table: TableName = "conversations") -> pola
         table: The table: `conversations`, `turns`, `function_calls` or `metrics`.
 
     Raises:
-        Exception: the error of a bulk read that failed.
+        Exception: the error of a failed bulk read.
         ImportError: if Polars is not installed.
         ValueError: if there is no such table.
     """

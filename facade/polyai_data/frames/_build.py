@@ -88,7 +88,7 @@ class Builder:
 
     Args:
         name: The table.
-        size: The maximum number of rows of a batch.
+        size: The maximum number of rows per batch.
     """
 
     def __init__(self, name: TableName, size: int) -> None:

@@ -1,4 +1,4 @@
-"""The tables: their columns, apart from any library, and the records that make their rows."""
+"""The tables: their columns, independent of any library, and the records that make their rows."""
 
 from __future__ import annotations
 

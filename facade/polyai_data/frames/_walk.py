@@ -1,4 +1,4 @@
-"""How all conversations of an agent are read again and again: what copies and pipelines share."""
+"""How all conversations of an agent are read repeatedly: what copies and pipelines share."""
 
 from __future__ import annotations
 
@@ -119,10 +119,10 @@ class Walk:
 
         Args:
             ids: The IDs.
-            listed: Whether all are in the list. If not, one that is not found has gone: None.
+            listed: Whether all are in the list. If not, one that is not found is gone: None.
 
         Raises:
-            PolyAIError: if all other calls would fail, too.
+            PolyAIError: if all other calls would fail too.
         """
         results: Iterator[BulkResult[Conversation]] = self._client.get_conversations(
             ids, concurrency=self._concurrency, agent_id=self._agent_id
@@ -144,7 +144,7 @@ class Walk:
         """Search for a conversation where and when it started; v3 has no request for one.
 
         Raises:
-            PolyAIError: if all other calls would fail, too.
+            PolyAIError: if all other calls would fail too.
         """
         period = {"since": started_at - _SECOND, "until": started_at + _SECOND}
         try:
@@ -164,7 +164,7 @@ class Walk:
         return one
 
     def check_failure(self, error: Exception | None) -> None:
-        """Raise the error of a call if all other calls would fail, too."""
+        """Raise the error of a call if all other calls would fail too."""
         self._consecutive_failures = 0 if error is None else self._consecutive_failures + 1
         is_final = isinstance(error, AuthenticationError | PermissionDeniedError)
         if error and (is_final or self._consecutive_failures >= _MAX_CONSECUTIVE_FAILURES):
@@ -180,7 +180,7 @@ def id_of(one: Listed) -> str | None:
 
 
 def unreadable(one: Listed) -> tuple[str, str]:
-    """Return what stands for the ID of a conversation that has none, and the reason."""
+    """Return a stand-in for the ID of a conversation that has none, and the reason."""
     reason = getattr(one, "reason", "") or "The ID is not a string."
     return f"unreadable:{digest(one.raw)}", reason
 

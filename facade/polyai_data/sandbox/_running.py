@@ -96,8 +96,8 @@ class Sandbox(str):
 
         Args:
             replies: Texts, or dicts with fields of the response, such as
-                `{"response": "Bye!", "conversationEnded": True}`. The others are as usual. With no
-                replies, the agent replies as usual again.
+                `{"response": "Bye!", "conversationEnded": True}`. Other fields are as usual. With
+                no replies, the agent goes back to its usual ones.
         """
         self._store.scripted.clear()
         self._store.scripted.extend(replies)

@@ -68,7 +68,7 @@ class Query:
         """Return the parameters of a request.
 
         Raises:
-            APIError: one is invalid, or two exclude each other.
+            APIError: one is invalid, or two conflict.
         """
         params = request.query_params
         for name in params:
@@ -174,7 +174,7 @@ def _sample(store: Store, query: Query, seed: int) -> Json:
 
 
 def _record(found: Json, query: Query) -> Json:
-    """Return a conversation of the Data API as v3 has it."""
+    """Return a conversation of the Data API as v3 returns it."""
     turns = [
         _turn(turn, query) if isinstance(turn, dict) else turn for turn in found.get("turns") or ()
     ]

@@ -71,7 +71,7 @@ def serve(
         raise ValueError(f"port must be from 0 to 65535, not {port}")
     app = create_app(**options)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Listen before the server starts, so that no other process can take the port meanwhile.
+    # Listen before the server starts, so that no other process can take the port.
     with socket.create_server((host, port), family=family) as listener:
         # Connections inherit this. Without it, responses wait 40 ms for a delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -51,7 +51,7 @@ class Store:
     ) -> Iterator[tuple[int, Json]]:
         """Yield the conversations before a position, newest first, each with its position.
 
-        Positions count from the oldest conversation, so they do not change when others begin.
+        Positions count from the oldest conversation, so they do not change when new ones begin.
         Generated conversations that began outside a period are skipped.
         """
         before = self._next_position if position is None else position

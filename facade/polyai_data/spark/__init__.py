@@ -7,7 +7,7 @@
 
 The driver walks the list, and the tasks read the conversations by ID. The API key is never an
 option: the driver and the executors read it from their environment, or from a file. The module
-needs the extra `spark`, and Java. docs/how-to/spark.md has the options.
+needs the extra `spark`, and Java. docs/how-to/spark.md lists the options.
 """
 
 from __future__ import annotations

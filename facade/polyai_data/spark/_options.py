@@ -1,4 +1,4 @@
-"""The options of a read: texts, as Spark passes them on, which the driver checks before it asks."""
+"""The options of a read: strings from Spark, which the driver checks before any request."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class Options:
 
     @classmethod
     def parse(cls, given: Mapping[str, str], environment: Mapping[str, str]) -> Options:
-        """Return the options, with what the environment says of those that are not given.
+        """Return the options, with the environment's values for those that are not given.
 
         Raises:
-            ValueError: if one of them is unknown or invalid, or two exclude each other.
+            ValueError: if one of them is unknown or invalid, or two conflict.
         """
         values: dict[str, Any] = {}
         for key, text in given.items():

@@ -65,7 +65,7 @@ class Window(InputPartition):  # type: ignore[misc]
 
     Attributes:
         start: The start of the period.
-        end: The end, which is not a part of it.
+        end: The end, exclusive.
         tasks: The number of tasks that share the rate limit.
     """
 
@@ -80,7 +80,7 @@ class Job:
 
     Attributes:
         options: Its options.
-        in_stream: Whether it is one of a stream. Then conversations whose start is not known are
+        in_stream: Whether it belongs to a stream. Then conversations whose start is not known are
             left out, because each period would have them.
     """
 
@@ -123,7 +123,7 @@ class Job:
         *,
         in_progress: bool | None = None,
     ) -> Iterator[Listed]:
-        """Yield the conversations that started in a period: those of the list, or of searches."""
+        """Yield the conversations that started in a period: from the list, or from searches."""
         period: Any = {"since": start, "until": end}
         if self.options.source == "data":
             walks: list[Any] = [client.list_conversations(page_size=500, **period)]
@@ -140,7 +140,7 @@ class Job:
                     yield one
 
     def _is_before(self, one: Listed, end: datetime | None) -> bool:
-        """Return whether a conversation started before the end, which a server may count in."""
+        """Return whether a conversation started before the end, which a server may include."""
         moment = start_of(one)
         if moment is None:
             return not self.in_stream
@@ -188,7 +188,7 @@ class Job:
         """Return the row of a conversation that could not be read.
 
         Raises:
-            Exception: the error, if it ends the job. A key that is refused always does.
+            Exception: the error, if it ends the job. A rejected key always does.
         """
         is_refused = isinstance(error, AuthenticationError | PermissionDeniedError)
         if is_refused or self.options.errors == "raise":

@@ -29,7 +29,7 @@ class PolyAIDataSource(DataSource):  # type: ignore[misc]  # no PySpark when typ
     """
 
     def __init__(self, options: Mapping[str, str]) -> None:
-        # Here, and not in `schema`, which Spark does not always call: a key must not get further.
+        # Here, and not in `schema`, which Spark does not always call: a key must get no further.
         super().__init__(options)
         self._options = Options.parse(options, os.environ)
 
@@ -88,7 +88,7 @@ class _StreamReader(DataSourceStreamReader):  # type: ignore[misc]
     """Reads each conversation when it has ended, in the order in which they started.
 
     An offset is a time: conversations that started before it have been read. It does not pass one
-    in progress, unless that has lasted long.
+    in progress, unless it has lasted long.
     """
 
     def __init__(self, options: Options) -> None:

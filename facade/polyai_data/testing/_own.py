@@ -19,7 +19,7 @@ class OwnConversation:
     Args:
         fields: The fields, as in the API. A turn may be a pair: what the user said, and the agent.
         agent_id: The ID of the agent.
-        now: When the call ended, unless the fields say so.
+        now: When the call ended, if the fields do not say.
     """
 
     def __init__(self, fields: Mapping[str, Any], agent_id: str, now: datetime) -> None:

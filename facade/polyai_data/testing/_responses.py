@@ -46,7 +46,7 @@ def page(**fields: Any) -> dict[str, Any]:
     Args:
         fields: Fields to replace or add: `conversations`, `count`, `limit` and `offset`. The fields
             of `conversation()` that are not in lists, such as `turns`, are removed from
-            `conversations`. The default of `count` is their number.
+            `conversations`. `count` defaults to their number.
     """
     content = {
         "conversations": [_SAMPLES[index].summary() for index in range(3)],

@@ -69,7 +69,7 @@ def _turn_time(conversation: Conversation, index: int) -> datetime:
 def _call_time(conversation: Conversation, call: Call) -> datetime:
     """Return when a function was called: between the words of the user and of the agent.
 
-    The API gives this time in whole seconds, so it is rounded up. The agent answers 1.9 seconds
+    The API gives this time in whole seconds, so it is rounded up. The agent replies 1.9 seconds
     after the user.
     """
     return (_turn_time(conversation, call.turn) + timedelta(microseconds=999_999)).replace(

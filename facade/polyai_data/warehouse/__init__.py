@@ -5,9 +5,8 @@
     with DataClient() as client:
         result = warehouse.sync(client, "duckdb:polyai.duckdb")
 
-The first sync fetches everything, the next ones fetch what changed. A sync that is killed loses
-nothing: the next one continues. The module needs the extra `sync`. docs/how-to/local-copy.md
-has the tables.
+The first sync fetches everything, later ones fetch what changed. A killed sync loses nothing: the
+next one continues. The module needs the extra `sync`. docs/how-to/local-copy.md lists the tables.
 """
 
 from __future__ import annotations
@@ -58,14 +57,14 @@ def sync(
 ) -> SyncResult:
     """Update a local copy of the conversations of an agent.
 
-    While it runs, new files of this process are readable by their owner alone.
+    While it runs, new files of this process are readable only by their owner.
 
     Args:
         client: The client.
         target: `duckdb:` and the path of the file, which is created if it does not exist.
-        source: The Data API (`data`), or the Conversations API v3 (`v3`). Conversations of v3 have
-            their turns already, so nothing else is fetched. It does not count conversations, so
-            that none are found to have vanished, and it has no recordings.
+        source: The Data API (`data`), or the Conversations API v3 (`v3`). Conversations of v3
+            already have their turns, so nothing else is fetched. It does not count conversations,
+            so vanished ones are not detected, and it has no recordings.
         lookback: How far before the last complete sync to look for conversations that changed.
         refresh: How far back to fetch the details of all conversations again. Annotations do not
             show in the list, so this is how they get into the copy.
@@ -73,21 +72,21 @@ def sync(
         details: Whether to fetch turns, function calls and metrics, with a request for each
             conversation that is new or changed.
         raw: Whether to keep the JSON of each conversation, in the column `raw`.
-        redact: Whether to leave the columns empty that may hold personal data: `REDACTED`.
+        redact: Whether to leave columns that may hold personal data empty: see `REDACTED`.
         delete_vanished: Whether to delete conversations that the API no longer has, after a walk
-            through the whole list. Default: they stay, with `vanished_at`.
+            through the whole list. Default: they stay, with `vanished_at` set.
         recordings: A directory to save recordings in, as `<agent>/<year>/<month>/<day>/<id>.wav`.
-            With `redact`, they are those with personal data removed. Default: none are saved.
-        verify: Whether to read all saved recordings, and fetch those again whose size or SHA-256
-            differs from the table `recordings`, or that are missing.
+            With `redact`, personal data is removed from them. Default: none are saved.
+        verify: Whether to read all saved recordings, and to fetch again those that are missing, or
+            whose size or SHA-256 differs from the table `recordings`.
         page_size: The number of conversations to list with each request.
         batch_size: The number of conversations to fetch and store together.
         concurrency: Number of calls at a time.
         agent_id: The agent, if not the client's.
-        on_progress: A callback with the result so far, and the number of all conversations.
+        on_progress: Called with the result so far, and the total number of conversations.
 
     Raises:
-        CopyError: if the file is in use, is not a copy, or has the conversations of another agent.
+        CopyError: if the file is in use, is not a copy, or holds another agent's conversations.
         PolyAIError: if the list cannot be read, or 100 conversations in a row cannot be fetched.
         NotADirectoryError: if the directory for recordings is a file.
         ValueError: if an argument is out of range.

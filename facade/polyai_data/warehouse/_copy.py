@@ -69,7 +69,7 @@ _STATE = {
     },
 }
 WITHOUT_DETAILS = "list:"
-"""How the digests of conversations start whose details were not fetched."""
+"""The prefix of the digests of conversations whose details were not fetched."""
 PARTS: tuple[TableName, ...] = get_args(TableName)[1:]
 """The tables with the parts of conversations."""
 
@@ -78,7 +78,7 @@ _lock = threading.Lock()
 
 
 class CopyError(Exception):
-    """The local copy cannot be used: it is in use, is not a copy, or has other conversations."""
+    """The local copy cannot be used: it is in use, is not a copy, or holds other conversations."""
 
 
 def tables() -> dict[str, dict[str, str]]:
@@ -124,7 +124,7 @@ def _is_in_use(path: Path) -> CopyError:
 
 @contextmanager
 def _private_files() -> Iterator[None]:
-    """Make new files readable by their owner alone. DuckDB creates several."""
+    """Make new files readable only by their owner. DuckDB creates several."""
     before = os.umask(0o077)
     try:
         yield
@@ -179,7 +179,7 @@ class Copy:
             _in_use.discard(self._name)
 
     def _create(self) -> None:
-        """Create the file with its tables. It gets its name when it is whole."""
+        """Create the file with its tables. It gets its name when it is complete."""
         new = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.new")
         try:
             with connect(new) as connection:
@@ -241,8 +241,7 @@ class Copy:
         """Record that a run started, and return its number.
 
         Raises:
-            CopyError: if the copy was made with or without --redact, or from another source, and
-                this run is not.
+            CopyError: if earlier runs differ from this one in --redact or in the source.
         """
         for was_redacted, before in self.all(
             "SELECT redacted, coalesce(source, 'data') FROM sync_runs ORDER BY run LIMIT 1"
@@ -274,7 +273,7 @@ class Copy:
         )
 
     def covered_until(self, *, details: bool) -> datetime | None:
-        """Return up to which time the last complete run has everything; None if there was none."""
+        """Return the time up to which the last complete run has everything; None without one."""
         moment: datetime | None = self.one(
             "SELECT covered_until FROM sync_runs WHERE finished_at IS NOT NULL "
             "AND (details OR NOT ?) ORDER BY run DESC LIMIT 1",
@@ -285,7 +284,7 @@ class Copy:
     # --- Conversations -----------------------------------------------------------------------
 
     def project_id(self) -> str | None:
-        """Return the agent whose conversations the copy has."""
+        """Return the agent whose conversations the copy holds."""
         found: str | None = self.one(
             "SELECT project_id FROM conversations WHERE project_id IS NOT NULL LIMIT 1"
         )
@@ -308,8 +307,8 @@ class Copy:
     def unfinished(self, *, details: bool) -> list[str]:
         """Return the IDs that a run has to fetch although it did not see them.
 
-        They were in progress, or failed, or an earlier run saw that they changed, but fetched no
-        details.
+        They were in progress, or failed, or an earlier run saw that they changed, but did not fetch
+        their details.
         """
         rows = self.all(
             "SELECT conversation_id FROM (SELECT conversation_id FROM sync_seen WHERE in_progress "
@@ -322,7 +321,7 @@ class Copy:
         return [each for (each,) in rows]
 
     def places(self, ids: list[str]) -> list[tuple[str, datetime, str | None]]:
-        """Return when and in which environment conversations started, if that is known."""
+        """Return when and in which environment conversations started, if known."""
         return self.all(
             "SELECT conversation_id, started_at, client_env FROM conversations "
             "WHERE list_contains(?, conversation_id) AND started_at IS NOT NULL ORDER BY ALL",
@@ -375,7 +374,7 @@ class Copy:
             )
 
     def forget_unreadable(self, before: datetime) -> None:
-        """Forget the unreadable records that a whole walk did not see again."""
+        """Forget the unreadable records that a full walk did not see again."""
         self._connection.execute(
             "DELETE FROM sync_failed WHERE starts_with(conversation_id, 'unreadable:') "
             "AND failed_at < ?",
@@ -383,15 +382,15 @@ class Copy:
         )
 
     def counts_agree(self, total: int | None, without_id: int) -> bool:
-        """Whether a whole walk saw as many conversations as the server counts.
+        """Whether a full walk saw as many conversations as the server counts.
 
-        An empty list proves nothing: it may be that of another agent.
+        An empty list proves nothing: it may be another agent's.
         """
         seen: int = self.one("SELECT count(DISTINCT conversation_id) FROM run_seen")
         return seen > 0 and seen + without_id == total
 
     def sweep(self, at: datetime, *, delete: bool) -> int:
-        """Mark or delete what a whole walk did not see, and return the number of these."""
+        """Mark or delete what a full walk did not see, and return how many there were."""
         missing = "conversation_id NOT IN (FROM run_seen)"
         with self._transaction():
             if not delete:

@@ -32,8 +32,8 @@ WHERE vanished_at IS NULL AND in_progress IS NOT true
         THEN epoch(asked_at) < epoch(least(coalesce(finished_at, started_at), fetched_at)) + ?
         ELSE reason IS NOT NULL OR recordings.conversation_id IS NULL END
 """
-"""The recordings to ask for. They appear some time after a call has ended. So one that the API does
-not have is asked for again, until that time after the end of the call is over."""
+"""The recordings to request. A recording appears some time after its call has ended, so one that
+the API does not have is requested again until that time is over."""
 
 
 class Recordings:
@@ -46,7 +46,7 @@ class Recordings:
         redacted: Whether to save recordings with personal data removed.
 
     Raises:
-        NotADirectoryError: if there is a file of that name.
+        NotADirectoryError: if there is a file with that name.
     """
 
     def __init__(self, client: DataClient, copy: Copy, directory: Path, *, redacted: bool) -> None:
@@ -86,13 +86,13 @@ class Recordings:
         agent_id: str | None,
         check: Callable[[Exception | None], None],
     ) -> Generator[bool, None, None]:
-        """Save the recordings that are missing; yield for each one asked for whether it is there.
+        """Save the missing recordings; yield for each one requested whether it is there.
 
         Args:
-            lookback: For how long after the end of a call to ask again.
+            lookback: How long after the end of a call to ask again.
             concurrency: Number of calls at a time.
             agent_id: The agent, if not the client's.
-            check: Called with the error of each call, or None. It raises if going on is pointless.
+            check: Called with the error of each call, or None. Raises if continuing is pointless.
         """
         self._copy.execute(_TODO, NO_RECORDING, lookback.total_seconds())
         for agent, day in self._copy.all(
@@ -126,7 +126,7 @@ class Recordings:
                     yield result.error is None
 
     def _delete_parts(self, place: PurePosixPath) -> None:
-        """Delete what a download left that was killed. Running downloads write to their files."""
+        """Delete what a killed download left behind. Running downloads write to their files."""
         for part in (self._directory / place).glob("*.wav.*.part"):
             if time.time() - part.stat().st_mtime > _MAX_PART_AGE:
                 part.unlink()

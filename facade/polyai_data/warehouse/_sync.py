@@ -43,7 +43,7 @@ class SyncResult:
         failed: The number of conversations that could not be fetched; they are tried again by the
             next sync, and the table `sync_failed` has the reasons.
         vanished: The number of conversations that the API no longer has.
-        ended_early: Whether it stopped where the last complete sync began, less the lookback.
+        ended_early: Whether it stopped at the start of the last complete sync, less the lookback.
         recordings_saved: The number of recordings that it saved.
         recordings_failed: The number of recordings that could not be saved; they are tried again by
             the next sync, and the table `recordings` has the reasons.
@@ -62,7 +62,7 @@ class SyncResult:
 
 
 OnProgress = Callable[[SyncResult, int | None], None]
-"""A callback with what a sync did so far, and the number of all conversations or None."""
+"""A callback that gets the result so far, and the total number of conversations or None."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class Sync:
         result.recordings_failed = recordings.failed(self._started)
 
     def _oldest_needed(self, covered: datetime | None) -> datetime | None:
-        """Return from which time on conversations are needed; None for all."""
+        """Return the time from which conversations are needed; None for all."""
         if covered is None or self._options.full:
             return None
         return min(covered - self._options.lookback, self._started - self._options.refresh)
@@ -184,10 +184,10 @@ class Sync:
         self._result.ended_early = self._walk.ended_early
 
     def _check_agent(self, copy: Copy, conversations: Sequence[Listed]) -> None:
-        """Make sure that the copy has the conversations of one agent.
+        """Make sure that the copy holds the conversations of one agent.
 
         Raises:
-            CopyError: if it has those of another one.
+            CopyError: if it holds those of another one.
         """
         if self._agent_checked:
             return
