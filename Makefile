@@ -37,7 +37,7 @@ build/data/ready: .venv/ready requirements-data.txt
 
 test-data: build/data/ready ## Run the tests of tables and copies with pandas, Polars, dlt, Spark and 50 kills
 	@PYTHONPATH="$(CURDIR)/build/data" KILLS=$(or $(KILLS),50) $(RUN) -m pytest --quiet --cov --cov-config=tests/data/coverage.toml \
-		--numprocesses auto --dist loadgroup $(or $(TESTS),tests/data tests/frames tests/warehouse)
+		--numprocesses auto --dist loadfile $(or $(TESTS),tests/data tests/frames tests/warehouse)
 
 # --- For changes -------------------------------------------------------------------------------
 

@@ -31,7 +31,6 @@ from tests.pages import read as read_page
 
 pytestmark = [
     pytest.mark.filterwarnings("default"),  # of dlt and what it uses
-    pytest.mark.xdist_group("dlt"),  # which is slow to start
 ]
 dlt: Any = pytest.importorskip("dlt", reason="dlt is not installed")
 deltalake: Any = pytest.importorskip("deltalake", reason="deltalake is not installed")

@@ -40,7 +40,6 @@ from tests.pages import read
 
 pytestmark = [
     pytest.mark.filterwarnings("default"),  # of PySpark and py4j
-    pytest.mark.xdist_group("spark"),  # which is slow to start
 ]
 
 KEY = "key-that-nobody-may-see-5d1c0b7e"
