@@ -1,9 +1,11 @@
 """Serves the sandbox in a background thread."""
 
+import asyncio
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Unpack
 
 import uvicorn
@@ -15,7 +17,7 @@ from ._running import Sandbox
 
 
 class _Server(uvicorn.Server):
-    """A server that signals when it is ready, so that callers need not poll."""
+    """A server that says when it is ready, and stops at once: uvicorn polls ten times a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -23,13 +25,32 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
         self.ready.set()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    async def main_loop(self) -> None:
+        for tick in itertools.count():
+            if await self.on_tick(tick):  # updates the Date header
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), 0.1)
+
+    def stop(self) -> None:
+        """Stop the server, from another thread."""
+        self.should_exit = True
+        self._loop.call_soon_threadsafe(self._stopped.set)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        for server in self.servers:
+            server.close()
         # The `with` block has ended, so nobody reads the rest of any response.
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        await super().shutdown(sockets)
+        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+        for server in self.servers:
+            await server.wait_closed()
+        await self.lifespan.shutdown()
 
 
 class _TransportMiddleware:
@@ -92,5 +113,5 @@ def serve(
             name = f"[{host}]" if family == socket.AF_INET6 else host
             yield Sandbox(f"http://{name}:{listener.getsockname()[1]}", app)
         finally:
-            server.should_exit = True
+            server.stop()
             thread.join()
