@@ -1,7 +1,6 @@
 """Serves the sandbox in a background thread."""
 
 import asyncio
-import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -30,9 +29,9 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
     async def main_loop(self) -> None:
-        for tick in itertools.count():
-            if await self.on_tick(tick):  # updates the Date header
-                return
+        tick = 0
+        while not await self.on_tick(tick):  # updates the Date header
+            tick += 1
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), 0.1)
 
