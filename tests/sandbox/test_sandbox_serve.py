@@ -13,6 +13,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Unpack, get_type_hints
 
 import httpx
@@ -20,7 +21,7 @@ import pytest
 from polyai_data import sandbox
 from polyai_data.cli._install import install_command
 from polyai_data.sandbox import __main__ as command
-from polyai_data.sandbox import create_app, serve
+from polyai_data.sandbox import _serve, create_app, serve
 
 HEADERS = {"X-API-KEY": "sandbox"}
 PATH = "/v1/agents/PROJECT-DEMO/conversations"
@@ -352,3 +353,23 @@ def test_missing_extra(missing: str, tmp_path: Path) -> None:
     assert completed.returncode == 1
     assert hint in completed.stderr
     assert completed.stderr.count("\n") == 1
+
+
+def test_an_interrupt_while_it_starts_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is raised, whenever it comes, and the server ends."""
+
+    class Interrupted(threading.Event):
+        waits = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.waits += 1
+            if self.waits == 1:
+                raise KeyboardInterrupt
+            return super().wait(timeout)
+
+    names = SimpleNamespace(Event=Interrupted, Thread=threading.Thread)
+    monkeypatch.setattr(_serve, "threading", names)
+    before = threading.enumerate()
+    with pytest.raises(KeyboardInterrupt), serve():
+        pytest.fail("not reached")
+    assert threading.enumerate() == before
