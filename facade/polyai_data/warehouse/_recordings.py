@@ -22,8 +22,8 @@ _CONCURRENCY = 4
 _MAX_PART_AGE = 3600
 """Seconds since the last write to a file."""
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-_TODO = """
-CREATE OR REPLACE TEMP TABLE recordings_todo AS
+_PENDING = """
+CREATE OR REPLACE TEMP TABLE pending_recordings AS
 SELECT conversation_id, coalesce(project_id, '') AS agent, started_at::DATE AS day
 FROM conversations LEFT JOIN recordings USING (conversation_id)
 WHERE vanished_at IS NULL AND in_progress IS NOT true
@@ -94,12 +94,12 @@ class Recordings:
             agent_id: The agent, if not the client's.
             check: Called with the error of each call, or None. Raises if continuing is pointless.
         """
-        self._copy.execute(_TODO, NO_RECORDING, lookback.total_seconds())
+        self._copy.execute(_PENDING, NO_RECORDING, lookback.total_seconds())
         for agent, day in self._copy.all(
-            "SELECT DISTINCT agent, day FROM recordings_todo ORDER BY day DESC NULLS LAST, agent"
+            "SELECT DISTINCT agent, day FROM pending_recordings ORDER BY day DESC NULLS LAST, agent"
         ):
             ids = self._copy.all(
-                "SELECT conversation_id FROM recordings_todo "
+                "SELECT conversation_id FROM pending_recordings "
                 "WHERE agent = ? AND day IS NOT DISTINCT FROM ? ORDER BY conversation_id",
                 agent,
                 day,
