@@ -40,7 +40,7 @@ class ReadableYaml:
     @classmethod
     def deserialize(cls, text: str) -> dict[str, Any]:
         """Return the cassette with its original bodies."""
-        cassette: dict[str, Any] = yaml.safe_load(text)
+        cassette: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
         for interaction in cassette["interactions"]:
             interaction["response"]["body"] = {"string": _sent(interaction["response"]["body"])}
             interaction["request"]["body"] = _sent(interaction["request"]["body"] or {"text": ""})

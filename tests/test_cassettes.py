@@ -76,7 +76,7 @@ def test_cassette_replays(scenario: Scenario, asynchronous: bool) -> None:
     with recorder("none").use_cassette(scenario.path.name) as cassette:
         result = call(scenario, asynchronous=asynchronous)
     assert cassette.all_played
-    recorded = yaml.safe_load(scenario.path.read_text())["interactions"]
+    recorded = yaml.load(scenario.path.read_text(), Loader=yaml.CSafeLoader)["interactions"]
     answers = [interaction["response"] for interaction in recorded]
     error = ERRORS.get(scenario.name) or ERRORS.get(scenario.outcome)
     if error is None:

@@ -1,4 +1,4 @@
-"""Answers that are no success: which error each becomes, what it carries, and how it reads."""
+"""Unsuccessful responses: which error each becomes, what it carries, and how it reads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import pickle
 import re
 import time
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -17,6 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polyai_data import APIStatusError, PolyAIError, errors
 from polyai_data.errors import short_repr
+
+from tests.conftest import SETTINGS
 
 if TYPE_CHECKING:
     from tests.conftest import Caller, FakeServer
@@ -100,13 +103,19 @@ def test_every_status_with_any_body_is_the_right_error(
 ) -> None:
     content, body, message = BODIES[kind]
     envelope = kind == "envelope"
-    client = call.client(server, api_key="key", region="us", agent_id="PROJECT-1", max_retries=0)
-    for status in range(300, 600) if kind in WITH_EVERY_STATUS else (302, 400, 401, 404, 500, 599):
-        server.respond(status, content=content)
-        with pytest.raises(PolyAIError) as caught:
-            call.use(client, lambda client: client.get_conversation("CA1"))
-        error = caught.value
-        sent = server.requests[-1].headers["X-PolyAI-Correlation-Id"]
+    statuses = range(300, 600) if kind in WITH_EVERY_STATUS else (302, 400, 401, 404, 500, 599)
+    raised: list[Any] = []
+
+    def read_each(client: Any) -> Generator[Any, Any, None]:
+        for status in statuses:
+            server.respond(status, content=content)
+            with pytest.raises(PolyAIError) as caught:
+                yield client.get_conversation("CA1")
+            raised.append(caught.value)
+
+    call.play(call.client(server, **SETTINGS), read_each)
+    for status, error, request in zip(statuses, raised, server.requests, strict=True):
+        sent = request.headers["X-PolyAI-Correlation-Id"]
         assert type(error) is class_for(status, body), status
         assert error.status_code == status
         assert error.body == body
@@ -123,7 +132,6 @@ def test_every_status_with_any_body_is_the_right_error(
             f"{HINTS.get(status, '')}"
         )
         assert error.__cause__ is error.__context__ is None
-    call.close(client)
 
 
 def test_an_error_reads_as_the_readme_shows(call: Caller, server: FakeServer) -> None:

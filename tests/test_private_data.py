@@ -530,10 +530,13 @@ def frames_of_the_package(error: BaseException) -> str:
     frames = error.__traceback__
     while frames is not None and "polyai_data" not in frames.tb_frame.f_code.co_filename:
         frames = frames.tb_next
-    rich_report = rich.traceback.Traceback.from_exception(
+    trace = rich.traceback.Traceback.extract(
         type(error), error, frames, show_locals=True, locals_max_string=500, locals_max_length=99
     )
-    return "\n".join([*shown, rich_text(rich_report)])
+    rich_frames = [frame for stack in trace.stacks for frame in stack.frames]
+    assert rich_frames
+    by_rich = [f"{name} = {value}" for one in rich_frames for name, value in one.locals.items()]
+    return "\n".join([*shown, *by_rich])
 
 
 WRITES: dict[str, Callable[[Any], Any]] = {

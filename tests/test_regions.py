@@ -93,9 +93,9 @@ def test_each_region_has_its_studio() -> None:
 
 
 @pytest.mark.parametrize("region", Region)
-def test_a_studio_url_names_region_and_agent(region: Region) -> None:
+def test_a_studio_url_names_region_account_and_agent(region: Region) -> None:
     url = f"{region.studio_url}/acme/PROJECT-1/conversations/CA1?tab=1#turn-2"
-    assert parse_studio_url(url) == (region, "PROJECT-1")
+    assert parse_studio_url(url) == (region, "acme", "PROJECT-1")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_studio_url_names_region_and_agent(region: Region) -> None:
     ],
 )
 def test_studio_urls_are_read_as_people_paste_them(url: str, agent_id: str) -> None:
-    assert parse_studio_url(url) == (Region.US, agent_id)
+    assert parse_studio_url(url) == (Region.US, "acme", agent_id)
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,8 @@ VALID_REGIONS = (
 )
 
 
-def parse_studio_url(url: str) -> tuple[Region, str]:
-    """Return the region and the agent ID in an Agent Studio URL.
+def parse_studio_url(url: str) -> tuple[Region, str, str]:
+    """Return the region, the account ID and the agent ID in an Agent Studio URL.
 
     Args:
         url: A URL such as `https://studio.us.poly.ai/acme/PROJECT-1`. The scheme may be missing.
@@ -98,12 +98,6 @@ def parse_studio_url(url: str) -> tuple[Region, str]:
     Raises:
         ConfigurationError: if it is not the URL of an agent.
     """
-    region, _, agent_id = split_studio_url(url)
-    return region, agent_id
-
-
-def split_studio_url(url: str) -> tuple[Region, str, str]:
-    """Return the region, the account and the agent in an Agent Studio URL."""
     with suppress(ValueError, TypeError, AttributeError):  # not a URL, or not a string
         parts = urlsplit(url.strip() if "://" in url else f"https://{url.strip()}")
         studio_url = f"https://{(parts.hostname or '').removesuffix('.')}"

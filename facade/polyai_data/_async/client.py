@@ -25,7 +25,7 @@ from .._http.retry import RetryState
 from .._models.conversations import Conversation
 from .._models.summaries import ConversationPage
 from .._models.writes import Annotation, WriteResult
-from .._regions import Region, split_studio_url
+from .._regions import Region, parse_studio_url
 from .chats import AsyncChat
 from .io import ID_SOURCES, Connection, call_many
 from .list import AsyncConversationList
@@ -123,7 +123,7 @@ class AsyncDataClient(AsyncSender):
         """
         for name in ("api_key", "conversations_api_key"):  # first, as in the constructor
             options[name] = ApiKey.wrap(options.get(name))
-        region, account_id, agent_id = split_studio_url(url)
+        region, account_id, agent_id = parse_studio_url(url)
         return cls(region=region, account_id=account_id, agent_id=agent_id, **options)
 
     def with_options(

@@ -55,14 +55,6 @@ _SEARCH_SETTINGS = {
 }
 
 
-def _account_of(studio_url: str) -> str:
-    """Return the account in a valid Agent Studio URL."""
-    from urllib.parse import unquote
-
-    path = studio_url.strip().partition("://")[2] or studio_url.strip()
-    return unquote(next(part for part in path.split("/")[1:] if part))
-
-
 def resolve_region(options: RegionOptions) -> Region | None:
     """Return the region from the options or the environment, or None.
 
@@ -113,13 +105,11 @@ class ResolvedSettings:
                 "Remove --region, --agent and --base-url.",
             )
         base_url, ignored = _find_base_url(connection)
-        account_id = getattr(connection, "account", None)
+        agent_id = connection.agent or _environment("POLYAI_AGENT_ID")
+        account_id = _environment("POLYAI_ACCOUNT_ID")
         if connection.studio_url is not None:
-            agent_id: str | None = parse_studio_url(connection.studio_url)[1]
-            account_id = account_id or _account_of(connection.studio_url)
-        else:
-            agent_id = connection.agent or _environment("POLYAI_AGENT_ID")
-        account_id = account_id or _environment("POLYAI_ACCOUNT_ID")
+            _, account_id, agent_id = parse_studio_url(connection.studio_url)
+        account_id = getattr(connection, "account", None) or account_id
         return cls(region, base_url, agent_id, key, problem, ignored, account_id)
 
     @property
