@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import functools
 import gc
 import importlib
 import inspect
+import json
 import os
 import pkgutil
 import socket
@@ -37,7 +37,7 @@ pytest_plugins = ["pytester"]
 settings.register_profile(
     "polyai-data", max_examples=30, deadline=None, derandomize=True, database=None
 )
-settings.register_profile("fast", settings.get_profile("polyai-data"), max_examples=10)
+settings.register_profile("fast", settings.get_profile("polyai-data"), max_examples=5)
 settings.load_profile("polyai-data")
 
 SETTINGS: dict[str, Any] = {
@@ -511,7 +511,7 @@ def sample() -> Callable[..., dict[str, Any]]:
     """Returns made-up JSON of a conversation, with other values for the fields that are named."""
 
     def sample(**changes: Any) -> dict[str, Any]:
-        return {**copy.deepcopy(CONVERSATION), **changes}
+        return {**json.loads(json.dumps(CONVERSATION)), **changes}
 
     return sample
 
@@ -521,7 +521,7 @@ def found() -> Callable[..., dict[str, Any]]:
     """Returns made-up JSON of a found conversation, with other values for fields that are named."""
 
     def found(**changes: Any) -> dict[str, Any]:
-        return {**copy.deepcopy(FOUND), **changes}
+        return {**json.loads(json.dumps(FOUND)), **changes}
 
     return found
 

@@ -959,6 +959,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 @BOTH_TRANSPORTS
 @pytest.mark.parametrize("how", ["held", "cycle", "exception"])
 def test_a_bulk_read_that_was_not_finished_does_not_hang_the_exit(transport: str, how: str) -> None:

@@ -46,18 +46,21 @@ def loaded(code: str) -> set[str]:
     return set(printed(code))
 
 
+@pytest.mark.slow
 def test_importing_the_package_imports_all_but_its_optional_parts() -> None:
     modules = loaded(f"import polyai_data{LOADED}")
     assert not LAZY & modules
     assert {"httpx", "polyai_data._sync.client", "polyai_data_generated.models"} <= modules
 
 
+@pytest.mark.slow
 def test_the_asynchronous_half_is_imported_when_it_is_used() -> None:
     modules = loaded(f"from polyai_data import AsyncDataClient{LOADED}")
     assert {"asyncio", "polyai_data._async.client"} <= modules
     assert not {"msgspec", "starlette", "polyai_data.cli"} & modules
 
 
+@pytest.mark.slow
 def test_the_synchronous_client_imports_nothing_asynchronous() -> None:
     code = "from polyai_data import DataClient; DataClient(api_key='key', region='us').close()"
     assert not LAZY & loaded(f"{code}{LOADED}")
@@ -75,6 +78,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_name_is_there_without_any_other_import() -> None:
     names = ["errors", "models", "Region", "PolyAIError", "Turn", "AsyncDataClient"]
     full = [f"polyai_data.{name}" if name.islower() else name for name in names]

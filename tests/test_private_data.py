@@ -182,6 +182,7 @@ def command_of(process: subprocess.Popen[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs ps")
 def test_the_sandbox_prints_no_key_but_its_own(call: Caller) -> None:
     command = [sys.executable, "-X", "dev", "-m", "polyai_data.sandbox", "--port", "0"]
@@ -211,6 +212,7 @@ def test_the_sandbox_prints_no_key_but_its_own(call: Caller) -> None:
     assert MARK not in "".join(lines) + rest + errors
 
 
+@pytest.mark.slow
 def test_the_demo_prints_no_key_of_the_environment() -> None:
     done = subprocess.run(
         [sys.executable, "scripts/demo.py"],
@@ -240,6 +242,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_a_program_that_dies_of_an_error_prints_no_key(kind: str) -> None:
     with serve(conversations=1) as base_url:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import operator
 import re
-import sys
 import unicodedata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -25,7 +24,7 @@ VALID_IDS = (
     | st.text("/\\?#%.&=+;:@ é𝔘{}", min_size=1, max_size=12)
 ).filter(lambda text: text not in (".", ".."))
 
-CONTROLS = [chr(n) for n in range(sys.maxunicode + 1) if unicodedata.category(chr(n)) == "Cc"]
+CONTROLS = [chr(n) for n in range(0x100) if unicodedata.category(chr(n)) == "Cc"]
 LONE_SURROGATES = ["\ud800", "\udbff", "\udc00", "\udfff"]
 
 

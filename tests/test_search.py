@@ -753,7 +753,7 @@ EVENTS = st.lists(st.lists(st.sampled_from(["begin", "end"]), max_size=4), max_s
 
 
 @given(events=EVENTS, page_size=st.integers(1, 9), count=st.integers(0, 20))
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 4 // 3)
 def test_conversations_that_begin_and_end_neither_repeat_nor_hide_any(
     events: list[list[str]], page_size: int, count: int
 ) -> None:
