@@ -37,9 +37,12 @@ class _Server(uvicorn.Server):
 
     def stop(self) -> None:
         """Stop the server, from another thread."""
-        self.should_exit = True
         self.ready.wait()  # an interrupt may come before it is
-        self._loop.call_soon_threadsafe(self._stopped.set)
+        self._loop.call_soon_threadsafe(self._exit)
+
+    def _exit(self) -> None:
+        self.should_exit = True
+        self._stopped.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         for server in self.servers:
