@@ -365,7 +365,9 @@ def test_an_interrupt_while_it_starts_stops_it(monkeypatch: pytest.MonkeyPatch) 
             self.waits += 1
             if self.waits == 1:
                 raise KeyboardInterrupt
-            return super().wait(timeout)
+            is_set = super().wait(timeout)
+            time.sleep(0.3)  # a server that has been told to stop would be gone by now
+            return is_set
 
     names = SimpleNamespace(Event=Interrupted, Thread=threading.Thread)
     monkeypatch.setattr(_serve, "threading", names)
