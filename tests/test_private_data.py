@@ -536,9 +536,9 @@ def frames_of_the_package(error: BaseException) -> str:
     trace = rich.traceback.Traceback.extract(
         type(error), error, frames, show_locals=True, locals_max_string=500, locals_max_length=99
     )
-    rich_frames = [frame for stack in trace.stacks for frame in stack.frames]
+    rich_frames = [frame.locals or {} for stack in trace.stacks for frame in stack.frames]
     assert rich_frames
-    by_rich = [f"{name} = {value}" for one in rich_frames for name, value in one.locals.items()]
+    by_rich = [f"{name} = {value}" for one in rich_frames for name, value in one.items()]
     return "\n".join([*shown, *by_rich])
 
 

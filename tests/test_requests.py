@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import operator
+import pickle
 import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from polyai_data import APIStatusError, ConfigurationError, PolyAIError, __version__
+from polyai_data._http.request import RequestURL
 from polyai_data_generated.api.operations import get_conversation
 
 if TYPE_CHECKING:
@@ -53,6 +56,57 @@ def test_a_valid_id_arrives_as_one_segment_that_unquotes_to_it(
     assert [*segments[:3], segments[4]] == ["", "v1", "agents", "conversations"]
     assert [unquote(segment) for segment in segments[3::2]] == [agent_id, conversation_id]
     assert len(segments) == 6
+
+
+ORIGINS = [
+    "https://api.us.poly.ai",
+    "http://127.0.0.1:8765",
+    "http://[::1]:8765/prefix",
+    "https://GATEWAY.example:443/a b/ü/",
+    "https://bücher.example:8443",
+]
+
+
+def everything(url: httpx.URL) -> dict[str, Any]:
+    """Return what a user can ask of a URL."""
+    properties = {name for name, kind in vars(httpx.URL).items() if isinstance(kind, property)}
+    found = {name: getattr(url, name) for name in properties - {"raw"}}  # which is deprecated
+    moved = url.copy_with(host="other.example", params={"a": "b"})
+    return {**found, "str": str(url), "hash": hash(url), "moved": moved, "joined": url.join("x?y")}
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+@given(agent_id=VALID_IDS, conversation_id=VALID_IDS)
+def test_the_url_of_a_request_is_what_httpx_reads_from_its_text(
+    call: Caller, origin: str, agent_id: str, conversation_id: str
+) -> None:
+    sent: list[httpx.URL] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.url)
+        return httpx.Response(200, json={"conversationId": conversation_id})
+
+    def read(client: Any) -> Any:
+        return client.get_conversation(conversation_id, agent_id=agent_id)
+
+    call(answer, read, base_url=origin, region=None)
+    check_url(sent[0])
+
+
+@given(cursor=st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+def test_the_query_of_a_request_is_what_httpx_reads_from_its_text(cursor: str) -> None:
+    query = httpx.QueryParams({"cursor": cursor, "limit": 5})
+    check_url(RequestURL(f"https://api.us.poly.ai/v3/conversations?{query}"))
+
+
+def check_url(url: httpx.URL) -> None:
+    expected = httpx.URL(str(url))
+    assert url.raw_path == expected.raw_path  # before it is parsed, and then in whole
+    assert everything(url) == everything(expected)
+    assert url == expected == copy.copy(url) == pickle.loads(pickle.dumps(url))
+    assert repr(url).replace("RequestURL", "URL") == repr(expected)
+    with pytest.raises(AttributeError, match="no_such_part"):
+        url.no_such_part  # type: ignore[attr-defined]  # noqa: B018
 
 
 @pytest.mark.parametrize("bad", ["", ".", ".."])

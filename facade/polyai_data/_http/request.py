@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 from attrs import field, frozen
@@ -26,6 +27,49 @@ _SENT = {"method", "url", "params", "json", "headers"}
 _HEADERS = {("Content-Type", "application/json")}
 
 _T = TypeVar("_T")
+
+_parse_origin = lru_cache(maxsize=64)(httpx.URL)
+
+
+class RequestURL(httpx.URL):
+    """An httpx.URL that is parsed only when a part is used that transports do not need.
+
+    Parsing takes 35 µs, more than all else that a request needs before it is sent.
+    """
+
+    def __init__(self, url: str) -> None:
+        scheme, _, host, path = url.split("/", 3)
+        self._url = url
+        self._origin = _parse_origin(f"{scheme}//{host}")
+        self._target = f"/{path}".encode("ascii")
+
+    @property
+    def raw_scheme(self) -> bytes:
+        return self._origin.raw_scheme
+
+    @property
+    def raw_host(self) -> bytes:
+        return self._origin.raw_host
+
+    @property
+    def port(self) -> int | None:
+        return self._origin.port
+
+    @property
+    def raw_path(self) -> bytes:
+        return self._target
+
+    def __str__(self) -> str:
+        return self._url
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            """Parse the URL: httpx keeps the parts in an attribute that is not there yet."""
+            if name.startswith("__") or "_url" not in vars(self):
+                raise AttributeError(name)
+            super().__init__(self._url)
+            return object.__getattribute__(self, name)
 
 
 @frozen
@@ -63,14 +107,16 @@ class PreparedRequest(Generic[_T]):
         if self.content is not None:
             headers.append(("Content-Type", "application/json"))
             headers.append(("Content-Length", str(len(self.content))))
+        url = RequestURL(self.url)
         request = httpx.Request(
             self.method,
-            self.url,
+            url._origin,
             headers=[*headers, *self.config.key.headers()],
             # A stream is taken as it is; for anything else httpx adds headers, which is slow.
             stream=httpx.ByteStream(self.content or b""),
             extensions=dict(extensions),
         )
+        request.url = url
         request.read()  # transports may use request.content
         return request
 
