@@ -3,7 +3,7 @@
 `python scripts/bench.py [--quick] [--walk N] [--profile]` serves files with nginx, or with uvicorn
 if nginx is not installed. It reads them with the floor (http.client or aiohttp, with orjson), with
 plain httpx, the generated client and this client. Their rounds are interleaved, so that other load
-on the machine affects all of them. The figures are medians; compare the ratios to the floor.
+on the machine affects all of them. Figures and ratios are medians; compare the ratios.
 
 It prints a table, writes build/bench.json and build/bench.png, and exits with 1 if a figure is
 above its limit.
@@ -236,7 +236,7 @@ class Benchmark:
         floor: The client with the minimum cost.
         max_ratios: The limits of ratios to the floor, by client.
         max_figures: The limits of figures, by client.
-        figures: The median of each client.
+        turns: The figures of each client, one for each round.
     """
 
     name: str
@@ -244,11 +244,20 @@ class Benchmark:
     floor: str
     max_ratios: dict[str, float] = field(factory=dict)
     max_figures: dict[str, float] = field(factory=dict)
-    figures: dict[str, float] = field(factory=dict)
+    turns: dict[str, list[float]] = field(factory=dict)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The median of each client."""
+        return medians(self.turns)
 
     def ratio(self, client: str) -> float:
-        """Return the ratio of a client's figure to the floor."""
-        return self.figures[client] / self.figures[self.floor]
+        """Return the median of a client's ratios to the floor, one for each round.
+
+        Machines change their speed from one second to the next, but less within a round.
+        """
+        pairs = zip(self.turns[client], self.turns[self.floor], strict=True)
+        return statistics.median(figure / floor for figure, floor in pairs)
 
     def limit(self, client: str) -> str:
         """Return a client's limit as text."""
@@ -267,16 +276,24 @@ class Benchmark:
 Runs = dict[str, Callable[[], float]]
 
 
-def interleave(runs: Runs, rounds: int) -> dict[str, float]:
-    """Run all functions in turn, and return their medians without the warm-up round."""
+def interleave(runs: Runs, rounds: int, per: int = 1) -> dict[str, list[float]]:
+    """Run all functions in turn, and return their figures, divided by `per`.
+
+    A round before the others warms up.
+    """
     times: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + 1):
         for name, run in runs.items():
             gc.collect()  # so that no run pays for the garbage of another
             figure = run()
             if number > 0:
-                times[name].append(figure)
-    return {name: statistics.median(figures) for name, figures in times.items()}
+                times[name].append(figure / per)
+    return times
+
+
+def medians(turns: dict[str, list[float]]) -> dict[str, float]:
+    """Return the median of each client."""
+    return {name: statistics.median(figures) for name, figures in turns.items()}
 
 
 def timed(task: Callable[[], object], count: int) -> Callable[[], float]:
@@ -323,7 +340,7 @@ def w1(server: Server, count: int, rounds: int) -> Benchmark:
             ),
             "generated": timed(lambda: generated_get.sync(AGENT, ONE, client=generated), count),
         }
-        benchmark.figures = interleave(runs, rounds)
+        benchmark.turns = interleave(runs, rounds)
     return benchmark
 
 
@@ -359,9 +376,7 @@ def w2(server: Server, count: int, rounds: int) -> Benchmark:
         "json": timed(lambda: json.loads(content), count),
         "generated": timed(lambda: GeneratedPage.from_dict(json.loads(content)), count),
     }
-    benchmark.figures = {
-        name: figure / PAGE_SIZE for name, figure in interleave(runs, rounds).items()
-    }
+    benchmark.turns = interleave(runs, rounds, per=PAGE_SIZE)
     return benchmark
 
 
@@ -451,12 +466,12 @@ def w3_runs(url: str, count: int, concurrency: int) -> Runs:
 def w3(server: Server, count: int, rounds: int) -> Benchmark:
     """Get many conversations concurrently."""
     benchmark = Benchmark(
-        f"W3 get {count:,}, {CONCURRENCY} concurrent",
+        f"W3 get many, {CONCURRENCY} concurrent",
         "µs CPU per call",
         "aiohttp + orjson",
         {"polyai_data": 2.2, "polyai_data, sync get_conversations": 3},
     )
-    benchmark.figures = interleave(w3_runs(server.url, count, CONCURRENCY), rounds)
+    benchmark.turns = interleave(w3_runs(server.url, count, CONCURRENCY), rounds)
     return benchmark
 
 
@@ -500,9 +515,7 @@ def w4(server: Server, rounds: int) -> Benchmark:
             "polyai_data, async": saving(lambda: asyncio.run(download_async())),
             "httpx": saving(plain_httpx),
         }
-        benchmark.figures = {
-            name: figure / 1000 for name, figure in interleave(runs, rounds).items()
-        }
+        benchmark.turns = interleave(runs, rounds, per=1000)
     return benchmark
 
 
@@ -561,8 +574,10 @@ def startup(server: Server, rounds: int) -> tuple[Benchmark, Benchmark]:
         },
         rounds,
     )
-    imports.figures = {name: times[name] - times["nothing"] for name in ("httpx", "polyai_data")}
-    first.figures = interleave(
+    for name in ("httpx", "polyai_data"):
+        pairs = zip(times[name], times["nothing"], strict=True)
+        imports.turns[name] = [figure - start for figure, start in pairs]
+    first.turns = interleave(
         {
             "httpx": process(
                 "import httpx, sys\n"
@@ -628,13 +643,14 @@ def tls(server: Server, count: int) -> dict[str, float]:
             DataClient(**settings(server.url)) as plain,
             DataClient(**settings(server.tls_url)) as secure,
         ):
-            return interleave(
+            turns = interleave(
                 {
                     "plain": timed(lambda: plain.get_conversation(ONE).duration, count),
                     "TLS": timed(lambda: secure.get_conversation(ONE).duration, count),
                 },
                 3,
             )
+            return medians(turns)
     finally:
         del os.environ["SSL_CERT_FILE"]
         if previous is not None:
@@ -769,7 +785,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--profile", action="store_true", help="print the time per library instead")
     options = parser.parse_args(argv)
     quick = options.quick
-    rounds, count = (3, 200) if quick else (9, 1000)
+    rounds, count = (3, 200) if quick else (25, 200)  # short turns: see Benchmark.ratio
     with serve_files() as server:
         cores, python = os.cpu_count(), platform.python_version()
         print(f"Served by {server.software}; {cores} cores; Python {python}.\n")
@@ -779,9 +795,9 @@ def main(argv: list[str] | None = None) -> int:
         imports, first = startup(server, rounds)
         benchmarks = [
             w1(server, count, rounds),
-            w2(server, 3 if quick else 10, rounds),
-            w3(server, 500 if quick else 3000, 3 if quick else 5),
-            w4(server, rounds),
+            w2(server, 3, rounds),
+            w3(server, 400, 3 if quick else 9),
+            w4(server, 3 if quick else 9),
             imports,
             first,
         ]

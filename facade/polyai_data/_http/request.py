@@ -100,7 +100,6 @@ class PreparedRequest(Generic[_T]):
             ("Host", self.url.split("/", 3)[2]),
             ("Accept", self.accept),
             ("Accept-Encoding", ", ".join(self.accept_encoding) or "identity"),
-            ("Connection", "keep-alive"),
             ("User-Agent", USER_AGENT),
             ("X-PolyAI-Correlation-Id", self.correlation_id),
         ]
