@@ -22,7 +22,7 @@ from typing import Any
 
 LIBRARIES = (
     *("attrs", "httpcore", "httpx", "msgspec", "yarl"),  # of the package
-    *("jsonpath", "openapi_python_client", "ruamel.yaml", "yaml"),  # of the scripts
+    *("jsonpath", "markdown_it", "openapi_python_client", "ruamel.yaml", "yaml"),  # of the scripts
     *("mypy.build", "mypy.checker", "mypy.main"),
 )
 
