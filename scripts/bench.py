@@ -3,7 +3,7 @@
 `python scripts/bench.py [--quick] [--walk N] [--profile]` serves files with nginx, or with uvicorn
 if nginx is not installed. It reads them with the floor (http.client or aiohttp, with orjson), with
 plain httpx, the generated client and this client. Their rounds are interleaved, so that other load
-on the machine affects all of them. Figures and ratios are medians; compare the ratios.
+on the machine affects all of them. Figures and ratios are medians. Compare the ratios.
 
 It prints a table, writes build/bench.json and build/bench.png, and exits with 1 if a figure is
 above its limit.
@@ -19,6 +19,7 @@ import itertools
 import json
 import os
 import platform
+import random
 import shutil
 import socket
 import statistics
@@ -236,7 +237,7 @@ class Benchmark:
         floor: The client with the minimum cost.
         max_ratios: The limits of ratios to the floor, by client.
         max_figures: The limits of figures, by client.
-        turns: The figures of each client, one for each round.
+        turns: The figures of each client, one per round.
     """
 
     name: str
@@ -248,13 +249,13 @@ class Benchmark:
 
     @property
     def figures(self) -> dict[str, float]:
-        """The median of each client."""
+        """The median figure of each client."""
         return medians(self.turns)
 
     def ratio(self, client: str) -> float:
         """Return the median of a client's ratios to the floor, one for each round.
 
-        Machines change their speed from one second to the next, but less within a round.
+        The speed of a machine changes from second to second, but less within a round.
         """
         pairs = zip(self.turns[client], self.turns[self.floor], strict=True)
         return statistics.median(figure / floor for figure, floor in pairs)
@@ -279,20 +280,21 @@ Runs = dict[str, Callable[[], float]]
 def interleave(runs: Runs, rounds: int, per: int = 1) -> dict[str, list[float]]:
     """Run all functions in turn, and return their figures, divided by `per`.
 
-    A round before the others warms up.
+    The first round is a warm-up and is not counted. Each round has an order of its own, so that no
+    function always runs after the same one.
     """
     times: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + 1):
-        for name, run in runs.items():
+        for name in random.Random(number).sample(list(runs), len(runs)):  # noqa: S311
             gc.collect()  # so that no run pays for the garbage of another
-            figure = run()
+            figure = runs[name]()
             if number > 0:
                 times[name].append(figure / per)
     return times
 
 
 def medians(turns: dict[str, list[float]]) -> dict[str, float]:
-    """Return the median of each client."""
+    """Return the median figure of each client."""
     return {name: statistics.median(figures) for name, figures in turns.items()}
 
 
@@ -821,6 +823,9 @@ def main(argv: list[str] | None = None) -> int:
         "machine": {"cores": cores, "python": python},
         "server": server.software,
         "benchmarks": {benchmark.name: benchmark.figures for benchmark in benchmarks},
+        "ratios": {
+            each.name: {name: each.ratio(name) for name in each.turns} for each in benchmarks
+        },
         "recording_mib": memory,
         "scaling": costs,
         "walk": walked,

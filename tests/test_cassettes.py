@@ -16,7 +16,7 @@ import record
 import scrub
 import vcr.request
 import yaml
-from cassettes import DIRECTORY, recorder
+from cassettes import DIRECTORY, LOADER, recorder
 from generate import corrected_document
 from impact import wrapped_operations
 from openapi import operations
@@ -76,7 +76,7 @@ def test_cassette_replays(scenario: Scenario, asynchronous: bool) -> None:
     with recorder("none").use_cassette(scenario.path.name) as cassette:
         result = call(scenario, asynchronous=asynchronous)
     assert cassette.all_played
-    recorded = yaml.load(scenario.path.read_text(), Loader=yaml.CSafeLoader)["interactions"]
+    recorded = yaml.load(scenario.path.read_text(), Loader=LOADER)["interactions"]
     answers = [interaction["response"] for interaction in recorded]
     error = ERRORS.get(scenario.name) or ERRORS.get(scenario.outcome)
     if error is None:

@@ -23,7 +23,7 @@ GREETING = {"conversationId": "AS_CHAT_1", "response": "Hello, Ada."}
 CIRCULAR: dict[str, Any] = {}
 CIRCULAR["self"] = CIRCULAR
 NESTED: list[Any] = []
-for _ in range(20_000):
+for _ in range(100_000):
     NESTED = [NESTED]
 
 BAD_OBJECTS = [

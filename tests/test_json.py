@@ -69,7 +69,7 @@ def test_valid_json_is_read_as_the_standard_library_reads_it(body: bytes) -> Non
     assert outcome(read_json, body) == outcome(json.loads, body)
 
 
-DEEP = "[" * 20_000 + "1" + "]" * 20_000  # Python 3.12 and later read a thousand
+DEEP = "[" * 100_000 + "1" + "]" * 100_000  # Python 3.13 reads 9,000 levels
 # JSON of a value; what is read; and the reason of the problem where a string is expected
 ODD: list[tuple[bytes, str, type[str], str]] = [
     (b'"caf\xe9"', r"caf\xe9", InvalidText, "text that is not valid Unicode"),

@@ -110,6 +110,7 @@ def test_a_studio_url_names_region_account_and_agent(region: Region) -> None:
         ("HTTPS://STUDIO.US.POLY.AI:443/acme/my-agent", "my-agent"),
         ("https://studio.us.poly.ai./acme/my-agent", "my-agent"),
         ("https://studio.us.poly.ai/acme/my-agent?x=/y", "my-agent"),
+        ("studio.us.poly.ai/acme/my-agent?next=https://x/y", "my-agent"),
         ("https://studio.us.poly.ai/acme/my%20agent%2Fv2/chat", "my agent/v2"),
     ],
 )
@@ -142,6 +143,13 @@ def test_other_urls_are_refused_with_an_example(url: Any) -> None:
     message = str(caught.value)
     assert message.startswith(f"{url!r} is not the URL of an agent in Agent Studio. Examples: ")
     assert "https://studio.us.poly.ai/<account>/<project>/" in message
+
+
+def test_the_password_in_a_studio_url_is_not_shown() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"^'https://ada:\*\*\*@studio\.us\.poly\.ai/acme'"
+    ):
+        parse_studio_url("https://ada:secret@studio.us.poly.ai/acme")
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ ORIGINS = [
 
 
 def everything(url: httpx.URL) -> dict[str, Any]:
-    """Return what a user can ask of a URL."""
+    """Return everything that a URL offers."""
     properties = {name for name, kind in vars(httpx.URL).items() if isinstance(kind, property)}
     found = {name: getattr(url, name) for name in properties - {"raw"}}  # which is deprecated
     moved = url.copy_with(host="other.example", params={"a": "b"})
@@ -99,9 +99,16 @@ def test_the_query_of_a_request_is_what_httpx_reads_from_its_text(cursor: str) -
     check_url(RequestURL(f"https://api.us.poly.ai/v3/conversations?{query}"))
 
 
+def test_the_url_of_a_request_can_be_copied_as_one_of_httpx() -> None:
+    check_url(RequestURL("https://api.us.poly.ai/v1/agents/A/conversations?limit=1"))
+
+
 def check_url(url: httpx.URL) -> None:
     expected = httpx.URL(str(url))
-    assert url.raw_path == expected.raw_path  # before it is parsed, and then in whole
+    unparsed = [copy.copy(url), copy.deepcopy(url), pickle.loads(pickle.dumps(url))]
+    assert not any("_uri_reference" in vars(each) for each in unparsed)
+    assert unparsed == [expected] * 3
+    assert url.raw_path == expected.raw_path  # first unparsed, then parsed
     assert everything(url) == everything(expected)
     assert url == expected == copy.copy(url) == pickle.loads(pickle.dumps(url))
     assert repr(url).replace("RequestURL", "URL") == repr(expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from enum import StrEnum
@@ -99,14 +100,16 @@ def parse_studio_url(url: str) -> tuple[Region, str, str]:
         ConfigurationError: if it is not the URL of an agent.
     """
     with suppress(ValueError, TypeError, AttributeError):  # not a URL, or not a string
-        parts = urlsplit(url.strip() if "://" in url else f"https://{url.strip()}")
+        has_scheme = re.match(r"\s*[A-Za-z]+://", url)
+        parts = urlsplit(url.strip() if has_scheme else f"https://{url.strip()}")
         studio_url = f"https://{(parts.hostname or '').removesuffix('.')}"
         segments = [unquote(segment) for segment in parts.path.split("/") if segment]
         for region in Region:
             if studio_url == region.studio_url and len(segments) >= 2:
                 return region, segments[0], segments[1]
+    shown = re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:***@", short_repr(url))  # a password
     raise ConfigurationError(
-        f"{short_repr(url)} is not the URL of an agent in Agent Studio. Examples: "
+        f"{shown} is not the URL of an agent in Agent Studio. Examples: "
         f"https://studio.us.poly.ai/<account>/<project>/… (or eu, uk), and "
         f"https://studio.poly.ai/<account>/<project>/… for self-serve workspaces."
     )

@@ -106,7 +106,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True, scope="session")
 def quick_commands() -> Iterator[None]:
-    """Builds the commands once: typer would do so each time, which is half of the tests' work."""
+    """Builds the commands once. Typer builds them for every call, which would take 40 ms each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
         yield

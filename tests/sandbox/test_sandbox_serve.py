@@ -366,7 +366,7 @@ def test_an_interrupt_while_it_starts_stops_it(monkeypatch: pytest.MonkeyPatch) 
             if self.waits == 1:
                 raise KeyboardInterrupt
             is_set = super().wait(timeout)
-            time.sleep(0.3)  # a server that has been told to stop would be gone by now
+            time.sleep(0.3)  # by now, a server that had already been told to stop would be gone
             return is_set
 
     names = SimpleNamespace(Event=Interrupted, Thread=threading.Thread)

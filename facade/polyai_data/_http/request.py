@@ -32,9 +32,9 @@ _parse_origin = lru_cache(maxsize=64)(httpx.URL)
 
 
 class RequestURL(httpx.URL):
-    """An httpx.URL that is parsed only when a part is used that transports do not need.
+    """An httpx.URL that is parsed on the first use of a part that transports do not need.
 
-    Parsing takes 35 µs, more than all else that a request needs before it is sent.
+    Parsing takes 35 µs, longer than all other work before a request is sent.
     """
 
     def __init__(self, url: str) -> None:
@@ -65,7 +65,7 @@ class RequestURL(httpx.URL):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            """Parse the URL: httpx keeps the parts in an attribute that is not there yet."""
+            """Parse the URL on the first access to the attribute where httpx keeps the parts."""
             if name.startswith("__") or "_url" not in vars(self):
                 raise AttributeError(name)
             super().__init__(self._url)
@@ -100,6 +100,7 @@ class PreparedRequest(Generic[_T]):
             ("Host", self.url.split("/", 3)[2]),
             ("Accept", self.accept),
             ("Accept-Encoding", ", ".join(self.accept_encoding) or "identity"),
+            ("Connection", "keep-alive"),
             ("User-Agent", USER_AGENT),
             ("X-PolyAI-Correlation-Id", self.correlation_id),
         ]
