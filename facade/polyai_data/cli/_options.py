@@ -95,8 +95,9 @@ class SearchConnectionOptions(ConnectionOptions):
         str | None,
         typer.Option(
             metavar="ID",
-            help="Account ID, also called workspace ID. Default: POLYAI_ACCOUNT_ID. The API key is "
-            "that of POLYAI_CONVERSATIONS_API_KEY_<REGION> or POLYAI_CONVERSATIONS_API_KEY.",
+            help="Account ID, also called workspace ID. Default: that of --studio-url, or "
+            "POLYAI_ACCOUNT_ID. The API key is that of POLYAI_CONVERSATIONS_API_KEY_<REGION> or "
+            "POLYAI_CONVERSATIONS_API_KEY.",
             rich_help_panel=_CONNECTION,
         ),
     ] = None
