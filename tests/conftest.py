@@ -19,7 +19,6 @@ from typing import Any
 import httpx
 import polyai_data
 import pytest
-from httpx import create_ssl_context
 from hypothesis import settings
 from polyai_data import (
     Annotation,
@@ -37,7 +36,7 @@ pytest_plugins = ["pytester"]
 settings.register_profile(
     "polyai-data", max_examples=30, deadline=None, derandomize=True, database=None
 )
-settings.register_profile("fast", settings.get_profile("polyai-data"), max_examples=5)
+settings.register_profile("fast", settings.get_profile("polyai-data"), max_examples=10)
 settings.load_profile("polyai-data")
 
 SETTINGS: dict[str, Any] = {
@@ -453,13 +452,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def quick_certificates() -> Iterator[None]:
     """Loads each set of CA certificates once: it takes 30 ms, and hundreds of clients need one."""
-    create = functools.cache(lambda *_: create_ssl_context())
+    load = transports._ssl_context
+    load_once = functools.cache(lambda url, *_: load(url))
 
-    def cached() -> Any:
-        return create(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    def cached(url: str) -> Any:
+        return load_once(url, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transports, "create_ssl_context", cached)
+        patch.setattr(transports, "_ssl_context", cached)
         yield
 
 

@@ -264,7 +264,7 @@ class AsyncDataClient(AsyncSender):
 
         Raises:
             ValueError: if arguments are invalid or conflict. No request is sent.
-            ConfigurationError: if there is no account or key, or the region has no such API.
+            ConfigurationError: if the account or the key is missing, or the region has no such API.
         """
         filters = search_filters(
             since=since,
@@ -387,7 +387,7 @@ class AsyncDataClient(AsyncSender):
 
         Raises:
             ValueError: if the ID or the direction is invalid. No request is sent.
-            RecordingNotFoundError: if there is no recording, for example for a chat (404).
+            RecordingNotFoundError: if the conversation has no recording, like a chat (404).
             ResponseDecodeError: if the response is not audio.
         """
         request = operations.get_recording(
@@ -447,7 +447,7 @@ class AsyncDataClient(AsyncSender):
             FileExistsError: if the file exists, unless `overwrite` is set, or if it is a device, a
                 pipe or a symbolic link. No request is sent.
             ValueError: if the ID or the direction is invalid. No request is sent.
-            RecordingNotFoundError: if there is no recording, for example for a chat (404).
+            RecordingNotFoundError: if the conversation has no recording, like a chat (404).
             APIConnectionError: if the download is interrupted, and retries do not help.
         """
         operations.check_recording(conversation_id, direction, redacted)
@@ -529,7 +529,7 @@ class AsyncDataClient(AsyncSender):
             agent_id: The agent, if not the client's.
 
         Raises:
-            ValueError: if there is no annotation, or the ID is invalid. No request is sent.
+            ValueError: if `annotations` is empty, or the ID is invalid. No request is sent.
             ConversationNotFoundError: if the conversation does not exist (404).
         """
         request = operations.add_annotations(

@@ -13,7 +13,6 @@ from urllib.request import getproxies, getproxies_environment, proxy_bypass
 
 import httpx
 from attrs import frozen
-from httpx import create_ssl_context
 
 from ..errors import ConfigurationError, PolyAIError
 from .network import protect
@@ -117,7 +116,7 @@ class ConnectionBase(Generic[_Transport]):
 def _ssl_context(base_url: str) -> ssl.SSLContext:
     if base_url.startswith("http:"):  # needs no certificates, and loading them is slow
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return create_ssl_context()
+    return httpx.create_ssl_context()
 
 
 def proxy_for(url: str) -> str | None:
